@@ -1,0 +1,55 @@
+// Package evidence writes, resumes, reads and verifies bundles: sealed BagIt bags (RFC 8493) of exhibits and gaps. This
+// comment is the format's specification; who only collects, or only reads reports, need not read on.
+//
+// # What is in a bundle
+//
+//	bagit.txt bag-info.txt             BagIt 1.0; bag-info.txt names no person and no account
+//	manifest-sha256.txt                SHA-256 of every file below data/
+//	tagmanifest-sha256.txt             SHA-256 of every other file but itself and those in sig/: this file is what is
+//	                                   signed and timestamped, and its own SHA-256 stands for the whole bundle
+//	opening.json                       type Opening: what was set out to be done, written before the first byte was read
+//	acquisition.json                   type Acquisition: what was done; its coverage is data/logs/coverage.tsv again
+//	checkpoint                         C2SP tlog-checkpoint, signed: size and root of the tree over all index lines
+//	VERIFY.txt LISEZMOI.txt verify.sh  how to verify it without mbaudit
+//	data/segments/000001.zip           bodies of exhibits, as received
+//	data/index/000001.jsonl            one line for each exhibit and gap, in the order in which they were kept
+//	data/logs/coverage.tsv             what was asked, got and not got, by account and resource
+//	data/logs/exceptions.tsv           every gap
+//	data/logs/acquisition.log          time, event and text of each step of each run
+//	data/journal/journal.jsonl         the case's journal up to the sealing
+//	seals/000001.json                  type Seal: digests of one segment's files, the tree after it, the seal before it
+//	sig/                               what certifies tagmanifest-sha256.txt: its SSH signature, the key, the checkpoint's
+//	                                   verifier key, and time-stamps: NAME.AUTHORITY.tsr is the whole TimeStampResp of
+//	                                   RFC 3161 on the file NAME, NAME.AUTHORITY.pem the certificates that it needs
+//
+// All JSON documents have a "v" of 1; readers refuse another. All times are UTC. Digests are SHA-256 in lower-case
+// hexadecimal digits, except in the checkpoint, where C2SP wants base64.
+//
+// # Index lines
+//
+// A line is a JSON object ended by LF, with its fields in this order, the empty ones left out: v, n (1, 2, 3 … through the
+// whole bundle), kind ("exhibit" or "gap"), salt (128 random bits), account, collector, resource, item; of an exhibit name,
+// media, seg, off, size, sha256, request, response, attrs; of a gap class, request, reason; then at. An exhibit is called
+// P-000042 and a gap G-000043 by its n. response holds the bytes around the body in the source's answer: a string where
+// they are UTF-8, else {"base64":"…"}. The body is size bytes from off on in segment seg:
+//
+//	tail -c +$((off+1)) data/segments/000001.zip | head -c $size | sha256sum
+//
+// # Segments
+//
+// A segment is a ZIP archive of stored entries without data descriptors, extra fields and comments; all times in it are
+// 1980-01-01. Its entries are the exhibits of the index of the same number, in the same order, and each of its bytes
+// follows from these lines and the bodies: Verify computes all headers anew. A segment ends with the exhibit that makes
+// it 64 MiB or more, or with its 65,000th record. A segment of gaps only has no archive.
+//
+// # Seals and tree
+//
+// prev of a seal is the SHA-256 of the seal file before it, of the first one that of opening.json. The tree is that of
+// RFC 6962 section 2.1 with SHA-256; its leaves are the index lines, LF included, in order. Lines are salted, so that the
+// root, which may be published, tells nothing of them.
+//
+// # Writing
+//
+// While a segment is open its two files end in .part. Resume keeps of them every record whose line and body are whole and
+// agree. Nothing that was sealed is written again. The bundle is sealed when tagmanifest-sha256.txt is there.
+package evidence

@@ -1,0 +1,337 @@
+package evidence
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/mbaudit/mbaudit/evidence/signature"
+)
+
+//go:embed texts/VERIFY.txt
+var verifyText []byte
+
+//go:embed texts/LISEZMOI.txt
+var lisezmoiText []byte
+
+//go:embed texts/verify.sh
+var verifyScript []byte
+
+// A SealConfig says with what a bundle is sealed.
+type SealConfig struct {
+	Identity *signature.Identity // whose key signs; its fingerprint must be the one in the opening
+
+	// Principal is the name of the signer in sig/allowed_signers: an e-mail address or one word.
+	Principal string
+
+	Journal io.Reader // the case's journal up to now, copied into the bundle
+	Clocks  []Clock   // what the operator's clock was compared with
+}
+
+// Sealed says what was sealed, as read back from the sealed files.
+type Sealed struct {
+	Acquisition
+	TagManifest Digest // SHA-256 of tagmanifest-sha256.txt: the one number to copy into the record
+}
+
+// Seal ends the bundle: what was announced and never came becomes gaps, the last segment is sealed, the manifests are
+// written and signed. Afterwards the Writer takes nothing more. If Seal fails, Resume and Seal finish the work.
+func (w *Writer) Seal(config SealConfig) (*Sealed, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != nil {
+		return nil, w.broken
+	}
+	if err := checkSigner(w.opening, config.Identity); err != nil {
+		return nil, err
+	}
+	if err := w.finishRecords(); err != nil {
+		return nil, w.breakOff(err)
+	}
+	if err := w.writeTagFiles(config); err != nil {
+		return nil, w.breakOff(err)
+	}
+	w.broken = fmt.Errorf("%w: %w", ErrStorage, ErrSealed)
+	if err := Sign(w.dir, config.Identity, config.Principal); err != nil {
+		return nil, err
+	}
+	return ReadSealed(w.dir)
+}
+
+// finishRecords writes the last records and seals the last segment.
+func (w *Writer) finishRecords() error {
+	for _, row := range w.ledger.rows() {
+		state := w.ledger.at(row.Account, row.Resource, "")
+		missing := state.unaccounted()
+		if missing == 0 {
+			continue
+		}
+		err := w.gap(Gap{Account: row.Account, Collector: row.Collector, Resource: row.Resource, Class: GapUnaccounted, At: w.config.Now(),
+			Reason: fmt.Sprintf("%d of the %d that the source announced did not come, and it did not say why", missing, state.asked)})
+		if err != nil {
+			return err
+		}
+	}
+	if err := w.waitForSeal(); err != nil {
+		return err
+	}
+	if w.seg != nil && w.seg.records > 0 {
+		w.startSeal()
+		return w.waitForSeal()
+	}
+	if w.seg != nil { // the last Put failed in a fresh segment, which is empty
+		err := errors.Join(w.seg.close(), removeParts(w.dir, w.seg.number))
+		w.seg = nil
+		return err
+	}
+	return nil
+}
+
+// writeTagFiles writes everything that describes the payload, tagmanifest-sha256.txt last: with it the bundle is sealed.
+func (w *Writer) writeTagFiles(config SealConfig) error {
+	sealedAt := w.now()
+	if err := w.logLine(logSession, "ended"); err != nil {
+		return err
+	}
+	if err := w.closeLogs(); err != nil {
+		return err
+	}
+	log, err := os.ReadFile(w.path(logFile))
+	if err != nil {
+		return err
+	}
+	acq := &Acquisition{V: formatVersion, Opening: w.opening, Sessions: sessions(log), SealedAt: sealedAt, Clocks: config.Clocks,
+		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows()}
+	if err := ensureFile(w.path(coverageFile), coverageTSV(acq.Coverage)); err != nil {
+		return err
+	}
+	journal, err := io.ReadAll(config.Journal)
+	if err != nil {
+		return fmt.Errorf("reading the journal: %w", err)
+	}
+	if err := ensureFile(w.path(journalFile), journal); err != nil {
+		return err
+	}
+	payload := append([]SealedFile(nil), w.files...)
+	for _, name := range []string{logFile, coverageFile, exceptionsFile, journalFile} {
+		file, err := digestPath(w.dir, name)
+		if err != nil {
+			return err
+		}
+		payload = append(payload, file)
+	}
+	tags, err := w.tagFiles(acq, config, payload)
+	if err != nil {
+		return err
+	}
+	var tagManifest []manifestLine
+	for name, data := range tags {
+		if err := ensureFile(w.path(name), data); err != nil {
+			return err
+		}
+		tagManifest = append(tagManifest, manifestLine{sha256.Sum256(data), name})
+	}
+	names := []string{openingFile}
+	for n := 1; n <= acq.Counts.Segments; n++ {
+		names = append(names, sealPath(n))
+	}
+	for _, name := range names {
+		file, err := digestPath(w.dir, name)
+		if err != nil {
+			return err
+		}
+		tagManifest = append(tagManifest, manifestLine{file.SHA256, name})
+	}
+	return ensureFile(w.path(tagManifestFile), formatManifest(tagManifest))
+}
+
+// tagFiles gives the tag files that are written at sealing, by name.
+func (w *Writer) tagFiles(acq *Acquisition, config SealConfig, payload []SealedFile) (map[string][]byte, error) {
+	var lines []manifestLine
+	var size int64
+	for _, f := range payload {
+		lines = append(lines, manifestLine{f.SHA256, f.Path})
+		size += f.Size
+	}
+	acquisition, err := marshalDocument(acq)
+	if err != nil {
+		return nil, err
+	}
+	checkpoint, err := signCheckpoint(acq, config.Identity)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		bagItFile:       []byte(bagItDeclaration),
+		bagInfoFile:     bagInfo(acq, size, len(payload)),
+		manifestFile:    formatManifest(lines),
+		acquisitionFile: acquisition,
+		checkpointFile:  checkpoint,
+		"VERIFY.txt":    verifyText,
+		"LISEZMOI.txt":  lisezmoiText,
+		"verify.sh":     verifyScript,
+	}, nil
+}
+
+// checkpointOrigin is the first line of a bundle's checkpoint, and the name of the key that signs it.
+func checkpointOrigin(bundle string) string { return "mbaudit/bundle/" + bundle }
+
+// checkpointText is the body of a C2SP tlog-checkpoint: origin, size, root.
+func checkpointText(bundle string, head TreeHead) string {
+	return fmt.Sprintf("%s\n%d\n%s\n", checkpointOrigin(bundle), head.Size, base64.StdEncoding.EncodeToString(head.Root[:]))
+}
+
+func signCheckpoint(acq *Acquisition, identity *signature.Identity) ([]byte, error) {
+	signer, err := identity.NoteSigner(checkpointOrigin(acq.Opening.Bundle))
+	if err != nil {
+		return nil, err
+	}
+	return note.Sign(&note.Note{Text: checkpointText(acq.Opening.Bundle, acq.Tree)}, signer)
+}
+
+// Sign signs a sealed bundle's tagmanifest-sha256.txt. Signing again with the same key changes nothing, so a run that
+// was killed between sealing and signing is finished by calling it once more.
+func Sign(dir string, identity *signature.Identity, principal string) error {
+	opening, _, err := readOpening(dir)
+	if err != nil {
+		return err
+	}
+	if err := checkSigner(opening, identity); err != nil {
+		return err
+	}
+	vkey, err := identity.VerifierKey(checkpointOrigin(opening.Bundle))
+	if err != nil {
+		return err
+	}
+	manifest, err := os.Open(filepath.Join(dir, tagManifestFile))
+	if err != nil {
+		return err
+	}
+	defer manifest.Close()
+	armored, err := identity.Sign(manifest, signature.Namespace)
+	if err != nil {
+		return err
+	}
+	allowed, err := identity.AllowedSigners(principal)
+	if err != nil {
+		return err
+	}
+	// The signature itself comes last: a bundle that has it has the rest.
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{
+		{signerKeyFile, identity.AuthorizedKey()},
+		{signersFile, allowed},
+		{verifierKeyFile, []byte(vkey + "\n")},
+		{signatureFile, armored},
+	} {
+		if err := ensureFile(filepath.Join(dir, filepath.FromSlash(file.name)), file.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSigner refuses another key than the one that the opening names.
+func checkSigner(opening Opening, identity *signature.Identity) error {
+	if got := identity.Fingerprint(); got != opening.Signer {
+		return fmt.Errorf("the bundle was opened to be signed by %s, this key is %s", opening.Signer, got)
+	}
+	return nil
+}
+
+// Signed says whether a sealed bundle has its signature.
+func Signed(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(signatureFile)))
+	return err == nil
+}
+
+func (w *Writer) path(name string) string { return filepath.Join(w.dir, filepath.FromSlash(name)) }
+
+func digestPath(dir, name string) (SealedFile, error) {
+	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return SealedFile{}, err
+	}
+	defer f.Close()
+	return digestFile(f, name)
+}
+
+// ReadSealed reads a sealed bundle's acquisition.json, held against the tag manifest. Verify checks the rest.
+func ReadSealed(dir string) (*Sealed, error) {
+	manifest, err := os.ReadFile(filepath.Join(dir, tagManifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not sealed yet: %w", dir, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lines, err := parseManifest(manifest)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", tagManifestFile, err)
+	}
+	doc, err := os.ReadFile(filepath.Join(dir, acquisitionFile))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(lines, manifestLine{sha256.Sum256(doc), acquisitionFile}) {
+		return nil, fmt.Errorf("%s is not the one that was sealed", acquisitionFile)
+	}
+	sealed := &Sealed{TagManifest: sha256.Sum256(manifest)}
+	if err := parseDocument(doc, &sealed.Acquisition); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", acquisitionFile, err)
+	}
+	return sealed, nil
+}
+
+// Files lists all files of a sealed bundle in the order in which they are to be copied: the payload, what describes it,
+// the tag manifest, what certifies it, the signature last. The digests of what is sealed are those of the manifests: a
+// copy that has them is the sealed one, whatever has become of the original.
+func Files(dir string) ([]SealedFile, error) {
+	var files []SealedFile
+	for _, manifest := range []string{manifestFile, tagManifestFile} {
+		data, err := os.ReadFile(filepath.Join(dir, manifest))
+		if err != nil {
+			return nil, fmt.Errorf("%s is not a sealed bundle: %w", dir, err)
+		}
+		lines, err := parseManifest(data)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", manifest, err)
+		}
+		for _, l := range lines {
+			info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(l.name)))
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, SealedFile{Path: l.name, Size: info.Size(), SHA256: l.digest})
+		}
+	}
+	names := []string{tagManifestFile}
+	entries, err := os.ReadDir(filepath.Join(dir, sigDir))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if name := sigDir + "/" + e.Name(); certificate(name) && name != signatureFile {
+			names = append(names, name)
+		}
+	}
+	for _, name := range append(names, signatureFile) {
+		file, err := digestPath(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}

@@ -1,0 +1,40 @@
+package evidence
+
+import (
+	"crypto/sha256"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// tree is the Merkle tree (RFC 6962 section 2.1) over the index lines, kept as a compact range: the roots of the
+// complete subtrees from left to right, one per bit of size. A million lines need twenty hashes.
+type tree struct {
+	size  int64
+	roots []tlog.Hash
+}
+
+// add appends one index line, including its LF.
+func (t *tree) add(line []byte) { t.addLeaf(tlog.RecordHash(line)) }
+
+// addLeaf appends a line of which the hash is known.
+func (t *tree) addLeaf(leaf tlog.Hash) {
+	t.roots = append(t.roots, leaf)
+	for n := t.size; n&1 == 1; n >>= 1 {
+		last := len(t.roots) - 1
+		t.roots[last-1] = tlog.NodeHash(t.roots[last-1], t.roots[last])
+		t.roots = t.roots[:last]
+	}
+	t.size++
+}
+
+// root is the Merkle tree hash of the lines so far; of none, the SHA-256 of nothing.
+func (t *tree) root() Digest {
+	if t.size == 0 {
+		return sha256.Sum256(nil)
+	}
+	h := t.roots[len(t.roots)-1]
+	for i := len(t.roots) - 2; i >= 0; i-- {
+		h = tlog.NodeHash(t.roots[i], h)
+	}
+	return Digest(h)
+}
