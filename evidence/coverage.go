@@ -170,7 +170,7 @@ func writeRow(b *strings.Builder, cells ...string) {
 		if i > 0 {
 			b.WriteByte('\t')
 		}
-		text := visible.Text(cell)
+		text := visible.Line(cell)
 		if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 			text = "'" + text
 		}

@@ -125,6 +125,7 @@ type Timestamp struct {
 	Trusted   bool      `json:"trusted"`   // its certificates lead to one of VerifyConfig.Roots
 	Local     bool      `json:"local"`     // made by mbaudit's own authority: no third party
 	Qualified bool      `json:"qualified"` // states that it is an eIDAS qualified one; the EU lists tell whether it is
+	Remarks   []string  `json:"remarks"`   // what is odd about it in parts that nobody signed
 }
 
 // Intact says whether everything is as it was sealed.
@@ -253,12 +254,15 @@ func (v *verifier) documents() error {
 	before := len(v.Damage)
 	if data, ok := v.tagged[openingFile]; ok {
 		if err := parseDocument(data, &v.opening); err != nil {
+			v.opening = Opening{}
 			v.damage(DamageMalformed, openingFile, "%v", err)
 		}
 	}
 	if data, ok := v.tagged[acquisitionFile]; ok {
 		if err := parseDocument(data, &v.Acquisition); err != nil {
 			v.damage(DamageMalformed, acquisitionFile, "%v", err)
+		} else if v.opening.V == 0 {
+			v.opening = v.Acquisition.Opening // the opening cannot be read, and was said so; this is its copy
 		} else if v.Acquisition.Opening.Bundle != v.opening.Bundle || v.Acquisition.Opening.Signer != v.opening.Signer {
 			v.damage(DamageContent, acquisitionFile, "its opening is not the one in %s", openingFile)
 		}
@@ -822,9 +826,11 @@ func (v *verifier) timestamps() error {
 			v.damage(DamageTimestamp, name, "%v", err)
 		default:
 			v.Timestamps = append(v.Timestamps, Timestamp{Name: name, Of: of, Time: info.GenTime, Authority: info.Subject,
-				Trusted: info.Trusted, Local: info.Local, Qualified: info.Qualified})
+				Trusted: info.Trusted, Local: info.Local, Qualified: info.Qualified, Remarks: info.Remarks})
 		}
 	}
-	v.check(before, "RFC 3161", "%d timestamps", found)
+	if found > 0 {
+		v.check(before, "RFC 3161", "%d timestamps against the files that they stamp", found)
+	}
 	return nil
 }

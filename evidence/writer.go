@@ -224,6 +224,21 @@ func (w *Writer) Close() error {
 	return err
 }
 
+// Discard removes a bundle that holds no record yet: a collection that could not even log in leaves nothing behind that
+// would have to be explained. A bundle with records is refused and left as it is.
+func (w *Writer) Discard() error {
+	if counts := w.Counts(); counts.Exhibits+counts.Gaps > 0 {
+		return fmt.Errorf("%s holds records and is not removed", w.dir)
+	}
+	if _, sealed, err := ReadOpening(w.dir); err != nil || sealed {
+		return errors.Join(err, fmt.Errorf("%s is sealed or cannot be read, and is not removed", w.dir))
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return os.RemoveAll(w.dir)
+}
+
 // checkExhibit refuses what the format cannot hold. These are a collector's mistakes, not the source's.
 func checkExhibit(ex *Exhibit) error {
 	for _, s := range []string{ex.Account, ex.Collector, ex.Resource} {

@@ -1,0 +1,35 @@
+# mbaudit: what can be done with the source. Every target works on a fresh Debian or Ubuntu machine with Go.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SCRIPTS     := .ci/run evidence/texts/verify.sh $(wildcard testdata/servers/*.sh testdata/docker/*.sh testdata/docker/*/*.sh)
+export GOTOOLCHAIN := local
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## bin/mbaudit, one static file
+	CGO_ENABLED=0 go build -trimpath -o bin/mbaudit ./cmd/mbaudit
+
+demo: build ## the whole story on embedded servers, in a new directory; no set-up
+	./bin/mbaudit demo
+
+test: ## install what the tests need, start real servers on loopback, run everything with the race detector
+	testdata/servers/install.sh
+	PATH="$$(go env GOPATH)/bin:$$PATH" go test -race -timeout 15m ./...
+
+bench: ## collection end to end against a reader that discards, and the packages' own benchmarks
+	testdata/servers/install.sh
+	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/mbaudit
+	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -timeout 30m ./collectors/... ./evidence/... ./internal/...
+
+lint: ## gofmt, go vet, staticcheck, shellcheck, go mod tidy
+	@test -z "$$(gofmt -l cmd collectors evidence internal)" || { gofmt -d cmd collectors evidence internal; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "lint: shellcheck is not installed: apt-get install shellcheck" >&2; exit 1; fi
+
+clean: ## remove what build made
+	rm -rf bin
+
+.PHONY: help build demo test bench lint clean

@@ -1,0 +1,444 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/evidence/signature"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+type collectOptions struct {
+	accounts     []string
+	messages     string
+	folders      []string
+	since, until string
+	imap         imapOptions
+	push         string
+	store        storeOptions
+	tsa          []string
+	tsaCA        string
+	signKey      string
+	resume, anew bool
+}
+
+func newCollectCommand(t *terminal, g *global) *cobra.Command {
+	var opts collectOptions
+	cmd := &cobra.Command{
+		Use:   "collect --account A --imap imaps://HOST",
+		Short: "read accounts into a sealed bundle, changing nothing at the source",
+		Long: `collect reads what the mail system tells about the accounts into a new bundle below
+CASE/bundles, seals, signs and timestamps it, and with --push sends it off this machine.
+Nothing is changed at the source. What could not be read is listed as a gap, and the
+exit status is then 3.
+
+The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt.
+If collection is interrupted, what was kept stays: go on with mbaudit collect --resume.`,
+		Example: `  mbaudit collect --account alice@example.com --imap imaps://mail.example.com \
+    --messages raw --push s3://evidence/2026-0042`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCollect(cmd.Context(), t, g, &opts, cmd.Flags())
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&opts.accounts, "account", nil, "account to examine (repeatable)")
+	f.StringVar(&opts.messages, "messages", "metadata", "how much of each message: none, metadata or raw")
+	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
+	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01")
+	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
+	opts.imap.addFlags(f)
+	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
+	opts.store.addFlags(f)
+	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; none for none; default: the case's)")
+	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
+	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with, in OpenSSH form (default: your mbaudit identity)")
+	f.BoolVar(&opts.resume, "resume", false, "go on with the newest unfinished bundle of the case")
+	f.BoolVar(&opts.anew, "new", false, "begin a new bundle although an unfinished one is there")
+	return cmd
+}
+
+// scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
+func scopeFlags() []string {
+	return []string{"account", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
+		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa"}
+}
+
+// A collection is one run of collect.
+type collection struct {
+	*terminal
+	opts     *collectOptions
+	flags    *pflag.FlagSet
+	c        *openCase
+	identity *signature.Identity
+	scopes   []collectors.Scope
+	sources  map[string]source // by account
+	push     *destination      // nil where the bundle stays here
+	tsas     []string
+	roots    *x509.CertPool // of trusted time-stamping authorities
+	w        *evidence.Writer
+	stamps   *stamper
+}
+
+func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
+	c, err := g.openCase(t)
+	if err != nil {
+		return err
+	}
+	r := &collection{terminal: t, opts: opts, flags: flags, c: c}
+	dir, err := r.chooseBundle()
+	if err != nil {
+		return err
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if err := r.open(dir); err != nil {
+		return err
+	}
+	sealed, err := r.collectAndSeal(ctx)
+	if err != nil {
+		return err
+	}
+	return r.finish(ctx, g, sealed)
+}
+
+// chooseBundle gives the folder of an unfinished bundle to go on with, or "" for a new one.
+func (r *collection) chooseBundle() (string, error) {
+	unfinished, err := evidence.Unsealed(r.c.path(casefile.BundlesName))
+	if err != nil {
+		return "", err
+	}
+	if !r.opts.resume {
+		if len(unfinished) > 0 && !r.opts.anew {
+			name := filepath.Base(unfinished[len(unfinished)-1])
+			return "", withHint(fmt.Errorf("the case has an unfinished bundle, %s", name),
+				"go on with it: mbaudit collect --resume   or begin another one: add --new")
+		}
+		return "", nil
+	}
+	if len(unfinished) == 0 {
+		return "", withHint(errors.New("there is no unfinished bundle to go on with"), "leave --resume out to begin a new one")
+	}
+	dir := unfinished[len(unfinished)-1]
+	opening, _, err := evidence.ReadOpening(dir)
+	if err != nil {
+		return "", err
+	}
+	return dir, r.restoreScope(opening)
+}
+
+// restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
+// scope.
+func (r *collection) restoreScope(opening evidence.Opening) error {
+	for _, name := range scopeFlags() {
+		saved, flag := opening.Options[name], r.flags.Lookup(name)
+		typed := flagValues(flag)
+		if flag.Changed {
+			if !slices.Equal(typed, saved) {
+				return usageError(fmt.Errorf("--%s is %s, the unfinished bundle %s was begun with %s", name, visible.Text(strings.Join(typed, ", ")),
+					opening.Bundle, visible.Text(strings.Join(saved, ", "))), "leave it out with --resume, or begin another bundle with --new")
+			}
+			continue
+		}
+		if err := setFlag(flag, saved); err != nil {
+			return fmt.Errorf("reading --%s of the unfinished bundle: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// flagValues gives a flag's values as strings.
+func flagValues(flag *pflag.Flag) []string {
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	if value := flag.Value.String(); value != "" {
+		return []string{value}
+	}
+	return nil
+}
+
+func setFlag(flag *pflag.Flag, values []string) error {
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		return list.Replace(values)
+	}
+	if len(values) == 0 {
+		return flag.Value.Set(flag.DefValue)
+	}
+	return flag.Value.Set(values[0])
+}
+
+// prepare checks everything that can be wrong before the first byte is read: options, key, store, login.
+func (r *collection) prepare(ctx context.Context) error {
+	if err := r.parseScopes(); err != nil {
+		return err
+	}
+	var err error
+	if r.tsas, err = timestampURLs(r.opts.tsa, r.c.Case); err != nil {
+		return err
+	}
+	if r.opts.push != "" {
+		if r.push, err = r.opts.store.open(ctx, r.terminal, r.c.Case, r.opts.push); err != nil {
+			return err
+		}
+	}
+	if r.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
+		return err
+	}
+	if r.sources, err = r.opts.imap.sources(r.terminal, r.opts.accounts); err != nil {
+		return err
+	}
+	r.roots, err = stampRoots(r.opts.tsaCA)
+	return err
+}
+
+func (r *collection) parseScopes() error {
+	if len(r.opts.accounts) == 0 {
+		return usageError(errors.New("no account is named"), "add --account alice@example.com")
+	}
+	mode, err := collectors.ParseMessageMode(r.opts.messages)
+	if err != nil {
+		return usageError(err, "type --messages none, metadata or raw")
+	}
+	zone, err := time.LoadLocation(r.c.TimeZone)
+	if err != nil {
+		return err
+	}
+	since, err := parseDay(r.opts.since, zone)
+	if err != nil {
+		return usageError(fmt.Errorf("--since: %w", err), "write a day as in 2026-11-01")
+	}
+	until, err := parseDay(r.opts.until, zone)
+	if err != nil {
+		return usageError(fmt.Errorf("--until: %w", err), "write a day as in 2026-11-23")
+	}
+	if !since.IsZero() && !until.IsZero() && until.Before(since) {
+		return usageError(errors.New("--until is before --since"), "exchange the two days")
+	}
+	seen := make(map[string]bool)
+	for _, account := range r.opts.accounts {
+		if account == "" || seen[account] {
+			return usageError(fmt.Errorf("--account %q is empty or named twice", visible.Text(account)), "name each account once")
+		}
+		seen[account] = true
+		r.scopes = append(r.scopes, collectors.Scope{Account: account, Messages: mode, Folders: r.opts.folders, Since: since, Until: until})
+	}
+	return r.opts.imap.check(len(r.opts.accounts))
+}
+
+// parseDay reads a day in the case's time zone, or a moment with its own offset. Nothing is no bound.
+func parseDay(s string, zone *time.Location) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, s, zone)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a day", visible.Text(s))
+	}
+	return day, nil
+}
+
+// open begins the bundle, or goes on with the one in dir.
+func (r *collection) open(dir string) error {
+	var err error
+	if dir != "" {
+		if r.w, err = evidence.Resume(dir, evidence.WriterConfig{Now: r.now}); err != nil {
+			return err
+		}
+		r.say("resuming %s: %d exhibits are there already", filepath.Base(dir), r.w.Counts().Exhibits)
+		return nil
+	}
+	opening, err := r.opening()
+	if err != nil {
+		return err
+	}
+	r.w, err = evidence.Create(r.c.path(casefile.BundlesName, opening.Bundle), opening, evidence.WriterConfig{Now: r.now})
+	return err
+}
+
+func (r *collection) opening() (evidence.Opening, error) {
+	tool, err := thisTool()
+	if err != nil {
+		return evidence.Opening{}, err
+	}
+	options := make(map[string][]string)
+	for _, name := range scopeFlags() {
+		if values := flagValues(r.flags.Lookup(name)); len(values) > 0 {
+			options[name] = values
+		}
+	}
+	return evidence.Opening{
+		Bundle: ulid.MustNewDefault(r.now()).String(), CreatedAt: r.now().UTC().Truncate(time.Millisecond), Case: r.c.Case.Case, Accounts: r.opts.accounts,
+		Operator:  evidence.Person{Name: r.c.Operator.Name, Organisation: r.c.Organisation, Contact: r.c.Operator.Contact},
+		Authority: r.c.Authority, Tool: tool, Sources: []evidence.Source{{Collector: "imap", Address: r.opts.imap.url}}, Options: options,
+		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(),
+	}, nil
+}
+
+// thisTool describes the running program, with the SHA-256 of its own file.
+func thisTool() (evidence.Tool, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return evidence.Tool{}, err
+	}
+	digest, err := fileDigest(path)
+	if err != nil {
+		return evidence.Tool{}, fmt.Errorf("hashing the program's own file: %w", err)
+	}
+	return evidence.Tool{Name: "mbaudit", Version: version, GoVersion: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, BinarySHA256: digest}, nil
+}
+
+// collectAndSeal reads everything in scope and seals the bundle. If reading stops early, the bundle stays open.
+func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, error) {
+	bundle := r.w.Opening().Bundle
+	ref := map[string]string{"bundle": bundle, "source": r.opts.imap.url, "messages": r.opts.messages}
+	collected, err := r.c.begin(journal.Collection, "collecting "+strings.Join(r.opts.accounts, ", ")+" from "+r.opts.imap.url+" into "+bundle, ref)
+	if err != nil {
+		return nil, errors.Join(err, r.w.Close())
+	}
+	r.stamps = startStamps(ctx, r.terminal, r.w, r.tsas)
+	err = r.collect(ctx)
+	r.stamps.wait()
+	counts := r.w.Counts()
+	kept := fmt.Sprintf("%d exhibits and %d gaps", counts.Exhibits, counts.Gaps)
+	if err != nil {
+		return nil, r.stopped(ctx, err, collected(kept+" so far", err))
+	}
+	if err := collected(kept, nil); err != nil {
+		return nil, errors.Join(err, r.w.Close())
+	}
+	return r.seal(bundle)
+}
+
+// stopped leaves the bundle so that it can be gone on with, and says how. A bundle without a single record, as after a
+// wrong password, is not left behind.
+func (r *collection) stopped(ctx context.Context, cause, journalErr error) error {
+	counts := r.w.Counts()
+	if counts.Exhibits+counts.Gaps == 0 {
+		return errors.Join(cause, journalErr, r.w.Discard())
+	}
+	err := errors.Join(cause, journalErr, r.w.Close())
+	r.say("kept so far: %s and %s, in %s", plural(counts.Exhibits, "exhibit"), plural(counts.Gaps, "gap"), r.w.Dir())
+	if ctx.Err() != nil {
+		return withHint(errors.New("interrupted"), "go on with: mbaudit collect --resume")
+	}
+	hint := "then go on with: mbaudit collect --resume"
+	if first := hintFor(err); first != "" {
+		hint = first + "; " + hint
+	}
+	return withHint(err, hint)
+}
+
+// collect runs the collector of each account in turn.
+func (r *collection) collect(ctx context.Context) error {
+	for _, scope := range r.scopes {
+		src := r.sources[scope.Account]
+		err := src.collector.Collect(ctx, scope, r.w)
+		if err != nil {
+			src.progress.finish()
+			return err
+		}
+	}
+	for _, src := range r.sources {
+		src.progress.finish()
+	}
+	return nil
+}
+
+func (r *collection) seal(bundle string) (*evidence.Sealed, error) {
+	done, err := r.c.begin(journal.Collection, "sealing bundle "+bundle, map[string]string{"bundle": bundle, "signer": r.identity.Fingerprint()})
+	if err != nil {
+		return nil, errors.Join(err, r.w.Close())
+	}
+	extract, err := os.Open(r.c.journal.Path())
+	if err != nil {
+		return nil, errors.Join(err, r.w.Close())
+	}
+	defer extract.Close()
+	sealed, err := r.w.Seal(evidence.SealConfig{Identity: r.identity, Principal: principal(r.c.Case), Journal: extract, Clocks: r.clocks()})
+	if err != nil {
+		return nil, errors.Join(err, done("", err), r.w.Close())
+	}
+	return sealed, done("SHA-256 of tagmanifest-sha256.txt: "+sealed.TagManifest.String(), nil)
+}
+
+// clocks are the comparisons of our clock with others. IMAP has no command that tells the server's time, and the
+// bundle says so rather than leave it out.
+func (r *collection) clocks() []evidence.Clock {
+	clocks := []evidence.Clock{{Against: r.opts.imap.url, Status: "not offered", At: r.now().UTC().Truncate(time.Millisecond),
+		Note: "IMAP has no command that tells the server's time"}}
+	clocks = append(clocks, r.stamps.clocks()...)
+	if r.push != nil {
+		clocks = append(clocks, r.push.clock(r.now))
+	}
+	return clocks
+}
+
+// finish timestamps and pushes the sealed bundle and prints the result, which stands whatever comes after sealing.
+func (r *collection) finish(ctx context.Context, g *global, sealed *evidence.Sealed) error {
+	dir := r.w.Dir()
+	stampErr := stampSealed(ctx, r.terminal, r.c, dir, r.tsas, r.roots)
+	var pushErr error
+	if r.push != nil {
+		pushErr = r.push.send(ctx, r.terminal, r.c, dir)
+	}
+	if err := r.printSealed(g, sealed); err != nil {
+		return err
+	}
+	if err := errors.Join(stampErr, pushErr); err != nil {
+		if r.push != nil && pushErr != nil {
+			hint := "the bundle is sealed; send it with: mbaudit push " + dir + " " + r.opts.push
+			if first := hintFor(pushErr); first != "" {
+				hint = first + "; " + hint
+			}
+			return withHint(err, hint)
+		}
+		return err
+	}
+	if r.push == nil {
+		r.say("this evidence is on this machine only; send it away with: mbaudit push %s s3://BUCKET/PREFIX", dir)
+	}
+	if sealed.Counts.Gaps > 0 {
+		r.say("not everything could be read: see %s", filepath.Join(dir, "data", "logs", "exceptions.tsv"))
+		return statusError(statusIncomplete)
+	}
+	return nil
+}
+
+// printSealed prints the last line of collect.
+func (r *collection) printSealed(g *global, sealed *evidence.Sealed) error {
+	if g.json {
+		return r.printJSON(map[string]any{"bundle": sealed.Opening.Bundle, "path": r.w.Dir(), "counts": sealed.Counts,
+			"tagmanifest_sha256": sealed.TagManifest, "coverage": sealed.Coverage})
+	}
+	r.print("%s, %s, %s, sealed %s, SHA-256 %s", plural(int64(sealed.Counts.Accounts), "account"), plural(sealed.Counts.Exhibits, "exhibit"),
+		plural(sealed.Counts.Gaps, "gap"), sealed.Opening.Bundle, sealed.TagManifest)
+	return nil
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mbaudit/mbaudit/internal/demo"
+)
+
+func newDemoCommand(t *terminal, g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "the whole story on embedded servers, no set-up",
+		Long: `demo starts an IMAP server with a mailbox that was taken over and a time-stamping authority,
+both inside this program, and runs the real commands on them: init, log, collect, push to a
+directory, verify. It asks nothing and leaves a case directory to look at (--case DIR, or a
+new one under the current directory).`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runDemo(cmd.Context(), t, g) },
+	}
+}
+
+func runDemo(ctx context.Context, t *terminal, g *global) error {
+	dir := g.caseDir
+	if dir == "" {
+		dir = "mbaudit-demo-" + t.now().Format("20060102-150405")
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return withHint(fmt.Errorf("%s is there already", dir), "name a new directory: mbaudit demo --case DIR")
+	}
+	servers, err := demo.Start()
+	if err != nil {
+		return fmt.Errorf("starting the demo's servers: %w", err)
+	}
+	d := &demonstration{ctx: ctx, dir: dir, servers: servers}
+	return errors.Join(d.play(t), servers.Stop())
+}
+
+// A demonstration runs real command lines one after the other, in a world whose environment holds what a person would
+// have typed or exported.
+type demonstration struct {
+	ctx     context.Context
+	dir     string
+	servers *demo.Servers
+}
+
+func (d *demonstration) play(t *terminal) error {
+	inside := *t
+	inside.interactive, inside.readSecret, inside.progress = false, nil, false
+	inside.getenv = func(name string) string {
+		switch name {
+		case "MBAUDIT_IMAP_PASSWORD":
+			return demo.Password
+		case "MBAUDIT_CONFIG":
+			return filepath.Join(d.dir, "demo", "config")
+		}
+		return ""
+	}
+	copyTo := filepath.Join(d.dir, "demo", "copy")
+	caFile, tsaFile := filepath.Join(d.dir, "demo", "imap-ca.pem"), filepath.Join(d.dir, "demo", "tsa-root.pem")
+	t.print("%s: %d messages on an embedded IMAP server; its owner reports replies to mails that she did not send.", demo.Account, d.servers.Messages)
+	if err := d.run(&inside, "init", d.dir, "--operator", "Demo Operator", "--organisation", "Atelier Lumen", "--informant", "Claire Martin",
+		"--report", "clients answer an invoice that I did not send", "--domain", "atelier-lumen.example", "--time-zone", "Europe/Paris"); err != nil {
+		return err
+	}
+	if err := d.writeFiles(map[string][]byte{caFile: d.servers.CAPEM, tsaFile: d.servers.TSARoot}); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"log", "add", "--case", d.dir, "--type", "decision", "--informant", "Demo Operator", "collect first, change nothing yet"},
+		{"collect", "--case", d.dir, "--account", demo.Account, "--imap", d.servers.IMAP, "--tls-ca", caFile, "--messages", "raw",
+			"--tsa", d.servers.TSA, "--push", copyTo},
+		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, d.dir},
+		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, copyTo},
+		{"log", "verify", "--case", d.dir},
+	} {
+		if err := d.run(&inside, args...); err != nil {
+			return err
+		}
+	}
+	return d.whatToLookAt(t)
+}
+
+func (d *demonstration) writeFiles(files map[string][]byte) error {
+	if err := os.MkdirAll(filepath.Join(d.dir, "demo"), 0o700); err != nil {
+		return err
+	}
+	for name, data := range files {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run shows a command line as it would be typed and executes it.
+func (d *demonstration) run(t *terminal, args ...string) error {
+	shown := make([]string, len(args))
+	for i, arg := range args {
+		shown[i] = arg
+		if strings.ContainsAny(arg, " ,") {
+			shown[i] = "'" + arg + "'"
+		}
+	}
+	t.print("\n$ mbaudit %s", strings.Join(shown, " "))
+	if status := run(d.ctx, t, args); status != statusDone {
+		return fmt.Errorf("mbaudit %s ended with status %d", args[0], status)
+	}
+	return nil
+}
+
+func (d *demonstration) whatToLookAt(t *terminal) error {
+	bundles, err := bundlesIn(d.dir)
+	if err != nil {
+		return err
+	}
+	bundle := bundles[0]
+	t.print("\nWhat to look at:")
+	for _, line := range [][2]string{
+		{"unzip -l " + filepath.Join(bundle, "data/segments/000001.zip"), "the messages and settings, byte for byte"},
+		{"less " + filepath.Join(bundle, "data/logs/coverage.tsv"), "what was asked, got and not got"},
+		{"less " + filepath.Join(bundle, "acquisition.json"), "who, when, with what, which clocks"},
+		{"sh " + filepath.Join(bundle, "verify.sh"), "the same check with the system's own tools"},
+		{"mbaudit log list --case " + d.dir, "the logbook, written by itself"},
+	} {
+		t.print("  %s\n      %s", line[0], line[1])
+	}
+	t.print("The timestamps here are by an authority inside the demo: no third party.")
+	t.print("The demo's case is in %s", d.dir)
+	return nil
+}

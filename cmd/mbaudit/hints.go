@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/store"
+	"github.com/mbaudit/mbaudit/evidence/store/s3"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+)
+
+// hintFor gives the words to type next for the errors that have some. The first match counts, so that an expired
+// password is not taken for a wrong one.
+func hintFor(err error) string {
+	for _, h := range []struct {
+		kind error
+		hint string
+	}{
+		{imap.ErrAuthExpired, "get a fresh token or password and run the command again"},
+		{imap.ErrAuthUnavailable, "the server is busy or its directory is down; try again in some minutes"},
+		{imap.ErrAuthPrivacy, "use --imap imaps://host instead of imap://"},
+		{imap.ErrAuth, "check the login name (--imap-login) and the password ($MBAUDIT_IMAP_PASSWORD, --password-file or the prompt); an account with a second factor wants an app password or --imap-token-file"},
+		{imap.ErrPlaintextRefused, "use --imap imaps://host; on a network that you trust, add --insecure-plaintext"},
+		{imap.ErrNoMechanism, "give what the server takes: a password, --imap-master or --imap-token-file"},
+		{imap.ErrTLSName, "connect by the name that is in the certificate, or name it with: --tls-server-name NAME"},
+		{imap.ErrTLSUntrusted, "if the server's authority is your organisation's own, add its certificate with: --tls-ca FILE.pem"},
+		{imap.ErrNotIMAP, "check the port: imaps:// is 993, imap:// is 143"},
+		{imap.ErrHostDown, "check host and port, as in: --imap imaps://mail.example.com:993"},
+		{imap.ErrNoFolder, "leave --folder out to collect every folder"},
+		{s3.ErrNoBucket, "make the bucket first, with Object Lock switched on, or correct s3://BUCKET/PREFIX"},
+		{s3.ErrNoLock, "make a bucket with Object Lock switched on; to push without any lock, add --no-lock"},
+		{s3.ErrLockUnknown, "give the key the right s3:GetBucketObjectLockConfiguration; or add --unknown-lock to push with a key that may only write"},
+		{s3.ErrDenied, "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and the key's rights on that bucket"},
+		{store.ErrLockMissing, "the store did not lock what it was told to lock: use another store"},
+		{syscall.ENOSPC, "free some space or move the case to a larger disk; what was kept stays: go on with mbaudit collect --resume"},
+		{syscall.EROFS, "choose a case directory that can be written to, with --case DIR"},
+		{evidence.ErrSealed, "a sealed bundle never changes; collect again to make a new one"},
+		{fs.ErrPermission, "check who owns the directory and whether you may write there"},
+	} {
+		if errors.Is(err, h.kind) {
+			return h.hint
+		}
+	}
+	var retention *casefile.RetentionError
+	if errors.As(err, &retention) {
+		return "name a day with --retain-until YYYY-MM-DD, or set retention in case.yaml"
+	}
+	return ""
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+)
+
+type initOptions struct {
+	operator, contact, organisation, authority string
+	informant, report, at                      string
+	language, timeZone, retainUntil            string
+	domains                                    []string
+}
+
+func newInitCommand(t *terminal, g *global) *cobra.Command {
+	var opts initOptions
+	cmd := &cobra.Command{
+		Use:   "init CASE",
+		Short: "open the case and its journal before anything else",
+		Long: `init makes the directory CASE with case.yaml and the journal (main courante), and writes
+the first entry: who opened the case, when, and how the incident became known.
+Put the directory outside the system that is examined: on a removable disk, say.
+Nothing is mandatory in an emergency; what is missing shows as open in the report.`,
+		Example: `  mbaudit init /mnt/usb/2026-0042 --informant "M. Martin, accounting" \
+    --report "replies to mails that she did not send"`,
+		Args: exactArgs("CASE"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runInit(t, g, args[0], opts) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.operator, "operator", "", "who runs mbaudit (default: your login's name)")
+	f.StringVar(&opts.contact, "contact", "", "how to reach the operator")
+	f.StringVar(&opts.organisation, "organisation", "", "whose mail system it is")
+	f.StringVar(&opts.authority, "authority", "", "under what mandate: who asked for this, when, on what ground")
+	f.StringVar(&opts.informant, "informant", "", "person or service who detected or informed (default: the operator)")
+	f.StringVar(&opts.report, "report", "", "what they detected or said")
+	f.StringVar(&opts.at, "time", "", "when they did, as in 2026-11-23T14:05:00+01:00 (default: now)")
+	f.StringVar(&opts.language, "lang", "en", "language of reports, fr or en")
+	f.StringVar(&opts.timeZone, "time-zone", "", "for showing times, as in Europe/Paris (default: this machine's)")
+	f.StringVar(&opts.retainUntil, "retain-until", "", "day until which pushed evidence is locked, as in 2027-06-30")
+	f.StringArrayVar(&opts.domains, "domain", nil, "the organisation's own mail domain (repeatable)")
+	return cmd
+}
+
+func runInit(t *terminal, g *global, dir string, opts initOptions) error {
+	now := t.now()
+	c := casefile.New(filepath.Base(filepath.Clean(dir)), casefile.Operator{Name: opts.operator, Contact: opts.contact}, now)
+	if c.Operator.Name == "" {
+		c.Operator.Name = loginName()
+	}
+	c.Organisation, c.Authority, c.OwnDomains = opts.organisation, opts.authority, opts.domains
+	switch opts.language {
+	case "fr", "en":
+		c.Language = opts.language
+	default:
+		return usageError(fmt.Errorf("there is no language %q", opts.language), "type --lang fr or --lang en")
+	}
+	if c.TimeZone = opts.timeZone; c.TimeZone == "" {
+		c.TimeZone = localZone(now)
+	}
+	if opts.retainUntil != "" {
+		if _, err := c.LockUntil(opts.retainUntil, now); err != nil {
+			return usageError(err, hintFor(err))
+		}
+		c.Retention.Until = opts.retainUntil
+	}
+	first, err := firstEntry(c, opts, now)
+	if err != nil {
+		return err
+	}
+	if err := casefile.Create(dir, c); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return withHint(fmt.Errorf("%s holds a case already", dir), "go on with it: mbaudit collect --case "+dir+" …   or name another directory")
+		}
+		return err
+	}
+	if _, _, err := journal.Create(filepath.Join(dir, casefile.JournalName), first); err != nil {
+		return err
+	}
+	t.print("%s opened by %s; its journal has 1 entry", dir, c.Operator.Name)
+	t.say("next: mbaudit collect --case %s --account A --imap imaps://HOST", dir)
+	return nil
+}
+
+// firstEntry is the journal's first line: how the incident became known.
+func firstEntry(c casefile.Case, opts initOptions, now time.Time) (journal.Entry, error) {
+	e := journal.Entry{Type: journal.Information, EventTime: now.Truncate(time.Second), Informant: opts.informant, Recorder: c.Operator.Name,
+		Description: "case " + c.Case + " opened"}
+	if e.Informant == "" {
+		e.Informant = c.Operator.Name
+	}
+	if opts.report != "" {
+		e.Type = journal.Detection
+		e.Description += "; reported: " + opts.report
+	}
+	if opts.at != "" {
+		at, err := time.Parse(time.RFC3339, opts.at)
+		if err != nil {
+			return e, usageError(fmt.Errorf("--time %q is not a time", opts.at), "write it with its offset, as in --time 2026-11-23T14:05:00+01:00")
+		}
+		e.EventTime = at
+	}
+	return e, e.Check()
+}
+
+// loginName is the operator's name as the operating system has it.
+func loginName() string {
+	u, err := user.Current()
+	switch {
+	case err != nil:
+		return "operator"
+	case u.Name != "":
+		return u.Name
+	}
+	return u.Username
+}
+
+// localZone is the machine's time zone by its IANA name, or UTC where the system does not tell the name.
+func localZone(now time.Time) string {
+	if name := now.Location().String(); name != "Local" {
+		return name
+	}
+	if target, err := filepath.EvalSymlinks("/etc/localtime"); err == nil {
+		const zones = "zoneinfo/"
+		for i := len(target) - len(zones); i >= 0; i-- {
+			if target[i:i+len(zones)] == zones {
+				if name := target[i+len(zones):]; name != "" {
+					if _, err := time.LoadLocation(name); err == nil {
+						return name
+					}
+				}
+				break
+			}
+		}
+	}
+	return "UTC"
+}

@@ -1,0 +1,157 @@
+// Package layout holds the map of the packages, and a test that keeps the code to it.
+package layout
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mbaudit/mbaudit/"
+
+// allowed says, for each package, which of ours it may import. "cmd/mbaudit" may import all. A package that is not
+// listed fails the test: whoever adds one says here what it may know.
+func allowed() map[string][]string {
+	return map[string][]string{
+		"collectors":                {"evidence"},
+		"collectors/collectortest":  {"collectors", "evidence"},
+		"collectors/imap":           {"collectors", "evidence", "collectors/imap/imapwire", "internal/secret", "internal/visible"},
+		"collectors/imap/imapwire":  {"internal/visible"},
+		"collectors/imap/imapbench": {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
+
+		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
+		"evidence/journal":         {},
+		"evidence/signature":       {"internal/secret"},
+		"evidence/timestamp":       {"internal/visible"},
+		"evidence/store":           {},
+		"evidence/store/dir":       {"evidence/store"},
+		"evidence/store/s3":        {"evidence/store"},
+		"evidence/store/storetest": {"evidence/store"},
+
+		"internal/casefile": {},
+		"internal/demo":     {"evidence/timestamp", "internal/seedmail"},
+		"internal/layout":   {},
+		"internal/secret":   {},
+		"internal/visible":  {},
+
+		"internal/seedmail":              {},
+		"internal/seedmail/cmd/seedmail": {"internal/seedmail"},
+		"internal/servertest":            {"internal/seedmail"},
+		"internal/servertest/cmd/tsa":    {},
+	}
+}
+
+// TestImports parses the imports of every package. Tests may import what they like: they are not shipped.
+func TestImports(t *testing.T) {
+	root := filepath.Join("..", "..")
+	rules := allowed()
+	found := make(map[string]bool)
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name := entry.Name(); name == "testdata" || name != ".." && strings.HasPrefix(name, ".") && file != root {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(dir)
+		found[pkg] = true
+		may, listed := rules[pkg]
+		if pkg == "cmd/mbaudit" {
+			return nil
+		}
+		if !listed {
+			t.Errorf("%s: the package is not in the layout; say in allowed() what it may import", pkg)
+			return nil
+		}
+		for _, imported := range ownImports(t, file) {
+			if !slices.Contains(may, imported) {
+				t.Errorf("%s imports %s, which the layout does not allow", file, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range rules {
+		if !found[pkg] && pkg != "internal/layout" {
+			t.Errorf("the layout lists %s, which is not there", pkg)
+		}
+	}
+}
+
+// TestDocumentation wants each package to say what it promises.
+func TestDocumentation(t *testing.T) {
+	for pkg := range allowed() {
+		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(pkg), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool { return hasPackageComment(t, file) }) {
+			t.Errorf("%s has no package comment", pkg)
+		}
+	}
+}
+
+func hasPackageComment(t *testing.T, file string) bool {
+	t.Helper()
+	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree.Doc != nil && len(tree.Doc.Text()) > 40
+}
+
+func ownImports(t *testing.T, file string) []string {
+	t.Helper()
+	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own []string
+	for _, spec := range tree.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest, ok := strings.CutPrefix(name, module); ok {
+			own = append(own, path.Clean(rest))
+		}
+	}
+	return own
+}
+
+// TestNothingUnexpectedAtTheRoot keeps the root listing what the README says it is.
+func TestNothingUnexpectedAtTheRoot(t *testing.T) {
+	expected := []string{"cmd", "collectors", "evidence", "internal", "testdata", "docs", "docker-compose.yml", "go.mod", "go.sum", "README.md", "LICENSE", "Makefile"}
+	entries, err := os.ReadDir(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || name == "bin" || strings.HasPrefix(name, "mbaudit-demo") || strings.HasSuffix(name, ".prof") {
+			continue
+		}
+		if !slices.Contains(expected, name) {
+			t.Errorf("%s at the root is not in the layout", name)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+#!/bin/bash
+# install.sh [--minio]: sees to it that what the servers for tests need is installed: Debian packages as root, versitygw
+# (and with --minio the pinned MinIO) with go install. Says nothing when all is there. As another user than root it
+# names the packages that are missing and the command that installs them, and exits 1.
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+versitygw=github.com/versity/versitygw/cmd/versitygw@v1.8.0
+minio=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+
+fail() {
+	printf 'install.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# missing_packages prints the packages whose program or library is not there.
+missing_packages() {
+	command -v dovecot >/dev/null || echo dovecot-core
+	[ -x /usr/lib/dovecot/imap ] || echo dovecot-imapd
+	[ -x /usr/lib/dovecot/managesieve ] || echo dovecot-managesieved
+	[ -e /usr/lib/dovecot/modules/lib90_sieve_plugin.so ] || echo dovecot-sieve
+	command -v openssl >/dev/null || echo openssl
+	command -v unzip >/dev/null || echo unzip
+	command -v ssh-keygen >/dev/null || echo openssh-client
+}
+
+# install_packages NAME… without starting the services that Debian would start.
+install_packages() {
+	local policy=/usr/sbin/policy-rc.d made=no status=0
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod +x "$policy"
+		made=yes
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	if ! { apt-get -q update && apt-get -q install -y --no-install-recommends "$@"; } >&2; then
+		status=1
+	fi
+	[ "$made" = no ] || rm -f "$policy"
+	return "$status"
+}
+
+# go_bin prints where go install puts programs.
+go_bin() {
+	local bin
+	bin=$(go env GOBIN)
+	printf '%s\n' "${bin:-$(go env GOPATH)/bin}"
+}
+
+# install_go PACKAGE@VERSION unless the program is there in that version.
+install_go() {
+	local package=${1%@*} version=${1#*@} program path
+	program=${package##*/}
+	for path in "$(command -v "$program" || true)" "$(go_bin)/$program"; do
+		if [ -x "$path" ] && go version -m "$path" 2>/dev/null | grep -q "^[[:space:]]mod.*[[:space:]]$version\([[:space:]]\|$\)"; then
+			return
+		fi
+	done
+	go install "$1" >&2 || fail "go install $1 did not succeed"
+}
+
+mapfile -t packages < <(missing_packages)
+if [ "${#packages[@]}" -gt 0 ]; then
+	if [ "$(id -u)" != 0 ]; then
+		fail "missing: ${packages[*]}; to install: sudo apt-get install --no-install-recommends ${packages[*]}"
+	fi
+	command -v apt-get >/dev/null || fail "missing: ${packages[*]}; there is no apt-get here to install them with"
+	install_packages "${packages[@]}" || fail "installing ${packages[*]} did not succeed"
+fi
+command -v go >/dev/null || fail "missing: go 1.26 or newer, see https://go.dev/doc/install"
+install_go "$versitygw"
+if [ "${1:-}" = --minio ]; then
+	install_go "$minio"
+fi
