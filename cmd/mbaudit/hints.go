@@ -34,6 +34,8 @@ func hintFor(err error) string {
 		{s3.ErrNoLock, "make a bucket with Object Lock switched on; to push without any lock, add --no-lock"},
 		{s3.ErrLockUnknown, "give the key the right s3:GetBucketObjectLockConfiguration; or add --unknown-lock to push with a key that may only write"},
 		{s3.ErrDenied, "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and the key's rights on that bucket"},
+		{store.ErrDigest, "the file here is not what was sealed; see which: mbaudit verify"},
+		{store.ErrLockShort, "the object is there already, locked for a shorter time; push with the earlier day: --retain-until"},
 		{store.ErrLockMissing, "the store did not lock what it was told to lock: use another store"},
 		{syscall.ENOSPC, "free some space or move the case to a larger disk; what was kept stays: go on with mbaudit collect --resume"},
 		{syscall.EROFS, "choose a case directory that can be written to, with --case DIR"},
