@@ -1,0 +1,283 @@
+package imap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// protocolText is the media type of answers kept as received. Most are text; a name in them may be any bytes.
+const protocolText = "application/imap"
+
+// A run is one call of Collect.
+type run struct {
+	c     *Collector
+	ctx   context.Context
+	scope collectors.Scope
+	sink  collectors.Sink
+	link  *link // nil between a lost connection and the next
+
+	fruitless int  // connections lost since something was last kept
+	oddTails  bool // the server goes on after a message's body
+
+	expected map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
+	paths    map[string]bool            // directories of folders that are taken, as pathKey folds them
+	status   map[string]folderStatus    // by raw name
+}
+
+// Collect implements collectors.Collector for the account in scope.
+func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink collectors.Sink) error {
+	if scope.Account == "" {
+		return errors.New("imap: no account is named")
+	}
+	r := &run{
+		c: c, ctx: ctx, scope: scope, sink: sink,
+		expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true},
+		status: map[string]folderStatus{},
+	}
+	defer func() { r.link.close() }()
+	link, err := c.connect(ctx, scope.Account)
+	if err != nil {
+		return err
+	}
+	r.link = link
+	err = r.all()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case isLost(err):
+		return r.gaveUp(err)
+	}
+	return err
+}
+
+func (r *run) all() error {
+	if err := r.session(); err != nil {
+		return err
+	}
+	folders, err := r.folders()
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		if err := r.folder(f); err != nil {
+			return err
+		}
+	}
+	if r.link != nil {
+		_, _ = r.link.conn.Do(imapwire.NewCommand("LOGOUT")) // everything is kept; the answer changes nothing
+	}
+	return nil
+}
+
+// session keeps what the connection itself says: greeting, encryption, capabilities, ID, NAMESPACE.
+func (r *run) session() error {
+	r.c.cfg.Report.Step("session")
+	l := r.link
+	err := r.keep("greeting", "", r.name(sessionDir, "greeting.txt"), protocolText, "", l.greeting.Raw, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := r.keepTLS(l); err != nil {
+		return err
+	}
+	for _, a := range []struct {
+		item   string
+		answer *imapwire.Answer
+	}{{"before-tls", l.beforeTLS}, {"before-login", l.beforeLogin}, {"after-login", l.afterLogin}} {
+		if a.answer == nil {
+			continue
+		}
+		err := r.keepAnswer("capability", a.item, "capability-"+a.item+".txt", imapwire.NewCommand("CAPABILITY"), a.answer)
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.ask("id", l.caps.has("ID"), "id.txt", r.c.idCommand()); err != nil {
+		return err
+	}
+	return r.ask("namespace", l.caps.has("NAMESPACE") || l.caps.has("IMAP4REV2"), "namespace.txt",
+		imapwire.NewCommand("NAMESPACE"))
+}
+
+func (c *Collector) idCommand() *imapwire.Command {
+	cmd := imapwire.NewCommand("ID")
+	if len(c.cfg.ClientID) == 0 {
+		return cmd.Atom("NIL")
+	}
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(c.cfg.ClientID)) {
+		pairs = append(pairs, quote(key), quote(c.cfg.ClientID[key]))
+	}
+	return cmd.Atom("(" + strings.Join(pairs, " ") + ")")
+}
+
+// quote writes a quoted string; what cannot stand in one is left out, since the pairs of ID are only for show.
+func quote(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+			b.WriteByte(c)
+		}
+	}
+	return `"` + b.String() + `"`
+}
+
+// ask asks one question about the account and keeps the answer under resource.
+func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Command) error {
+	if !offered {
+		return r.sink.Expect(evidence.Expectation{
+			Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, NotOffered: true,
+			Note: "not among the server's capabilities",
+		})
+	}
+	if r.sink.Has(r.scope.Account, resource, "") {
+		return r.expect(resource, "")
+	}
+	answer, err := r.do(cmd)
+	if err != nil {
+		return err
+	}
+	return r.keepAnswer(resource, "", file, cmd, answer)
+}
+
+// do sends a command and reads its answer, over another connection if this one is lost on the way.
+func (r *run) do(cmd *imapwire.Command) (*imapwire.Answer, error) {
+	for {
+		answer, err := r.link.conn.Do(cmd)
+		if err == nil {
+			r.fruitless = 0
+			return answer, nil
+		}
+		if err := r.recover(lost(r.ctx, err)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// recover opens another connection after err, waiting longer each time that a connection brought nothing. It returns
+// err itself, or why there is no other connection.
+func (r *run) recover(err error) error {
+	if !isLost(err) {
+		return err
+	}
+	r.link.close()
+	r.link = nil
+	for {
+		r.fruitless++
+		if r.fruitless > r.c.cfg.Retries {
+			return err
+		}
+		if werr := r.wait(); werr != nil {
+			return werr
+		}
+		link, cerr := r.c.connect(r.ctx, r.scope.Account)
+		if cerr == nil {
+			r.link = link
+			return nil
+		}
+		if !mayRecover(cerr) {
+			return cerr
+		}
+		err = &lostError{cerr}
+	}
+}
+
+// wait waits before the next connection: Backoff after one that brought something, then twice as long each time.
+func (r *run) wait() error {
+	timer := time.NewTimer(min(r.c.cfg.Backoff<<min(r.fruitless-1, 16), time.Minute))
+	defer timer.Stop()
+	select {
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// mayRecover says whether trying again later may help: a server that is down or busy comes back, a password that was
+// refused stays refused, and asking again would lock the account.
+func mayRecover(err error) bool {
+	return errors.Is(err, ErrHostDown) || errors.Is(err, ErrAuthUnavailable)
+}
+
+func (r *run) gaveUp(err error) error {
+	return &Error{
+		Account: r.scope.Account, Doing: "reading from " + r.c.addr, Kinds: []error{ErrLost},
+		Err: fmt.Errorf("%w, after %d connections that brought nothing", err, r.fruitless-1),
+	}
+}
+
+// sessionDir is the directory of exhibits that belong to no folder. A folder of this name gets another directory.
+const sessionDir = "session"
+
+func (r *run) name(elements ...string) string {
+	return evidence.SafeName(r.scope.Account) + "/imap/" + strings.Join(elements, "/")
+}
+
+// keepAnswer keeps the answer to a command as received, or writes down that the server refused it.
+func (r *run) keepAnswer(resource, item, file string, cmd *imapwire.Command, answer *imapwire.Answer) error {
+	if !answer.OK() {
+		if err := r.expect(resource, item); err != nil {
+			return err
+		}
+		return r.gap(resource, item, evidence.GapRefused, cmd.Shown(), serverSays{answer.Status}.Error())
+	}
+	return r.keep(resource, item, r.name(sessionDir, file), protocolText, cmd.Shown(), answer.Raw, answer.At)
+}
+
+// keep puts an exhibit that is in memory, unless an earlier run has put it.
+func (r *run) keep(resource, item, name, mediaType, request string, body []byte, at time.Time) error {
+	if err := r.expect(resource, item); err != nil {
+		return err
+	}
+	if r.sink.Has(r.scope.Account, resource, item) {
+		return nil
+	}
+	_, err := r.sink.Put(evidence.Exhibit{
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Item: item, Name: name,
+		MediaType: mediaType, FetchedAt: at.UTC(), Request: request,
+	}, bytes.NewReader(body))
+	if errors.Is(err, evidence.ErrTaken) {
+		return r.gap(resource, item, evidence.GapInvalid, request, err.Error())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: imap: keeping %s: %w", visible.Text(r.scope.Account), resource, err)
+	}
+	return nil
+}
+
+// expect announces one more item of a resource whose items become known one by one.
+func (r *run) expect(resource, item string) error {
+	items := r.expected[resource]
+	if items == nil {
+		items = map[string]bool{}
+		r.expected[resource] = items
+	}
+	if items[item] {
+		return nil
+	}
+	items[item] = true
+	return r.sink.Expect(evidence.Expectation{
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(len(items)),
+	})
+}
+
+func (r *run) gap(resource, item string, class evidence.GapClass, request, reason string) error {
+	return r.sink.Gap(evidence.Gap{
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Item: item, Class: class,
+		Request: request, Reason: reason, At: time.Now().UTC(),
+	})
+}

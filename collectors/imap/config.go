@@ -1,0 +1,202 @@
+package imap
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/secret"
+)
+
+// A Config says where the server is and who logs in. New checks it before anything is sent.
+type Config struct {
+	// URL is imaps://host[:port], encrypted from the first byte (port 993), or imap://host[:port], encrypted by
+	// STARTTLS (port 143). It holds no user and no password.
+	URL string
+
+	// RootCAFile is a PEM file of the only authorities to trust; empty means the system's.
+	RootCAFile string
+
+	// ServerName is the name that the certificate must have; empty means the URL's host.
+	ServerName string
+
+	// InsecurePlaintext allows a session without encryption where the server offers no STARTTLS.
+	InsecurePlaintext bool
+
+	// Exactly one of Password, MasterPassword and Token is set.
+	Password secret.String
+
+	// MasterUser logs in for every account with MasterPassword: as "account*master" with MasterSeparator in between
+	// ("*" if empty), or by SASL PLAIN with the account as the authorisation identity if MasterAuthzID is set.
+	MasterUser      string
+	MasterPassword  secret.String
+	MasterSeparator string
+	MasterAuthzID   bool
+
+	// Token is an OAuth 2.0 access token, sent by OAUTHBEARER (RFC 7628) or else XOAUTH2.
+	Token secret.String
+
+	// Logins names the login of accounts whose login is not the account's name.
+	Logins map[string]string
+
+	// ClientID is what ID (RFC 2971) tells the server of us; empty tells nothing.
+	ClientID map[string]string
+
+	Timeout time.Duration       // for a single read or write, 2 minutes if 0; there is none on the whole
+	Retries int                 // connections in a row that bring nothing before it gives up, 5 if 0; negative for none
+	Backoff time.Duration       // before the first of these, doubled each time up to a minute; 1 second if 0
+	Limits  imapwire.Limits     // on what the server can make us hold
+	TempDir string              // for messages over 128 KiB whose answer is out of order; empty for the system's
+	Chunk   int                 // messages asked for by one command, 2000 if 0
+	Report  collectors.Progress // hears how far it is; may be nil
+
+	// Dial opens the connection, net.Dialer if nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// A Collector reads accounts of one IMAP server. It is safe for use by several goroutines; each Collect opens its own
+// connection.
+type Collector struct {
+	cfg   Config
+	host  string
+	addr  string // host:port
+	tls   bool   // encrypted from the first byte
+	roots *x509.CertPool
+}
+
+// New checks cfg and returns the collector. It opens no connection.
+func New(cfg Config) (*Collector, error) {
+	c := &Collector{cfg: cfg}
+	if err := c.checkURL(); err != nil {
+		return nil, err
+	}
+	if err := c.checkLogin(); err != nil {
+		return nil, err
+	}
+	if cfg.RootCAFile != "" {
+		pem, err := os.ReadFile(cfg.RootCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("imap: reading the trusted authorities: %w", err)
+		}
+		c.roots = x509.NewCertPool()
+		if !c.roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("imap: %s holds no certificate in PEM form", cfg.RootCAFile)
+		}
+	}
+	c.setDefaults()
+	return c, nil
+}
+
+func (c *Collector) checkURL() error {
+	u, err := url.Parse(c.cfg.URL)
+	if err != nil || u.Hostname() == "" {
+		return fmt.Errorf("imap: the server is given as imaps://host or imaps://host:port, not as %q", c.cfg.URL)
+	}
+	port := u.Port()
+	switch u.Scheme {
+	case "imaps":
+		c.tls = true
+		if port == "" {
+			port = "993"
+		}
+	case "imap":
+		if port == "" {
+			port = "143"
+		}
+	default:
+		return fmt.Errorf("imap: the server's URL begins with imaps:// or imap://, not with %q", u.Scheme)
+	}
+	if u.User != nil {
+		return errors.New("imap: the server's URL holds no user and no password; they are given apart")
+	}
+	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("imap: the server's URL ends after the port; folders are given apart")
+	}
+	c.host = u.Hostname()
+	c.addr = net.JoinHostPort(c.host, port)
+	return nil
+}
+
+func (c *Collector) checkLogin() error {
+	ways := 0
+	for _, s := range []secret.String{c.cfg.Password, c.cfg.MasterPassword, c.cfg.Token} {
+		if s.Empty() {
+			continue
+		}
+		ways++
+		if strings.ContainsAny(s.Reveal(), "\x00\r\n") {
+			return errors.New("imap: the password or token has a line break or a zero byte in it, which no server takes")
+		}
+	}
+	switch {
+	case ways == 0:
+		return errors.New("imap: there is no password, no master user's password and no token to log in with")
+	case ways > 1:
+		return errors.New("imap: one of password, master user's password and token is enough, and only one is used")
+	case c.cfg.MasterPassword.Empty() != (c.cfg.MasterUser == ""):
+		return errors.New("imap: a master user and the master user's password go together")
+	case c.cfg.MasterAuthzID && c.cfg.MasterSeparator != "":
+		return errors.New("imap: a master user logs in with a separator or with an authorisation identity, not with both")
+	}
+	return nil
+}
+
+func (c *Collector) setDefaults() {
+	if c.cfg.MasterSeparator == "" {
+		c.cfg.MasterSeparator = "*"
+	}
+	if c.cfg.Timeout == 0 {
+		c.cfg.Timeout = 2 * time.Minute
+	}
+	if c.cfg.Retries == 0 {
+		c.cfg.Retries = 5
+	}
+	if c.cfg.Backoff == 0 {
+		c.cfg.Backoff = time.Second
+	}
+	if c.cfg.Chunk <= 0 {
+		c.cfg.Chunk = 2000
+	}
+	if c.cfg.Report == nil {
+		c.cfg.Report = collectors.NoProgress{}
+	}
+	if c.cfg.Dial == nil {
+		c.cfg.Dial = (&net.Dialer{Timeout: 30 * time.Second}).DialContext
+	}
+}
+
+// Name implements collectors.Collector.
+func (c *Collector) Name() string { return "imap" }
+
+// login returns the name that logs in for an account when there is no master user.
+func (c *Collector) login(account string) string {
+	if name, ok := c.cfg.Logins[account]; ok {
+		return name
+	}
+	return account
+}
+
+func (c *Collector) serverName() string {
+	if c.cfg.ServerName != "" {
+		return c.cfg.ServerName
+	}
+	return c.host
+}
+
+func (c *Collector) tlsConfig() *tls.Config {
+	return &tls.Config{
+		ServerName: c.serverName(),
+		RootCAs:    c.roots,
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"imap"}, // RFC 8314 section 6 names it; servers without ALPN ignore it
+	}
+}

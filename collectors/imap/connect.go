@@ -1,0 +1,190 @@
+package imap
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+)
+
+// A caps is the set of a server's capabilities, in upper case.
+type caps map[string]bool
+
+func (c caps) has(name string) bool { return c[name] }
+
+func capsOf(answer *imapwire.Answer) caps {
+	c := caps{}
+	for i := range answer.Untagged {
+		resp := &answer.Untagged[i]
+		if resp.Name != "CAPABILITY" {
+			continue
+		}
+		for word := range strings.FieldsSeq(string(resp.Rest())) {
+			c[strings.ToUpper(word)] = true
+		}
+	}
+	return c
+}
+
+// A link is one connection and what its beginning said.
+type link struct {
+	conn *imapwire.Conn
+	raw  net.Conn    // below encryption; closing it stops everything
+	stop func() bool // ends the watch on the context
+
+	greeting imapwire.Response
+	preauth  bool
+	tls      *tls.ConnectionState // nil in clear text
+	caps     caps                 // as of now
+
+	// The answers to CAPABILITY as they came. The first two are nil where there was no reason to ask.
+	beforeTLS, beforeLogin, afterLogin *imapwire.Answer
+}
+
+func (l *link) close() {
+	if l != nil {
+		l.stop()
+		_ = l.raw.Close() // nothing is written that closing could lose
+	}
+}
+
+// connect opens a connection for account and logs in. The connection is closed when ctx is done.
+func (c *Collector) connect(ctx context.Context, account string) (*link, error) {
+	l, err := c.open(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.secureAndLogIn(ctx, account, l); err != nil {
+		l.close()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+func (c *Collector) open(ctx context.Context, account string) (*link, error) {
+	fail := func(err error, kinds ...error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return &Error{Account: account, Doing: "connecting to " + c.addr, Kinds: kinds, Err: err}
+	}
+	raw, err := c.cfg.Dial(ctx, "tcp", c.addr)
+	if err != nil {
+		return nil, fail(err, ErrHostDown)
+	}
+	l := &link{raw: raw, stop: context.AfterFunc(ctx, func() { _ = raw.Close() })}
+	nc := imapwire.WithDeadlines(raw, c.cfg.Timeout)
+	if c.tls {
+		tc := tls.Client(nc, c.tlsConfig())
+		if err := tc.HandshakeContext(ctx); err != nil {
+			l.close()
+			return nil, fail(err, tlsKinds(err)...)
+		}
+		state := tc.ConnectionState()
+		l.tls = &state
+		nc = tc
+	}
+	l.conn = imapwire.New(nc, c.cfg.Limits)
+	greeting, err := l.conn.Next()
+	if err != nil {
+		l.close()
+		return nil, fail(err, ErrHostDown)
+	}
+	if greeting.Kind != imapwire.Untagged || greeting.Name != "OK" && greeting.Name != "PREAUTH" {
+		err := fail(errors.New("it greets with "+quoteShort(greeting.Raw)), ErrNotIMAP)
+		l.close()
+		return nil, err
+	}
+	l.greeting = greeting.Clone()
+	l.preauth = greeting.Name == "PREAUTH"
+	return l, nil
+}
+
+func (c *Collector) secureAndLogIn(ctx context.Context, account string, l *link) error {
+	fail := func(doing string, err error, kinds ...error) error {
+		return &Error{Account: account, Doing: doing + " " + c.addr, Kinds: kinds, Err: err}
+	}
+	answer, err := l.capability()
+	if err != nil {
+		return fail("asking for the capabilities of", err, ErrHostDown)
+	}
+	l.beforeLogin = answer
+	if l.tls == nil {
+		if err := c.startTLS(ctx, l); err != nil {
+			kinds := []error{ErrTLS}
+			switch {
+			case errors.Is(err, ErrPlaintextRefused):
+				kinds = []error{ErrPlaintextRefused}
+			case !errors.Is(err, imapwire.ErrInjected):
+				kinds = tlsKinds(err)
+			}
+			return fail("starting encryption with", err, kinds...)
+		}
+	}
+	if !l.preauth {
+		if err := c.authenticate(l, account); err != nil {
+			var already *Error
+			if errors.As(err, &already) {
+				return err
+			}
+			return fail("logging in to", err, ErrHostDown)
+		}
+	}
+	if l.afterLogin, err = l.capability(); err != nil {
+		return fail("asking for the capabilities of", err, ErrHostDown)
+	}
+	return nil
+}
+
+// capability asks again each time: what a server offers changes with encryption and with the login, and what came
+// unasked in a greeting could have been put there by someone on the way.
+func (l *link) capability() (*imapwire.Answer, error) {
+	answer, err := l.conn.Do(imapwire.NewCommand("CAPABILITY"))
+	if err != nil {
+		return nil, err
+	}
+	l.caps = capsOf(answer)
+	l.conn.NonSync = l.caps.has("LITERAL+") || l.caps.has("LITERAL-") || l.caps.has("IMAP4REV2")
+	return answer, nil
+}
+
+// startTLS encrypts the connection. Where the server does not offer that, it is an error unless clear text is allowed.
+func (c *Collector) startTLS(ctx context.Context, l *link) error {
+	if !l.caps.has("STARTTLS") || l.preauth {
+		if c.cfg.InsecurePlaintext {
+			return nil
+		}
+		return ErrPlaintextRefused
+	}
+	answer, err := l.conn.StartTLS(ctx, c.tlsConfig())
+	if err != nil {
+		return err
+	}
+	if !answer.OK() {
+		if c.cfg.InsecurePlaintext {
+			return nil
+		}
+		return errors.Join(serverSays{answer.Status}, ErrPlaintextRefused)
+	}
+	state := l.conn.NetConn().(*tls.Conn).ConnectionState()
+	l.tls = &state
+	l.beforeTLS = l.beforeLogin
+	l.beforeLogin, err = l.capability()
+	return err
+}
+
+// Dial opens a connection that is logged in for account and can only read. It is closed when ctx is done. The caller
+// closes it.
+func (c *Collector) Dial(ctx context.Context, account string) (*imapwire.Conn, error) {
+	l, err := c.connect(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return l.conn, nil
+}

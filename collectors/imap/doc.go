@@ -1,0 +1,19 @@
+// Package imap collects from IMAP servers: what a server says of itself and of an account, and the messages, all as
+// the server sent it.
+//
+// It opens folders with EXAMINE, fetches with PEEK and sends nothing that package imapwire does not know to be
+// read-only, so that flags, \Recent, UIDNEXT and MODSEQ stay as they are. What a server does not offer is written as
+// not offered, what it refuses is a gap with the server's words, and one odd message or response never ends a
+// collection. A lost connection is taken up again at the messages that are missing.
+//
+// The life of a message: EXAMINE says how many there are and under which UIDVALIDITY; UID SEARCH names them and the
+// sink hears how many to expect; UID FETCH asks for some thousand at once, the next such command under way before the
+// answer to the last is complete; each body goes from the connection's buffer to the sink. What was asked for and did
+// not come is asked for once more by itself, and then it is a gap. A second EXAMINE says whether the folder changed
+// meanwhile.
+//
+// Resources (rows of the coverage ledger): "greeting", "tls", "capability", "id", "namespace", "list", "lsub",
+// "status", "examine", and "messages/<folder>" for each folder. Messages have the item "<UIDVALIDITY>/<UID>".
+//
+// Who wants another source, or only reads bundles, need not read on.
+package imap

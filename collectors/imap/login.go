@@ -1,0 +1,199 @@
+package imap
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// credentials are what one login needs.
+type credentials struct {
+	authzid string // the account, where a master user logs in for it by SASL
+	user    string
+	secret  secret.String
+}
+
+func (c *Collector) credentials(account string) credentials {
+	login := c.login(account)
+	switch {
+	case c.cfg.MasterUser == "" && !c.cfg.Token.Empty():
+		return credentials{user: login, secret: c.cfg.Token}
+	case c.cfg.MasterUser == "":
+		return credentials{user: login, secret: c.cfg.Password}
+	case c.cfg.MasterAuthzID:
+		return credentials{authzid: login, user: c.cfg.MasterUser, secret: c.cfg.MasterPassword}
+	}
+	return credentials{user: login + c.cfg.MasterSeparator + c.cfg.MasterUser, secret: c.cfg.MasterPassword}
+}
+
+// authenticate logs in by the best way that the server offers for what we have.
+func (c *Collector) authenticate(l *link, account string) error {
+	cred := c.credentials(account)
+	fail := func(err error, kinds ...error) error {
+		return &Error{Account: account, Doing: "logging in to " + c.addr, Kinds: kinds, Err: err}
+	}
+	if l.tls == nil && !c.cfg.InsecurePlaintext {
+		return fail(ErrPlaintextRefused, ErrPlaintextRefused) // connect has seen to it; here the secret leaves us
+	}
+	var answer *imapwire.Answer
+	var err error
+	var detail string // what the server said inside the SASL exchange
+	switch {
+	case !c.cfg.Token.Empty():
+		answer, detail, err = c.bearer(l, cred)
+	case l.caps.has("AUTH=PLAIN"):
+		answer, _, err = sasl1(l, sasl.NewPlainClient(cred.authzid, cred.user, cred.secret.Reveal()))
+		if err == nil && answer.Status.Name == "BAD" && cred.authzid == "" && !l.caps.has("LOGINDISABLED") {
+			answer, err = login(l, cred)
+		}
+	case cred.authzid != "":
+		err = fmt.Errorf("%w: a master user with an authorisation identity needs AUTH=PLAIN", ErrNoMechanism)
+	case l.caps.has("LOGINDISABLED"):
+		if l.tls == nil {
+			return fail(errors.New("the server takes no login without encryption (LOGINDISABLED)"), ErrAuthPrivacy, ErrPlaintextRefused)
+		}
+		err = fmt.Errorf("%w: neither AUTH=PLAIN nor LOGIN", ErrNoMechanism)
+	default:
+		answer, err = login(l, cred)
+	}
+	switch {
+	case errors.Is(err, ErrNoMechanism):
+		return fail(err, ErrNoMechanism)
+	case err != nil:
+		return err
+	case answer.OK():
+		return nil
+	}
+	status := redact(answer.Status, cred)
+	if detail != "" {
+		status.Text = strings.TrimSpace(status.Text + " (" + hide(detail, cred) + ")")
+	}
+	return fail(serverSays{status}, authKinds(status)...)
+}
+
+func login(l *link, cred credentials) (*imapwire.Answer, error) {
+	return l.conn.Do(imapwire.NewCommand("LOGIN").String(cred.user).Secret(cred.secret, false))
+}
+
+// bearer logs in with a token: OAUTHBEARER is the standard, XOAUTH2 what Google and Microsoft had before it.
+func (c *Collector) bearer(l *link, cred credentials) (*imapwire.Answer, string, error) {
+	switch {
+	case l.caps.has("AUTH=OAUTHBEARER"):
+		host, portText, _ := net.SplitHostPort(c.addr)
+		port, _ := strconv.Atoi(portText) // 0, which go-sasl leaves out, where it is a service's name
+		return sasl1(l, sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{
+			Username: cred.user, Token: cred.secret.Reveal(), Host: host, Port: port,
+		}))
+	case l.caps.has("AUTH=XOAUTH2"):
+		return sasl1(l, &xoauth2{cred})
+	}
+	return nil, "", fmt.Errorf("%w: a token needs AUTH=OAUTHBEARER or AUTH=XOAUTH2", ErrNoMechanism)
+}
+
+// xoauth2 is Google's mechanism: one message, and an empty one in answer to an error, after which the server says no.
+type xoauth2 struct{ cred credentials }
+
+func (x *xoauth2) Start() (string, []byte, error) {
+	ir := "user=" + x.cred.user + "\x01auth=Bearer " + x.cred.secret.Reveal() + "\x01\x01"
+	return "XOAUTH2", []byte(ir), nil
+}
+
+func (x *xoauth2) Next(challenge []byte) ([]byte, error) { return nil, nil }
+
+// sasl1 runs AUTHENTICATE with a mechanism of one message. It returns what the server said in a challenge after that,
+// which for tokens is a JSON text with the reason of the refusal.
+func sasl1(l *link, client sasl.Client) (*imapwire.Answer, string, error) {
+	mechanism, initial, err := client.Start()
+	if err != nil {
+		return nil, "", err
+	}
+	cmd := imapwire.NewCommand("AUTHENTICATE").Atom(mechanism)
+	sent := false
+	if l.caps.has("SASL-IR") || l.caps.has("IMAP4REV2") {
+		cmd.Secret(secret.New(encodeSASL(initial)), true)
+		sent = true
+	}
+	var detail string
+	cmd.Respond = func(challenge string) (imapwire.Revealer, error) {
+		if !sent {
+			sent = true
+			return secret.New(encodeSASL(initial)), nil
+		}
+		detail = bearerDetail(challenge)
+		if mechanism == "OAUTHBEARER" {
+			return secret.New(encodeSASL([]byte{1})), nil // RFC 7628 section 3.2.3
+		}
+		return secret.New(""), nil
+	}
+	answer, err := l.conn.Do(cmd)
+	return answer, detail, err
+}
+
+func encodeSASL(b []byte) string {
+	if len(b) == 0 {
+		return "="
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// bearerDetail reads {"status":"invalid_token","scope":…} (RFC 7628 section 3.2.2); what is not JSON is shown as it is.
+func bearerDetail(challenge string) string {
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(challenge))
+	if err != nil {
+		return challenge
+	}
+	var d struct {
+		Status  json.RawMessage `json:"status"`
+		Scope   string          `json:"scope"`
+		Schemes string          `json:"schemes"`
+		Config  string          `json:"openid-configuration"`
+	}
+	if err := json.Unmarshal(text, &d); err != nil || len(d.Status) == 0 {
+		return string(text)
+	}
+	status := strings.Trim(string(d.Status), `"`)
+	switch status {
+	case "400", "401", "invalid_token":
+		status += ": the token is wrong or has expired"
+	case "insufficient_scope":
+		status += ": the token does not give access to IMAP"
+	}
+	if d.Scope != "" {
+		status += "; it needs the scope " + d.Scope
+	}
+	return status
+}
+
+// redact takes the secret out of what a server answered, in case it echoes it.
+func redact(s imapwire.Status, cred credentials) imapwire.Status {
+	s.Code, s.Text = hide(s.Code, cred), hide(s.Text, cred)
+	return s
+}
+
+func hide(text string, cred credentials) string {
+	value := cred.secret.Reveal()
+	if value == "" {
+		return text
+	}
+	for _, form := range []string{
+		value,
+		base64.StdEncoding.EncodeToString([]byte(value)),
+		encodeSASL([]byte(cred.authzid + "\x00" + cred.user + "\x00" + value)),
+	} {
+		text = strings.ReplaceAll(text, form, secret.Redacted)
+	}
+	return text
+}
+
+func quoteShort(b []byte) string {
+	return `"` + visible.Cut(strings.TrimRight(string(b), "\r\n"), 200) + `"`
+}

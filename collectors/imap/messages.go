@@ -1,0 +1,748 @@
+package imap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// How a folder is read. The measurements behind the numbers: ranges of 2000 hide a round trip of 40 ms, the second
+// command in flight the rest; servers must take command lines of 8192 bytes (RFC 7162 section 4).
+const (
+	inFlight     = 2
+	maxSetBytes  = 7000
+	maxRounds    = 3   // readings of what arrived meanwhile
+	maxRefusals  = 100 // single messages refused in a row before the rest of a folder is given up
+	usualTail    = ")\r\n"
+	memoryLimit  = 1 << 20
+	deathsPerUID = 2 // times that a message may cost the connection before it is a gap
+	baseItems    = "UID FLAGS INTERNALDATE RFC822.SIZE"
+	rawItem      = "BODY[]"
+	metadataItem = "BODY[HEADER]"
+)
+
+// What has become of a UID.
+type uidState byte
+
+const (
+	wanted uidState = iota
+	asked
+	wantedAlone // was asked for and did not come: is asked for once more by itself
+	done        // kept, or named in a gap
+)
+
+// A reading is how far a folder has been read.
+type reading struct {
+	path        string // directory of the exhibits
+	moved       bool   // path was found taken once
+	uidValidity uint32
+	uidNext     uint32 // up to which all is known
+	known       bool   // uids is filled
+	uids        []uint32
+	state       []uidState
+	kept        int64 // exhibits under an earlier UIDVALIDITY, in this run
+	rounds      int
+	restarts    int
+	announced   bool // to the progress bar
+
+	cursor   int         // no UID before it is wanted
+	size     int         // messages per command at the moment
+	deaths   map[int]int // how often the connection broke at this UID
+	refusals int         // single messages refused in a row
+	basic    bool        // the server refuses the extended items
+	modseq   bool
+	retries  []*batch // halves of what was refused
+}
+
+// folder reads one folder, over as many connections as it takes.
+func (r *run) folder(f *folder) error {
+	r.c.cfg.Report.Step(f.label)
+	f.reading.size = r.c.cfg.Chunk
+	f.reading.deaths = map[int]int{}
+	for {
+		err := r.readFolder(f)
+		if errors.As(err, new(errNoFolder)) {
+			return nil
+		}
+		if !isLost(err) {
+			return err
+		}
+		if err := f.reading.afterLoss(r, err, f); err != nil {
+			return err
+		}
+		if err := r.recover(err); err != nil {
+			return err
+		}
+	}
+}
+
+// readFolder reads what is missing of a folder over the present connection.
+func (r *run) readFolder(f *folder) error {
+	g := &f.reading
+	for {
+		sel, err := r.examine(f, "before")
+		if err != nil {
+			return err
+		}
+		if r.scope.Messages == collectors.MessagesNone {
+			return nil
+		}
+		if err := r.checkValidity(f, sel); err != nil {
+			return err
+		}
+		g.modseq = sel.modseq
+		if !g.known {
+			if err := r.enumerate(f, sel, 1); err != nil {
+				return err
+			}
+		}
+		again, err := r.fetchAndLookAgain(f)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// fetchAndLookAgain fetches what is wanted and opens the folder once more. It says true where UIDVALIDITY changed.
+func (r *run) fetchAndLookAgain(f *folder) (again bool, err error) {
+	g := &f.reading
+	for {
+		if err := r.fetch(f); err != nil {
+			return false, err
+		}
+		when := "after"
+		if g.rounds > 0 {
+			when = fmt.Sprintf("after-%d", g.rounds+1)
+		}
+		sel, err := r.examine(f, when)
+		if err != nil {
+			return false, err
+		}
+		if sel.uidValidity != g.uidValidity {
+			return true, nil
+		}
+		if g.uidNext == 0 || sel.uidNext <= g.uidNext {
+			return false, nil
+		}
+		if g.rounds++; g.rounds >= maxRounds {
+			return false, r.gap(f.resource(), "", evidence.GapUnaccounted, "EXAMINE", fmt.Sprintf(
+				"messages keep arriving: UIDNEXT rose from %d to %d while the folder was read, these were not read",
+				g.uidNext, sel.uidNext))
+		}
+		if err := r.enumerate(f, sel, g.uidNext); err != nil {
+			return false, err
+		}
+	}
+}
+
+// checkValidity compares UIDVALIDITY with what it was. If it changed, the UIDs mean other messages now: what is
+// unread of the old ones is a gap, and the folder is read anew, once.
+func (r *run) checkValidity(f *folder, sel selection) error {
+	g := &f.reading
+	if !g.known {
+		g.uidValidity = sel.uidValidity
+		return nil
+	}
+	if g.uidValidity == sel.uidValidity {
+		return nil
+	}
+	unread := 0
+	for _, s := range g.state {
+		if s != done {
+			unread++
+		}
+	}
+	err := r.gap(f.resource(), "", evidence.GapVanished, "EXAMINE", fmt.Sprintf(
+		"UIDVALIDITY changed from %d to %d while the folder was read; %d of %d messages were unread under the old one",
+		g.uidValidity, sel.uidValidity, unread, len(g.uids)))
+	if err != nil {
+		return err
+	}
+	if g.restarts++; g.restarts > 1 {
+		if err := r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", "UIDVALIDITY changed again; the folder is given up"); err != nil {
+			return err
+		}
+		return errNoFolder{}
+	}
+	*g = reading{
+		path: r.path(f, sel.uidValidity, true), uidValidity: sel.uidValidity, restarts: g.restarts,
+		kept: g.kept + int64(len(g.uids)-unread), announced: g.announced, size: r.c.cfg.Chunk, deaths: map[int]int{},
+	}
+	return nil
+}
+
+// enumerate finds the messages from a UID on, announces them, and leaves out those that the sink has.
+func (r *run) enumerate(f *folder, sel selection, from uint32) error {
+	g := &f.reading
+	found, err := r.search(f, sel, from)
+	if err != nil {
+		return err
+	}
+	have := int64(0)
+	for _, uid := range found {
+		if i, ok := slices.BinarySearch(g.uids, uid); ok && i >= 0 {
+			continue
+		}
+		state := wanted
+		if r.sink.Has(r.scope.Account, f.resource(), g.item(uid)) {
+			state = done
+			have++
+		}
+		g.uids = append(g.uids, uid)
+		g.state = append(g.state, state)
+	}
+	g.known = true
+	g.uidNext = sel.uidNext
+	g.cursor = 0
+	if !g.announced || from > 1 {
+		r.c.cfg.Report.Expect(int64(len(found)), 0)
+	}
+	g.announced = true
+	r.c.cfg.Report.Done(have, 0)
+	count := int64(len(g.uids))
+	note := ""
+	if !r.bounded() && from <= 1 && sel.exists != count {
+		note = fmt.Sprintf("EXAMINE said %d messages, UID SEARCH found %d", sel.exists, count)
+		count = max(count, sel.exists)
+	}
+	if from > 1 {
+		note = fmt.Sprintf("messages arrived while the folder was read: UIDNEXT is now %d, and they were read too", sel.uidNext)
+	}
+	return r.sink.Expect(evidence.Expectation{
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + count, Note: note,
+	})
+}
+
+func (g *reading) item(uid uint32) string { return fmt.Sprintf("%d/%d", g.uidValidity, uid) }
+
+// A batch is one UID FETCH.
+type batch struct {
+	tag   string
+	index []int // into reading.uids
+	alone bool  // a single message, asked for once more
+	basic bool  // without the items of extensions
+	set   string
+	items string // as sent
+}
+
+// fetch asks for all that is wanted and keeps what comes.
+func (r *run) fetch(f *folder) error {
+	g := &f.reading
+	var flight []*batch
+	for {
+		if r.ctx.Err() != nil { // also while all that is left is in the buffer already
+			return context.Cause(r.ctx)
+		}
+		for len(flight) < g.window() {
+			b := g.next(r.bounded())
+			if b == nil {
+				break
+			}
+			if err := r.send(f, b); err != nil {
+				return lost(r.ctx, err)
+			}
+			flight = append(flight, b)
+		}
+		if len(flight) == 0 {
+			return nil
+		}
+		resp, err := r.link.conn.Next()
+		if err != nil {
+			return r.readFailed(f, err)
+		}
+		switch {
+		case resp.Kind == imapwire.Tagged:
+			i := slices.IndexFunc(flight, func(b *batch) bool { return b.tag == resp.Tag })
+			if i < 0 {
+				continue
+			}
+			b := flight[i]
+			flight = slices.Delete(flight, i, i+1)
+			if err := r.settle(f, b, resp.Status()); err != nil {
+				return err
+			}
+		case resp.Name == "FETCH":
+			if err := r.message(f, flight, resp); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// window is how many commands are under way. With one message at a time there is one, so that it is known which
+// message broke the connection.
+func (g *reading) window() int {
+	if g.size <= 1 {
+		return 1
+	}
+	return inFlight
+}
+
+// next makes the next batch of what is wanted, nil if there is nothing.
+func (g *reading) next(bounded bool) *batch {
+	if n := len(g.retries); n > 0 {
+		b := g.retries[n-1]
+		g.retries = g.retries[:n-1]
+		return g.ask(b, bounded)
+	}
+	b := &batch{}
+	for ; g.cursor < len(g.uids) && len(b.index) < g.size; g.cursor++ {
+		switch g.state[g.cursor] {
+		case wantedAlone:
+			if len(b.index) == 0 {
+				b.index, b.alone = []int{g.cursor}, true
+				g.cursor++
+			}
+			return g.ask(b, bounded)
+		case wanted:
+			b.index = append(b.index, g.cursor)
+		}
+	}
+	if len(b.index) == 0 {
+		return nil
+	}
+	return g.ask(b, bounded)
+}
+
+// ask writes the set of a batch and marks its messages. A set that grows too long ends the batch early. A range may
+// pass over UIDs that are not in uids only where uids holds all there are: in a search with bounds, what lies between
+// two UIDs may be messages out of scope.
+func (g *reading) ask(b *batch, bounded bool) *batch {
+	var set []byte
+	n := 0
+	for n < len(b.index) && len(set) < maxSetBytes {
+		first := n
+		for n+1 < len(b.index) && b.index[n+1] == b.index[n]+1 &&
+			(!bounded || g.uids[b.index[n+1]] == g.uids[b.index[n]]+1) {
+			n++
+		}
+		set = imapwire.AppendRange(set, g.uids[b.index[first]], g.uids[b.index[n]])
+		n++
+	}
+	if n < len(b.index) {
+		g.cursor = min(g.cursor, b.index[n])
+		b.index = b.index[:n]
+	}
+	for _, i := range b.index {
+		g.state[i] = asked
+	}
+	b.set = string(set)
+	return b
+}
+
+func (r *run) send(f *folder, b *batch) error {
+	b.basic = f.reading.basic
+	b.items = r.items(f, b)
+	cmd := imapwire.NewCommand("UID FETCH").Atom(b.set).Atom("(" + b.items + ")")
+	tags, err := r.link.conn.Send(cmd)
+	if err != nil {
+		return err
+	}
+	b.tag = tags[0]
+	return nil
+}
+
+// items are the items of a batch. What is asked for once more is asked for with fewer, in case one of them was what
+// the server stumbled over.
+func (r *run) items(f *folder, b *batch) string {
+	raw := r.scope.Messages == collectors.MessagesRaw
+	switch {
+	case b.alone && raw:
+		return baseItems + " BODY.PEEK[]"
+	case b.alone:
+		return baseItems + " BODY.PEEK[HEADER]"
+	}
+	return fetchItems(raw, !b.basic, f.reading.modseq, r.link.caps.has)
+}
+
+// FetchItems returns the items that are asked of each message, from a server with the given capabilities (in upper
+// case).
+func FetchItems(mode collectors.MessageMode, has func(capability string) bool) string {
+	return fetchItems(mode == collectors.MessagesRaw, true, true, has)
+}
+
+func fetchItems(raw, extended, modseq bool, has func(string) bool) string {
+	items := baseItems
+	if extended {
+		items += extensionItems(modseq, has)
+	}
+	if raw {
+		return items + " BODY.PEEK[]"
+	}
+	return items + " BODYSTRUCTURE BODY.PEEK[HEADER]"
+}
+
+// extensionItems are the items that the server's extensions add. modseq says that the folder keeps mod-sequences.
+func extensionItems(modseq bool, has func(string) bool) string {
+	items := ""
+	if modseq && (has("CONDSTORE") || has("QRESYNC")) {
+		items += " MODSEQ"
+	}
+	if has("SAVEDATE") {
+		items += " SAVEDATE"
+	}
+	if has("OBJECTID") {
+		items += " EMAILID THREADID"
+	}
+	if has("X-GM-EXT-1") {
+		items += " X-GM-MSGID X-GM-THRID X-GM-LABELS"
+	}
+	return items
+}
+
+// settle looks at what a batch left unanswered once the server is through with it.
+func (r *run) settle(f *folder, b *batch, status imapwire.Status) error {
+	g := &f.reading
+	var missing []int
+	for _, i := range b.index {
+		if g.state[i] == asked {
+			missing = append(missing, i)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	extra := extensionItems(g.modseq, r.link.caps.has)
+	if status.Name == "BAD" && !b.basic && !b.alone && extra != "" {
+		g.requeue(missing, wanted)
+		if g.basic {
+			return nil // the batch was under way when another one told
+		}
+		g.basic = true // announced and not understood: all that follows is asked for without
+		return r.gap(f.resource(), "", evidence.GapRefused, "UID FETCH ("+strings.TrimSpace(extra)+")",
+			"the messages are read without these items: "+serverSays{status}.Error())
+	}
+	gone := status.Name == "OK" || status.CodeName() == "EXPUNGEISSUED"
+	switch {
+	case gone && !b.alone:
+		g.requeue(missing, wantedAlone)
+		return nil
+	case gone:
+		return r.gapUID(f, b, missing[0], evidence.GapVanished, "the server announced this message and sent nothing of it, asked twice")
+	case len(b.index) > 1 || len(missing) > 1:
+		half := (len(missing) + 1) / 2
+		g.requeue(missing, wanted)
+		g.retries = append(g.retries, &batch{index: missing[half:]}, &batch{index: missing[:half]})
+		if half == len(missing) {
+			g.retries = append(g.retries[:len(g.retries)-2], g.retries[len(g.retries)-1])
+		}
+		return nil
+	}
+	if g.refusals++; g.refusals >= maxRefusals {
+		return r.giveUpFolder(f, status)
+	}
+	return r.gapUID(f, b, missing[0], evidence.GapRefused, serverSays{status}.Error())
+}
+
+func (g *reading) requeue(index []int, as uidState) {
+	for _, i := range index {
+		g.state[i] = as
+		g.cursor = min(g.cursor, i)
+	}
+}
+
+func (r *run) giveUpFolder(f *folder, status imapwire.Status) error {
+	g := &f.reading
+	left := 0
+	for i, s := range g.state {
+		if s != done {
+			g.state[i] = done
+			left++
+		}
+	}
+	g.retries = nil
+	return r.gap(f.resource(), "", evidence.GapRefused, "UID FETCH", fmt.Sprintf(
+		"%d messages in a row were refused; these and %d more were given up. %v", g.refusals-1, left, serverSays{status}))
+}
+
+func (r *run) gapUID(f *folder, b *batch, i int, class evidence.GapClass, reason string) error {
+	g := &f.reading
+	g.state[i] = done
+	r.c.cfg.Report.Done(1, 0)
+	request := "UID FETCH"
+	if b != nil {
+		request = "UID FETCH " + shortSet(b.set) + " (" + b.items + ")"
+	}
+	return r.gap(f.resource(), g.item(g.uids[i]), class, request, reason)
+}
+
+// afterLoss puts back what was under way when the connection broke, and finds out which message breaks it: the
+// next ones are asked for one by one, twice as many at a time with each that comes, and one that breaks the connection
+// by itself is a gap.
+func (g *reading) afterLoss(r *run, cause error, f *folder) error {
+	suspect := -1
+	for i, s := range g.state {
+		if s != asked {
+			continue
+		}
+		if suspect < 0 {
+			suspect = i
+		}
+		g.state[i] = wanted
+	}
+	g.cursor, g.retries = 0, nil
+	if suspect < 0 {
+		return nil
+	}
+	alone := g.size == 1
+	g.deaths[suspect]++
+	if g.deaths[suspect] >= deathsPerUID && alone {
+		return r.gapUID(f, nil, suspect, evidence.GapFailed, fmt.Sprintf(
+			"the connection broke %d times at this message: %v", g.deaths[suspect], cause))
+	}
+	g.size = 1
+	return nil
+}
+
+// readFailed handles an error of the connection while messages are read. A message whose announced size is absurd is
+// a gap by itself; its connection is lost all the same.
+func (r *run) readFailed(f *folder, err error) error {
+	var limit *imapwire.LimitError
+	if errors.As(err, &limit) && limit.What == "literal" {
+		resp := imapwire.ParseHead(limit.Head)
+		if i, ok := f.reading.find(uidOf(resp)); ok {
+			if gerr := r.gapUID(f, nil, i, evidence.GapInvalid, limit.Error()); gerr != nil {
+				return gerr
+			}
+			r.fruitless = 0
+		}
+	}
+	return lost(r.ctx, err)
+}
+
+// find returns the index of a UID that was asked for and has not come yet.
+func (g *reading) find(uid uint32) (int, bool) {
+	i, ok := slices.BinarySearch(g.uids, uid)
+	return i, ok && uid != 0 && g.state[i] == asked
+}
+
+func uidOf(resp *imapwire.Response) uint32 {
+	for name, value := range resp.Items() {
+		if len(name) == 3 && strings.EqualFold(string(name), "UID") {
+			n, _ := value.Number()
+			return n
+		}
+	}
+	return 0
+}
+
+// message keeps one FETCH response if it is an answer to what was asked. Flags that another client changes, messages
+// that come twice and items that nobody asked for are left aside.
+func (r *run) message(f *folder, flight []*batch, resp *imapwire.Response) error {
+	if resp.Body == nil {
+		return r.messageInLine(f, flight, resp)
+	}
+	if resp.Body.Item != r.wantItem() {
+		return nil
+	}
+	uid := uidOf(resp)
+	if uid != 0 {
+		if _, ok := f.reading.find(uid); !ok {
+			return nil
+		}
+	}
+	complete, err := resp.Ahead()
+	if err != nil {
+		return lost(r.ctx, err)
+	}
+	if complete {
+		return r.put(f, flight, resp, resp.Body, resp.Body.Size)
+	}
+	if uid != 0 && !r.oddTails {
+		resp.Suppose(usualTail)
+		return r.put(f, flight, resp, resp.Body, resp.Body.Size)
+	}
+	return r.putSpooled(f, flight, resp)
+}
+
+func (r *run) wantItem() string {
+	if r.scope.Messages == collectors.MessagesRaw {
+		return rawItem
+	}
+	return metadataItem
+}
+
+// messageInLine keeps a message whose body came as a quoted string, and writes down one that came as NIL.
+func (r *run) messageInLine(f *folder, flight []*batch, resp *imapwire.Response) error {
+	for name, value := range resp.Items() {
+		if !strings.EqualFold(string(name), r.wantItem()) {
+			continue
+		}
+		i, ok := f.reading.find(uidOf(resp))
+		if !ok {
+			return nil
+		}
+		if value.Kind == imapwire.Nil {
+			return r.gapUID(f, batchOf(flight, i), i, evidence.GapVanished, "the server answered NIL in place of the message")
+		}
+		body := bytes.Clone(value.Text())
+		return r.put(f, flight, resp, bytes.NewReader(body), int64(len(body)))
+	}
+	return nil
+}
+
+// putSpooled keeps a message that is too large to look past in the connection's buffer, where what follows it must be
+// known first: it waits in memory up to 1 MiB, else in a temporary file.
+func (r *run) putSpooled(f *folder, flight []*batch, resp *imapwire.Response) error {
+	size := resp.Body.Size
+	if size <= memoryLimit {
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return lost(r.ctx, err)
+		}
+		return r.put(f, flight, resp, bytes.NewReader(body), size)
+	}
+	file, err := os.CreateTemp(r.c.cfg.TempDir, "mbaudit-message-")
+	if err != nil {
+		return fmt.Errorf("imap: %w", err)
+	}
+	defer func() {
+		_ = file.Close() // it is only read from here on, and then gone
+		_ = os.Remove(file.Name())
+	}()
+	if _, err := io.Copy(file, resp.Body); err != nil {
+		if resp.Body.Err() != nil {
+			return lost(r.ctx, err)
+		}
+		return fmt.Errorf("imap: setting a message of %d bytes aside: %w", size, err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("imap: %w", err)
+	}
+	return r.put(f, flight, resp, file, size)
+}
+
+func batchOf(flight []*batch, i int) *batch {
+	for _, b := range flight {
+		// The indices of a batch rise, so that this is quick for each of thousands of messages.
+		if _, ok := slices.BinarySearch(b.index, i); ok {
+			return b
+		}
+	}
+	return nil
+}
+
+// put hands a message to the sink. resp.Raw is complete, or what is supposed of it.
+func (r *run) put(f *folder, flight []*batch, resp *imapwire.Response, body io.Reader, size int64) error {
+	g := &f.reading
+	ex := evidence.Exhibit{
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(),
+		MediaType: "message/rfc822", FetchedAt: time.Now().UTC(), Response: bytes.Clone(resp.Raw),
+	}
+	ending := "eml"
+	if r.scope.Messages != collectors.MessagesRaw {
+		ex.MediaType, ending = "text/rfc822-headers", "hdr"
+	}
+	uid := r.attrs(f, &ex, resp, size)
+	i, ok := g.find(uid)
+	if !ok {
+		return nil
+	}
+	ex.Item = g.item(uid)
+	ex.Name = r.name(g.path, fmt.Sprintf("%09d.%s", uid, ending))
+	if b := batchOf(flight, i); b != nil {
+		ex.Request = "UID FETCH " + shortSet(b.set) + " (" + b.items + ")"
+	}
+	_, err := r.sink.Put(ex, body)
+	if err == nil {
+		g.state[i] = done
+		g.refusals, r.fruitless = 0, 0
+		if g.size < r.c.cfg.Chunk {
+			g.size = min(2*g.size, r.c.cfg.Chunk)
+		}
+		r.c.cfg.Report.Done(1, size)
+		return nil
+	}
+	return r.putFailed(f, flight, i, resp, err)
+}
+
+func (r *run) putFailed(f *folder, flight []*batch, i int, resp *imapwire.Response, err error) error {
+	g := &f.reading
+	switch {
+	case r.ctx.Err() != nil && !errors.Is(err, evidence.ErrStorage):
+		return context.Cause(r.ctx)
+	case errors.Is(err, imapwire.ErrSupposed):
+		r.oddTails = true
+		g.requeue([]int{i}, wanted)
+		return nil
+	case resp.Body != nil && resp.Body.Err() != nil && errors.Is(err, resp.Body.Err()):
+		return lost(r.ctx, err)
+	case errors.Is(err, evidence.ErrStorage):
+		return fmt.Errorf("%s: imap: keeping a message of %s: %w", visible.Text(r.scope.Account), f.label, err)
+	case errors.Is(err, evidence.ErrTaken):
+		return r.nameTaken(f, i, err)
+	}
+	return r.gapUID(f, batchOf(flight, i), i, evidence.GapInvalid, err.Error())
+}
+
+// nameTaken handles an exhibit that the sink has under this item (then all is well) or of this name: an earlier run
+// met the folder under another UIDVALIDITY, or another folder under this path.
+func (r *run) nameTaken(f *folder, i int, err error) error {
+	g := &f.reading
+	if r.sink.Has(r.scope.Account, f.resource(), g.item(g.uids[i])) {
+		g.state[i] = done
+		return nil
+	}
+	if g.moved {
+		return r.gapUID(f, nil, i, evidence.GapInvalid, err.Error())
+	}
+	g.moved = true
+	g.path = r.path(f, g.uidValidity, true)
+	g.requeue([]int{i}, wanted)
+	return nil
+}
+
+// attrs reads what the response says of the message into ex.Attrs, as far as it can be read, and returns the UID.
+func (r *run) attrs(f *folder, ex *evidence.Exhibit, resp *imapwire.Response, size int64) (uid uint32) {
+	a := make(map[string]string, 10)
+	a["folder"] = f.name
+	a["uidvalidity"] = fmt.Sprint(f.reading.uidValidity)
+	for name, value := range resp.Items() {
+		switch item := strings.ToUpper(string(name)); item {
+		case "UID":
+			if n, ok := value.Number(); ok && uid == 0 {
+				uid = n
+				a["uid"] = string(value.Text())
+			}
+		case "FLAGS", "INTERNALDATE", "RFC822.SIZE", "SAVEDATE", "X-GM-MSGID", "X-GM-THRID", "X-GM-LABELS":
+			a[strings.ToLower(item)] = validText(value.Text())
+		case "MODSEQ", "EMAILID", "THREADID": // in parentheses
+			a[strings.ToLower(item)] = strings.Trim(validText(value.Text()), "()")
+		}
+	}
+	if s := a["rfc822.size"]; s != "" && s != fmt.Sprint(size) && r.scope.Messages == collectors.MessagesRaw {
+		a["size.received"] = fmt.Sprint(size)
+		a["note"] = fmt.Sprintf("the server said %s bytes (RFC822.SIZE) and sent %d", s, size)
+	}
+	ex.Attrs = a
+	return uid
+}
+
+func validText(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+
+// shortSet shortens a set for a request that is kept with each message.
+func shortSet(set string) string {
+	if len(set) <= 80 {
+		return set
+	}
+	first, _, _ := strings.Cut(set, ",")
+	return first + ",…" + set[strings.LastIndexByte(set, ','):]
+}
+
+// mergeUIDs returns the numbers of both lists in rising order, each once.
+func mergeUIDs(a, b []uint32) []uint32 {
+	all := append(slices.Clip(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
