@@ -15,6 +15,7 @@ demo: build ## the whole story on embedded servers, in a new directory; no set-u
 
 test: ## install what the tests need, start real servers on loopback, run everything with the race detector
 	testdata/servers/install.sh
+	@PATH="$$(go env GOPATH)/bin:$$PATH"; command -v minio >/dev/null || echo "SKIPPED: MinIO, the second opinion on S3, is not installed (testdata/servers/install.sh --minio)"
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -race -timeout 15m ./...
 
 bench: ## collection end to end against a reader that discards, and the packages' own benchmarks

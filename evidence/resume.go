@@ -199,8 +199,8 @@ func (w *Writer) recoverRecord(r Record, text []byte) error {
 	return err
 }
 
-// Unsealed lists the bundles in the folder dir that are not sealed, oldest first (their names are ULIDs).
-func Unsealed(dir string) ([]string, error) {
+// Unfinished lists the bundles in the folder dir that are not sealed, or not signed, oldest first (their names are ULIDs).
+func Unfinished(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -211,7 +211,7 @@ func Unsealed(dir string) ([]string, error) {
 	var found []string
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if _, sealed, err := ReadOpening(path); err == nil && !sealed {
+		if _, sealed, err := ReadOpening(path); err == nil && !(sealed && Signed(path)) {
 			found = append(found, path)
 		}
 	}

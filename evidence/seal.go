@@ -67,6 +67,17 @@ func (w *Writer) Seal(config SealConfig) (*Sealed, error) {
 	return ReadSealed(w.dir)
 }
 
+// protect takes the right to write off a sealed bundle's files, against a slip of the hand. Folders keep it, since sig/
+// may still grow. A file system that knows no such rights is left alone.
+func protect(dir string) {
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			_ = os.Chmod(path, 0o400)
+		}
+		return nil
+	})
+}
+
 // finishRecords writes the last records and seals the last segment.
 func (w *Writer) finishRecords() error {
 	for _, row := range w.ledger.rows() {
@@ -239,6 +250,7 @@ func Sign(dir string, identity *signature.Identity, principal string) error {
 			return err
 		}
 	}
+	protect(dir)
 	return nil
 }
 

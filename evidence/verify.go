@@ -309,7 +309,7 @@ func (v *verifier) sealChain() error {
 	if v.chainRead && (v.Acquisition.LastSeal != prev || v.Acquisition.Counts.Segments != len(v.seals)) {
 		v.damage(DamageChain, acquisitionFile, "it names another last seal than the chain has")
 	}
-	v.check(before, "SHA-256", "%d seals, each naming the one before it, from %s on", len(v.seals), openingFile)
+	v.check(before, "SHA-256", "the chain of seals: %d, from %s on", len(v.seals), openingFile)
 	return nil
 }
 

@@ -102,46 +102,70 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 		return err
 	}
 	r := &collection{terminal: t, opts: opts, flags: flags, c: c}
-	dir, err := r.chooseBundle()
+	dir, sealed, err := r.chooseBundle()
 	if err != nil {
 		return err
 	}
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
+	if sealed {
+		return r.finishSealed(ctx, g, dir)
+	}
+	if err := r.prepareSources(); err != nil {
+		return err
+	}
 	if err := r.open(dir); err != nil {
 		return err
 	}
-	sealed, err := r.collectAndSeal(ctx)
+	done, err := r.collectAndSeal(ctx)
 	if err != nil {
 		return err
 	}
-	return r.finish(ctx, g, sealed)
+	return r.finish(ctx, g, r.w.Dir(), done)
 }
 
-// chooseBundle gives the folder of an unfinished bundle to go on with, or "" for a new one.
-func (r *collection) chooseBundle() (string, error) {
-	unfinished, err := evidence.Unsealed(r.c.path(casefile.BundlesName))
+// finishSealed signs a bundle whose run was killed between sealing and signing. Nothing is read from the source.
+func (r *collection) finishSealed(ctx context.Context, g *global, dir string) error {
+	done, err := r.c.begin(journal.Collection, "signing the sealed bundle "+filepath.Base(dir), map[string]string{"bundle": filepath.Base(dir)})
 	if err != nil {
-		return "", err
+		return err
+	}
+	err = evidence.Sign(dir, r.identity, principal(r.c.Case))
+	if err := errors.Join(err, done("", err)); err != nil {
+		return err
+	}
+	result, err := evidence.ReadSealed(dir)
+	if err != nil {
+		return err
+	}
+	return r.finish(ctx, g, dir, result)
+}
+
+// chooseBundle gives the folder of an unfinished bundle to go on with, or "" for a new one. A sealed one lacks nothing
+// but its signature.
+func (r *collection) chooseBundle() (dir string, sealed bool, err error) {
+	unfinished, err := evidence.Unfinished(r.c.path(casefile.BundlesName))
+	if err != nil {
+		return "", false, err
 	}
 	if !r.opts.resume {
 		if len(unfinished) > 0 && !r.opts.anew {
 			name := filepath.Base(unfinished[len(unfinished)-1])
-			return "", withHint(fmt.Errorf("the case has an unfinished bundle, %s", name),
+			return "", false, withHint(fmt.Errorf("the case has an unfinished bundle, %s", name),
 				"go on with it: mbaudit collect --resume   or begin another one: add --new")
 		}
-		return "", nil
+		return "", false, nil
 	}
 	if len(unfinished) == 0 {
-		return "", withHint(errors.New("there is no unfinished bundle to go on with"), "leave --resume out to begin a new one")
+		return "", false, withHint(errors.New("there is no unfinished bundle to go on with"), "leave --resume out to begin a new one")
 	}
-	dir := unfinished[len(unfinished)-1]
-	opening, _, err := evidence.ReadOpening(dir)
+	dir = unfinished[len(unfinished)-1]
+	opening, sealed, err := evidence.ReadOpening(dir)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return dir, r.restoreScope(opening)
+	return dir, sealed, r.restoreScope(opening)
 }
 
 // restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
@@ -185,7 +209,7 @@ func setFlag(flag *pflag.Flag, values []string) error {
 	return flag.Value.Set(values[0])
 }
 
-// prepare checks everything that can be wrong before the first byte is read: options, key, store, login.
+// prepare checks what can be wrong before anything is read: options, store, key.
 func (r *collection) prepare(ctx context.Context) error {
 	if err := r.parseScopes(); err != nil {
 		return err
@@ -202,10 +226,14 @@ func (r *collection) prepare(ctx context.Context) error {
 	if r.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
 		return err
 	}
-	if r.sources, err = r.opts.imap.sources(r.terminal, r.opts.accounts); err != nil {
-		return err
-	}
 	r.roots, err = stampRoots(r.opts.tsaCA)
+	return err
+}
+
+// prepareSources makes the collectors, asking for passwords.
+func (r *collection) prepareSources() error {
+	var err error
+	r.sources, err = r.opts.imap.sources(r.terminal, r.opts.accounts)
 	return err
 }
 
@@ -260,6 +288,18 @@ func parseDay(s string, zone *time.Location) (time.Time, error) {
 
 // open begins the bundle, or goes on with the one in dir.
 func (r *collection) open(dir string) error {
+	tool, err := thisTool()
+	if err != nil {
+		return err
+	}
+	if err := r.openWriter(dir, tool); err != nil {
+		return err
+	}
+	// A resumed run may be another version's: each run says what it was.
+	return r.w.Log("tool", fmt.Sprintf("%s %s, %s, %s/%s, SHA-256 %s", tool.Name, tool.Version, tool.GoVersion, tool.OS, tool.Arch, tool.BinarySHA256))
+}
+
+func (r *collection) openWriter(dir string, tool evidence.Tool) error {
 	var err error
 	if dir != "" {
 		if r.w, err = evidence.Resume(dir, evidence.WriterConfig{Now: r.now}); err != nil {
@@ -268,19 +308,12 @@ func (r *collection) open(dir string) error {
 		r.say("resuming %s: %d exhibits are there already", filepath.Base(dir), r.w.Counts().Exhibits)
 		return nil
 	}
-	opening, err := r.opening()
-	if err != nil {
-		return err
-	}
+	opening := r.opening(tool)
 	r.w, err = evidence.Create(r.c.path(casefile.BundlesName, opening.Bundle), opening, evidence.WriterConfig{Now: r.now})
 	return err
 }
 
-func (r *collection) opening() (evidence.Opening, error) {
-	tool, err := thisTool()
-	if err != nil {
-		return evidence.Opening{}, err
-	}
+func (r *collection) opening(tool evidence.Tool) evidence.Opening {
 	options := make(map[string][]string)
 	for _, name := range scopeFlags() {
 		if values := flagValues(r.flags.Lookup(name)); len(values) > 0 {
@@ -292,7 +325,7 @@ func (r *collection) opening() (evidence.Opening, error) {
 		Operator:  evidence.Person{Name: r.c.Operator.Name, Organisation: r.c.Organisation, Contact: r.c.Operator.Contact},
 		Authority: r.c.Authority, Tool: tool, Sources: []evidence.Source{{Collector: "imap", Address: r.opts.imap.url}}, Options: options,
 		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(),
-	}, nil
+	}
 }
 
 // thisTool describes the running program, with the SHA-256 of its own file.
@@ -395,14 +428,13 @@ func (r *collection) clocks() []evidence.Clock {
 }
 
 // finish timestamps and pushes the sealed bundle and prints the result, which stands whatever comes after sealing.
-func (r *collection) finish(ctx context.Context, g *global, sealed *evidence.Sealed) error {
-	dir := r.w.Dir()
+func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *evidence.Sealed) error {
 	stampErr := stampSealed(ctx, r.terminal, r.c, dir, r.tsas, r.roots)
 	var pushErr error
 	if r.push != nil {
 		pushErr = r.push.send(ctx, r.terminal, r.c, dir)
 	}
-	if err := r.printSealed(g, sealed); err != nil {
+	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}
 	if err := errors.Join(stampErr, pushErr); err != nil {
@@ -426,9 +458,9 @@ func (r *collection) finish(ctx context.Context, g *global, sealed *evidence.Sea
 }
 
 // printSealed prints the last line of collect.
-func (r *collection) printSealed(g *global, sealed *evidence.Sealed) error {
+func (r *collection) printSealed(g *global, dir string, sealed *evidence.Sealed) error {
 	if g.json {
-		return r.printJSON(map[string]any{"bundle": sealed.Opening.Bundle, "path": r.w.Dir(), "counts": sealed.Counts,
+		return r.printJSON(map[string]any{"bundle": sealed.Opening.Bundle, "path": dir, "counts": sealed.Counts,
 			"tagmanifest_sha256": sealed.TagManifest, "coverage": sealed.Coverage})
 	}
 	r.print("%s, %s, %s, sealed %s, SHA-256 %s", plural(int64(sealed.Counts.Accounts), "account"), plural(sealed.Counts.Exhibits, "exhibit"),

@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	dovecot, s3, tsa := servertest.Dovecot(t), servertest.S3(t), servertest.TSA(t)
 	dovecot.Seed(t, "alice@example.test", seedmail.Spec{Seed: 1, Messages: 300})
+	dovecot.Seed(t, "carol@example.test", seedmail.Spec{Seed: 2, Messages: 20, Folders: []string{"INBOX"}, Clean: true})
+	makeUnreadable(t, dovecot.MailDir("carol@example.test"))
 	s3.MakeBucket(t, "locked", true)
 	s3.MakeBucket(t, "open", false)
 	variables := environment(t, dovecot, s3, tsa)
@@ -47,6 +49,18 @@ func TestScripts(t *testing.T) {
 		Condition: condition,
 		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "tamper": tamper},
 	})
+}
+
+// makeUnreadable takes from the server the right to read one of the messages in a Maildir.
+func makeUnreadable(t *testing.T, maildir string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(maildir, "cur", "*"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no message in %s: %v", maildir, err)
+	}
+	if err := os.Chmod(names[len(names)/2], 0); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // environment is what the scripts know of the servers.

@@ -169,7 +169,7 @@ func stampSealed(ctx context.Context, t *terminal, c *openCase, dir string, urls
 		if r.answer.Local {
 			kind = " (local, not a third party)"
 		}
-		line := fmt.Sprintf("%s by %s%s", r.answer.GenTime.Format(time.RFC3339), visible.Text(r.answer.Subject), kind)
+		line := fmt.Sprintf("%s by %s%s", r.answer.GenTime.Format(time.RFC3339), commonName(r.answer.Subject), kind)
 		t.say("timestamped %s", line)
 		summary += line + "; "
 	}

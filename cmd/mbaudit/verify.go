@@ -263,7 +263,7 @@ func printVerified(t *terminal, o verified) {
 		t.print("%s %s (%s)", mark, visible.Text(c.What), c.By)
 	}
 	for _, s := range o.Timestamps {
-		t.print("        %s existed on %s, says %s%s", s.Of, s.Time.Format(time.RFC3339), visible.Text(s.Authority), stampStanding(s))
+		t.print("        %s existed on %s,\n        says %s%s", s.Of, s.Time.Format(time.RFC3339), commonName(s.Authority), stampStanding(s))
 	}
 	for _, s := range o.Timestamps {
 		for _, remark := range s.Remarks {
@@ -287,6 +287,16 @@ func printVerified(t *terminal, o verified) {
 	t.print("VERIFIED: %s, %s, %s, sealed %s, SHA-256 %s", plural(int64(counts.Accounts), "account"), plural(counts.Exhibits, "exhibit"),
 		plural(counts.Gaps, "gap"), o.Acquisition.Opening.Bundle, o.TagManifest)
 	t.print("Compare the signer %s and this SHA-256 with what was written down elsewhere.", o.Signer)
+}
+
+// commonName is the readable part of a certificate's subject.
+func commonName(subject string) string {
+	for part := range strings.SplitSeq(subject, ",") {
+		if name, ok := strings.CutPrefix(part, "CN="); ok {
+			return visible.Text(name)
+		}
+	}
+	return visible.Text(subject)
 }
 
 // stampStanding says what a timestamp's authority is.
