@@ -21,6 +21,11 @@ missing_packages() {
 	command -v openssl >/dev/null || echo openssl
 	command -v unzip >/dev/null || echo unzip
 	command -v ssh-keygen >/dev/null || echo openssh-client
+	# The race detector needs a C compiler.
+	if ! command -v cc >/dev/null && ! command -v gcc >/dev/null; then
+		echo gcc
+	fi
+	[ -e /usr/include/stdlib.h ] || echo libc6-dev
 }
 
 # install_packages NAME… without starting the services that Debian would start.
