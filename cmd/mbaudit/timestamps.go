@@ -87,6 +87,10 @@ func ask(ctx context.Context, dir, of, address string, roots *x509.CertPool) sta
 		return result
 	}
 	if result.answer, result.err = timestamp.Request(ctx, http.DefaultClient, address, digest); result.err != nil {
+		var transport *url.Error
+		if errors.As(result.err, &transport) {
+			result.err = fmt.Errorf("%s: %w", address, transport.Err) // without the method and the address once more
+		}
 		return result
 	}
 	offset, uncertainty := result.answer.Offset()
