@@ -121,6 +121,9 @@ func parseLine(text []byte) (Record, error) {
 		if l.Size == nil || l.SHA256 == nil || l.Name == "" || l.Segment < 1 {
 			return Record{}, fmt.Errorf("an exhibit has a name, seg, size and sha256")
 		}
+		if !validName(l.Name) {
+			return Record{}, fmt.Errorf("%q cannot be the name of an exhibit", l.Name)
+		}
 		if *l.Size < 0 || *l.Size > maxEntrySize {
 			return Record{}, fmt.Errorf("size %d is not possible", *l.Size)
 		}

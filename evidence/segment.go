@@ -92,7 +92,7 @@ func (s *segment) keep(name string, body io.Reader) (zipEntry, Digest, error) {
 		n, err := body.Read(space)
 		if n > 0 {
 			if uint64(e.size)+uint64(n) > maxEntrySize {
-				return e, Digest{}, errors.Join(s.takeBack(start), &bodyError{fmt.Errorf("it has more than %d bytes", int64(maxEntrySize))})
+				return e, Digest{}, s.refuse(start, fmt.Errorf("it has more than %d bytes", int64(maxEntrySize)))
 			}
 			sum.Write(space[:n])
 			e.crc = crc32.Update(e.crc, crc32.IEEETable, space[:n])
@@ -103,10 +103,7 @@ func (s *segment) keep(name string, body io.Reader) (zipEntry, Digest, error) {
 			break
 		}
 		if err != nil {
-			if back := s.takeBack(start); back != nil {
-				return e, Digest{}, back
-			}
-			return e, Digest{}, &bodyError{err}
+			return e, Digest{}, s.refuse(start, err)
 		}
 	}
 	if err := s.patch(e); err != nil {
@@ -114,6 +111,14 @@ func (s *segment) keep(name string, body io.Reader) (zipEntry, Digest, error) {
 	}
 	s.entries = append(s.entries, e)
 	return e, Digest(sum.Sum(nil)), nil
+}
+
+// refuse cuts the archive to where it was before a body that cannot be kept, and says why.
+func (s *segment) refuse(start int64, why error) error {
+	if err := s.takeBack(start); err != nil {
+		return err
+	}
+	return &bodyError{why}
 }
 
 // append puts bytes of our own into the archive.

@@ -573,6 +573,10 @@ func compareSegment(index, archive *hashedFile, seal Seal, result *segmentResult
 		if err != nil && !errors.Is(err, errLongLine) {
 			return fmt.Errorf("reading %s: %w", index.name, err)
 		}
+		if len(result.leaves) == maxEntries {
+			result.disagree("%s has more lines than a segment can have", index.name)
+			return nil
+		}
 		result.leaves = append(result.leaves, tlog.RecordHash(text))
 		r, parseErr := parseLine(text)
 		if err != nil || parseErr != nil || len(text) == 0 || text[len(text)-1] != '\n' {
@@ -617,8 +621,8 @@ func compareSegment(index, archive *hashedFile, seal Seal, result *segmentResult
 		}
 		return nil
 	}
-	rest, err := readFile(bodies, int64(len(entries)+1)*(46+4096+22))
-	if err != nil || !bytes.Equal(rest, appendDirectory(nil, entries, offset)) {
+	want := appendDirectory(nil, entries, offset)
+	if rest, err := readFile(bodies, int64(len(want))); err != nil || !bytes.Equal(rest, want) {
 		result.disagree("%s does not end in the directory of its exhibits", archive.name)
 	}
 	return nil

@@ -256,15 +256,26 @@ func checkExhibit(ex *Exhibit) error {
 			return fmt.Errorf("attribute %q=%q is not UTF-8; what a source sent as other bytes goes into Response", key, value)
 		}
 	}
-	if !fs.ValidPath(ex.Name) || len(ex.Name) > 4096 {
-		return fmt.Errorf("%q cannot be the name of an exhibit", ex.Name)
-	}
-	for _, element := range strings.Split(ex.Name, "/") {
-		if !safeElement(element) {
-			return fmt.Errorf("%q cannot be the name of an exhibit: build it with SafeName", ex.Name)
-		}
+	if !validName(ex.Name) {
+		return fmt.Errorf("%q cannot be the name of an exhibit: build it with SafeName", ex.Name)
 	}
 	return nil
+}
+
+// maxName is how many bytes an exhibit's name has at the most.
+const maxName = 4096
+
+// validName says whether a name can be one of an exhibit: relative, and each element as SafeName makes them.
+func validName(name string) bool {
+	if !fs.ValidPath(name) || len(name) > maxName {
+		return false
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if !safeElement(element) {
+			return false
+		}
+	}
+	return true
 }
 
 // safeElement says whether SafeName could have given this element, apart from what is joined to it afterwards.

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/imap"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/signature"
@@ -382,18 +383,37 @@ func (r *collection) stopped(ctx context.Context, cause, journalErr error) error
 	return withHint(err, hint)
 }
 
-// collect runs the collector of each account in turn.
+// collect runs the collector of each account in turn. Where several are collected, one that the server does not let in
+// is a gap, and the others are read all the same.
 func (r *collection) collect(ctx context.Context) error {
+	defer func() {
+		for _, src := range r.sources {
+			src.progress.finish()
+		}
+	}()
+	var refused []evidence.Gap
+	var causes []error
 	for _, scope := range r.scopes {
 		src := r.sources[scope.Account]
 		err := src.collector.Collect(ctx, scope, r.w)
-		if err != nil {
-			src.progress.finish()
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, imap.ErrAuth) {
 			return err
 		}
+		causes = append(causes, err)
+		refused = append(refused, evidence.Gap{Account: scope.Account, Collector: src.collector.Name(), Resource: "login", Class: evidence.GapRefused,
+			Reason: visible.Line(err.Error())})
 	}
-	for _, src := range r.sources {
-		src.progress.finish()
+	if len(refused) == len(r.scopes) {
+		return errors.Join(causes...)
+	}
+	for i, gap := range refused {
+		r.say("not collected: %s", visible.Line(causes[i].Error()))
+		if err := r.w.Gap(gap); err != nil {
+			return err
+		}
 	}
 	return nil
 }
