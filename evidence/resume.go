@@ -16,6 +16,9 @@ import (
 // ErrSealed says that a bundle is sealed and takes nothing more.
 var ErrSealed = errors.New("the bundle is sealed")
 
+// errInUse says that another process is writing the bundle.
+var errInUse = errors.New("another mbaudit is writing this bundle")
+
 // ReadOpening reads a bundle's opening.json. sealed says whether the bundle is sealed.
 func ReadOpening(dir string) (opening Opening, sealed bool, err error) {
 	opening, _, err = readOpening(dir)
@@ -55,20 +58,26 @@ func Resume(dir string, config WriterConfig) (*Writer, error) {
 		return nil, err
 	}
 	w := newWriter(dir, opening, doc, config)
-	if w.log, err = reopenLog(filepath.Join(dir, filepath.FromSlash(logFile))); err != nil {
+	if w.log, err = reopenLog(config.disk, filepath.Join(dir, filepath.FromSlash(logFile))); err != nil {
 		return nil, err
 	}
 	if err := w.recover(); err != nil {
+		if w.seg != nil {
+			err = errors.Join(err, w.seg.close())
+		}
 		return nil, errors.Join(err, w.closeLogs())
 	}
-	return w, w.Log(logSession, "resumed")
+	return w.begin("resumed")
 }
 
 // reopenLog opens acquisition.log for appending and ends a line that a crash has torn.
-func reopenLog(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+func reopenLog(d disk, path string) (*file, error) {
+	f, err := d.open(path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return nil, err
+	}
+	if err := lock(f.File); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err == nil && size > 0 {
@@ -146,15 +155,15 @@ func (w *Writer) recoverSealed(doc []byte) error {
 	}
 	w.prev = sha256.Sum256(doc)
 	w.counts.Segments++
-	return removeParts(w.dir, seal.Segment)
+	return w.removeParts(seal.Segment)
 }
 
 // recoverRest takes over the segments that were not sealed. All but the last were full and are sealed now.
 func (w *Writer) recoverRest() error {
 	for {
-		seg, err := recoverSegment(w.dir, w.nextNumber, w.tree.size+1, w.recoverRecord)
+		seg, err := recoverSegment(w.config.disk, w.dir, w.nextNumber, w.tree.size+1, w.recoverRecord)
 		if errors.Is(err, fs.ErrNotExist) {
-			return removeParts(w.dir, w.nextNumber) // an archive that got no index yet is empty
+			return w.removeParts(w.nextNumber) // an archive that got no index yet is empty
 		}
 		if err != nil {
 			return fmt.Errorf("resuming segment %d: %w", w.nextNumber, err)
@@ -162,12 +171,12 @@ func (w *Writer) recoverRest() error {
 		w.nextNumber++
 		w.seg = seg
 		if !partExists(w.dir, indexPath(w.nextNumber)) {
-			return removeParts(w.dir, w.nextNumber)
+			return w.removeParts(w.nextNumber)
 		}
 		if seg.offset() < w.config.SegmentSize && seg.records < maxEntries {
 			// The next segment was begun after this one was full; part of this one is lost, so the numbers of
 			// the next one do not follow. Its bodies are read again from the source.
-			return removeParts(w.dir, w.nextNumber)
+			return w.removeParts(w.nextNumber)
 		}
 		w.startSeal()
 		if err := w.waitForSeal(); err != nil {

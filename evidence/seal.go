@@ -100,7 +100,7 @@ func (w *Writer) finishRecords() error {
 		return w.waitForSeal()
 	}
 	if w.seg != nil { // the last Put failed in a fresh segment, which is empty
-		err := errors.Join(w.seg.close(), removeParts(w.dir, w.seg.number))
+		err := errors.Join(w.seg.close(), w.removeParts(w.seg.number))
 		w.seg = nil
 		return err
 	}
@@ -122,14 +122,14 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 	}
 	acq := &Acquisition{V: formatVersion, Opening: w.opening, Sessions: sessions(log), SealedAt: sealedAt, Clocks: config.Clocks,
 		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows()}
-	if err := ensureFile(w.path(coverageFile), coverageTSV(acq.Coverage)); err != nil {
+	if err := w.config.disk.ensureFile(w.path(coverageFile), coverageTSV(acq.Coverage)); err != nil {
 		return err
 	}
 	journal, err := io.ReadAll(config.Journal)
 	if err != nil {
 		return fmt.Errorf("reading the journal: %w", err)
 	}
-	if err := ensureFile(w.path(journalFile), journal); err != nil {
+	if err := w.config.disk.ensureFile(w.path(journalFile), journal); err != nil {
 		return err
 	}
 	payload := append([]SealedFile(nil), w.files...)
@@ -146,7 +146,7 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 	}
 	var tagManifest []manifestLine
 	for name, data := range tags {
-		if err := ensureFile(w.path(name), data); err != nil {
+		if err := w.config.disk.ensureFile(w.path(name), data); err != nil {
 			return err
 		}
 		tagManifest = append(tagManifest, manifestLine{sha256.Sum256(data), name})
@@ -162,7 +162,7 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 		}
 		tagManifest = append(tagManifest, manifestLine{file.SHA256, name})
 	}
-	return ensureFile(w.path(tagManifestFile), formatManifest(tagManifest))
+	return w.config.disk.ensureFile(w.path(tagManifestFile), formatManifest(tagManifest))
 }
 
 // tagFiles gives the tag files that are written at sealing, by name.

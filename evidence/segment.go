@@ -35,35 +35,35 @@ type segment struct {
 	records int64
 	names   map[string]struct{}
 
-	zip     *os.File
+	zip     *file
 	buf     []byte // the archive's last bytes, not in the file yet
 	flushed int64  // how many bytes of the archive are in the file
 	entries []zipEntry
 
-	index    *os.File
+	index    *file
 	indexBuf *bufio.Writer
 }
 
 // createSegment opens a new pair of files under dir, refusing names that are taken.
-func createSegment(dir string, number int, first int64) (*segment, error) {
+func createSegment(d disk, dir string, number int, first int64) (*segment, error) {
 	s := &segment{number: number, first: first, names: make(map[string]struct{}), buf: make([]byte, 0, segmentBuffer)}
 	var err error
-	if s.zip, err = createPart(dir, segmentPath(number)); err != nil {
+	if s.zip, err = createPart(d, dir, segmentPath(number)); err != nil {
 		return nil, err
 	}
-	if s.index, err = createPart(dir, indexPath(number)); err != nil {
+	if s.index, err = createPart(d, dir, indexPath(number)); err != nil {
 		return nil, errors.Join(err, s.zip.Close())
 	}
 	s.indexBuf = bufio.NewWriterSize(s.index, readChunk)
 	return s, nil
 }
 
-func createPart(dir, name string) (*os.File, error) {
+func createPart(d disk, dir, name string) (*file, error) {
 	path := filepath.Join(dir, filepath.FromSlash(name))
 	if _, err := os.Lstat(path); err == nil {
 		return nil, &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 	}
-	return os.OpenFile(path+partSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return d.open(path+partSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
 // offset is where the archive's next byte goes.
@@ -196,13 +196,13 @@ func (s *segment) close() error {
 // recoverSegment opens the files of a segment that was not sealed and cuts them to the records of which both the line
 // and the body are whole and agree. see is called with each of these records and its line. A segment that has lost its
 // files gives fs.ErrNotExist.
-func recoverSegment(dir string, number int, next int64, see func(Record, []byte) error) (*segment, error) {
+func recoverSegment(d disk, dir string, number int, next int64, see func(Record, []byte) error) (*segment, error) {
 	s := &segment{number: number, first: next, names: make(map[string]struct{}), buf: make([]byte, 0, segmentBuffer)}
 	var err error
-	if s.index, err = reopenPart(dir, indexPath(number)); err != nil {
+	if s.index, err = reopenPart(d, dir, indexPath(number)); err != nil {
 		return nil, err
 	}
-	if s.zip, err = reopenPart(dir, segmentPath(number)); err != nil {
+	if s.zip, err = reopenPart(d, dir, segmentPath(number)); err != nil {
 		return nil, errors.Join(err, s.index.Close())
 	}
 	indexEnd, zipEnd, err := s.recoverRecords(next, see)
@@ -270,17 +270,17 @@ func (s *segment) checkBody(x *StoredExhibit, start int64) (zipEntry, bool) {
 }
 
 // reopenPart opens a file that was being written, or that was renamed but whose seal was not written.
-func reopenPart(dir, name string) (*os.File, error) {
+func reopenPart(d disk, dir, name string) (*file, error) {
 	path := filepath.Join(dir, filepath.FromSlash(name))
 	if _, err := os.Lstat(path); err == nil {
-		if err := moveFile(path, path+partSuffix); err != nil {
+		if err := d.moveFile(path, path+partSuffix); err != nil {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path+partSuffix, os.O_RDWR, 0)
+	return d.open(path+partSuffix, os.O_RDWR)
 }
 
-func cut(f *os.File, size int64) error {
+func cut(f *file, size int64) error {
 	if err := f.Truncate(size); err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ const SegmentSize = 64 << 20
 type WriterConfig struct {
 	SegmentSize int64            // in bytes; 0 means SegmentSize
 	Now         func() time.Time // the clock; nil means time.Now
+
+	disk disk // for tests of what fails
 }
 
 // A Writer makes one bundle: Create or Resume, then Put, Gap and Expect as often as there is something to keep, then
@@ -48,8 +50,8 @@ type Writer struct {
 	seg        *segment     // nil until there is something to keep
 	nextNumber int
 	pending    chan sealResult // a segment that is being sealed while the next one fills
-	exceptions *os.File
-	log        *os.File
+	exceptions *file
+	log        *file
 }
 
 type sealResult struct {
@@ -62,11 +64,12 @@ type sealResult struct {
 // with an error that wraps fs.ErrExist.
 func Create(dir string, opening Opening, config WriterConfig) (*Writer, error) {
 	opening.V = formatVersion
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	d := config.disk
+	if err := d.mkdir(dir); err != nil {
 		return nil, err
 	}
 	for _, sub := range []string{"data", segmentsDir, indexDir, "data/logs", "data/journal", "seals", "sig"} {
-		if err := os.Mkdir(filepath.Join(dir, filepath.FromSlash(sub)), 0o700); err != nil {
+		if err := d.mkdir(filepath.Join(dir, filepath.FromSlash(sub))); err != nil {
 			return nil, err
 		}
 	}
@@ -79,13 +82,21 @@ func Create(dir string, opening Opening, config WriterConfig) (*Writer, error) {
 		return nil, err
 	}
 	// opening.json comes last: a folder without it is not a bundle yet, and Resume says so.
-	if err := createFile(filepath.Join(dir, openingFile), doc); err != nil {
+	if err := d.createFile(filepath.Join(dir, openingFile), doc); err != nil {
 		return nil, errors.Join(err, w.closeLogs())
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := d.syncDir(filepath.Dir(dir)); err != nil {
 		return nil, errors.Join(err, w.closeLogs())
 	}
-	return w, w.Log(logSession, "started")
+	return w.begin("started")
+}
+
+// begin notes that a run begins.
+func (w *Writer) begin(how string) (*Writer, error) {
+	if err := w.Log(logSession, how); err != nil {
+		return nil, errors.Join(err, w.closeLogs())
+	}
+	return w, nil
 }
 
 func newWriter(dir string, opening Opening, doc []byte, config WriterConfig) *Writer {
@@ -304,7 +315,7 @@ func (w *Writer) openSegment() error {
 	if w.seg != nil {
 		return nil
 	}
-	seg, err := createSegment(w.dir, w.nextNumber, w.tree.size+1)
+	seg, err := createSegment(w.config.disk, w.dir, w.nextNumber, w.tree.size+1)
 	if err != nil {
 		return err
 	}
@@ -408,7 +419,7 @@ func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]Sealed
 	}
 	for _, f := range files {
 		path := filepath.Join(w.dir, filepath.FromSlash(f.Path))
-		if err := moveFile(path+partSuffix, path); err != nil {
+		if err := w.config.disk.moveFile(path+partSuffix, path); err != nil {
 			return nil, Digest{}, err
 		}
 	}
@@ -417,16 +428,16 @@ func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]Sealed
 		return nil, Digest{}, err
 	}
 	doc = append(doc, '\n')
-	if err := createFile(filepath.Join(w.dir, filepath.FromSlash(sealPath(seg.number))), doc); err != nil {
+	if err := w.config.disk.createFile(filepath.Join(w.dir, filepath.FromSlash(sealPath(seg.number))), doc); err != nil {
 		return nil, Digest{}, err
 	}
-	return files, sha256.Sum256(doc), removeParts(w.dir, seg.number)
+	return files, sha256.Sum256(doc), w.removeParts(seg.number)
 }
 
 func sealPath(number int) string { return fmt.Sprintf("%s/%06d.json", sealsDir, number) }
 
 // digestFile reads a file from its start to its end.
-func digestFile(f *os.File, name string) (SealedFile, error) {
+func digestFile(f io.ReadSeeker, name string) (SealedFile, error) {
 	sum := sha256.New()
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return SealedFile{}, err
@@ -442,10 +453,9 @@ type (
 )
 
 // removeParts removes what is left of the drafts of a sealed segment: the empty archive of one that has gaps only.
-func removeParts(dir string, number int) error {
+func (w *Writer) removeParts(number int) error {
 	for _, name := range []string{segmentPath(number), indexPath(number)} {
-		err := os.Remove(filepath.Join(dir, filepath.FromSlash(name)) + partSuffix)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.config.disk.remove(w.path(name) + partSuffix); err != nil {
 			return err
 		}
 	}
@@ -475,8 +485,11 @@ func (w *Writer) logLine(event, text string) error {
 
 func (w *Writer) createLogs() error {
 	var err error
-	if w.log, err = os.OpenFile(filepath.Join(w.dir, filepath.FromSlash(logFile)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if w.log, err = w.config.disk.open(w.path(logFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL); err != nil {
 		return err
+	}
+	if err = lock(w.log.File); err != nil {
+		return errors.Join(err, w.log.Close())
 	}
 	if err = w.createExceptions(); err != nil {
 		return errors.Join(err, w.log.Close())
@@ -486,8 +499,7 @@ func (w *Writer) createLogs() error {
 
 func (w *Writer) createExceptions() error {
 	var err error
-	path := filepath.Join(w.dir, filepath.FromSlash(exceptionsFile))
-	if w.exceptions, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+	if w.exceptions, err = w.config.disk.open(w.path(exceptionsFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC); err != nil {
 		return err
 	}
 	_, err = w.exceptions.WriteString(exceptionsHeader)
