@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,11 @@ const SegmentSize = 64 << 20
 type WriterConfig struct {
 	SegmentSize int64            // in bytes; 0 means SegmentSize
 	Now         func() time.Time // the clock; nil means time.Now
+
+	// Sealed hears of files that will not change any more, each time a segment is sealed: its archive, its index, its
+	// seal. It is called while the next segment fills, and the segment after that waits for it to return; nil hears
+	// nothing.
+	Sealed func(files []SealedFile)
 
 	disk disk // for tests of what fails
 }
@@ -115,6 +121,25 @@ func (w *Writer) Opening() Opening { return w.opening }
 
 // Dir returns the bundle's folder.
 func (w *Writer) Dir() string { return w.dir }
+
+// SealedFiles lists what will not change any more: the opening, and of each sealed segment its archive, index and seal.
+func (w *Writer) SealedFiles() ([]SealedFile, error) {
+	w.mu.Lock()
+	files, segments := slices.Clone(w.files), w.counts.Segments
+	w.mu.Unlock()
+	names := []string{openingFile}
+	for n := 1; n <= segments; n++ {
+		names = append(names, sealPath(n))
+	}
+	for _, name := range names {
+		file, err := digestPath(w.dir, name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
 
 // Counts returns the totals so far.
 func (w *Writer) Counts() Counts {
@@ -428,8 +453,11 @@ func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]Sealed
 		return nil, Digest{}, err
 	}
 	doc = append(doc, '\n')
-	if err := w.config.disk.createFile(filepath.Join(w.dir, filepath.FromSlash(sealPath(seg.number))), doc); err != nil {
+	if err := w.config.disk.createFile(w.path(sealPath(seg.number)), doc); err != nil {
 		return nil, Digest{}, err
+	}
+	if w.config.Sealed != nil {
+		w.config.Sealed(append(slices.Clone(files), SealedFile{sealPath(seg.number), int64(len(doc)), sha256.Sum256(doc)}))
 	}
 	return files, sha256.Sum256(doc), w.removeParts(seg.number)
 }

@@ -36,6 +36,7 @@ type collectOptions struct {
 	tsa          []string
 	tsaCA        string
 	signKey      string
+	segmentMiB   int64
 	resume, anew bool
 }
 
@@ -70,6 +71,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; none for none; default: the case's)")
 	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
 	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with, in OpenSSH form (default: your mbaudit identity)")
+	f.Int64Var(&opts.segmentMiB, "segment-size", evidence.SegmentSize>>20, "MiB after which a segment is sealed and sent away")
 	f.BoolVar(&opts.resume, "resume", false, "go on with the newest unfinished bundle of the case")
 	f.BoolVar(&opts.anew, "new", false, "begin a new bundle although an unfinished one is there")
 	return cmd
@@ -78,7 +80,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa"}
+		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa", "segment-size"}
 }
 
 // A collection is one run of collect.
@@ -95,6 +97,7 @@ type collection struct {
 	roots    *x509.CertPool // of trusted time-stamping authorities
 	w        *evidence.Writer
 	stamps   *stamper
+	pusher   *pusher // nil where the bundle stays here
 }
 
 func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
@@ -159,7 +162,8 @@ func (r *collection) chooseBundle() (dir string, sealed bool, err error) {
 		return "", false, nil
 	}
 	if len(unfinished) == 0 {
-		return "", false, withHint(errors.New("there is no unfinished bundle to go on with"), "leave --resume out to begin a new one")
+		return "", false, withHint(errors.New("there is no unfinished bundle to go on with"),
+			"leave --resume out to begin a new one; what is sealed is sent away with: mbaudit push BUNDLE s3://BUCKET/PREFIX")
 	}
 	dir = unfinished[len(unfinished)-1]
 	opening, sealed, err := evidence.ReadOpening(dir)
@@ -261,6 +265,9 @@ func (r *collection) parseScopes() error {
 	if !since.IsZero() && !until.IsZero() && until.Before(since) {
 		return usageError(errors.New("--until is before --since"), "exchange the two days")
 	}
+	if r.opts.segmentMiB < 1 || r.opts.segmentMiB > 1024 {
+		return usageError(fmt.Errorf("--segment-size is %d", r.opts.segmentMiB), "write a number of MiB from 1 to 1024")
+	}
 	seen := make(map[string]bool)
 	for _, account := range r.opts.accounts {
 		if account == "" || seen[account] {
@@ -303,15 +310,24 @@ func (r *collection) open(dir string) error {
 func (r *collection) openWriter(dir string, tool evidence.Tool) error {
 	var err error
 	if dir != "" {
-		if r.w, err = evidence.Resume(dir, evidence.WriterConfig{Now: r.now}); err != nil {
+		if r.w, err = evidence.Resume(dir, r.writerConfig()); err != nil {
 			return err
 		}
 		r.say("resuming %s: %d exhibits are there already", filepath.Base(dir), r.w.Counts().Exhibits)
 		return nil
 	}
 	opening := r.opening(tool)
-	r.w, err = evidence.Create(r.c.path(casefile.BundlesName, opening.Bundle), opening, evidence.WriterConfig{Now: r.now})
+	r.w, err = evidence.Create(r.c.path(casefile.BundlesName, opening.Bundle), opening, r.writerConfig())
 	return err
+}
+
+// writerConfig lets the pusher, once there is one, hear of sealed segments.
+func (r *collection) writerConfig() evidence.WriterConfig {
+	return evidence.WriterConfig{Now: r.now, SegmentSize: r.opts.segmentMiB << 20, Sealed: func(files []evidence.SealedFile) {
+		if r.pusher != nil {
+			r.pusher.add(files)
+		}
+	}}
 }
 
 func (r *collection) opening(tool evidence.Tool) evidence.Opening {
@@ -351,6 +367,9 @@ func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, erro
 		return nil, errors.Join(err, r.w.Close())
 	}
 	r.stamps = startStamps(ctx, r.terminal, r.w, r.tsas)
+	if err := r.startPushing(ctx); err != nil {
+		return nil, errors.Join(err, r.w.Close())
+	}
 	err = r.collect(ctx)
 	r.stamps.wait()
 	counts := r.w.Counts()
@@ -364,6 +383,27 @@ func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, erro
 	return r.seal(bundle)
 }
 
+// startPushing begins to send away what is sealed, from the opening on.
+func (r *collection) startPushing(ctx context.Context) error {
+	if r.push == nil {
+		return nil
+	}
+	bundle := r.w.Opening().Bundle
+	if err := r.c.note(journal.Collection, "sending the segments of bundle "+bundle+" to "+r.push.location+" as they are sealed",
+		map[string]string{"bundle": bundle, "to": r.push.location}); err != nil {
+		return err
+	}
+	files, err := r.w.SealedFiles()
+	if err != nil {
+		return err
+	}
+	r.pusher = startPusher(ctx, r.terminal, r.push, r.w.Dir(), files)
+	if r.w.Counts().Segments > 0 {
+		r.pusher.add(nil)
+	}
+	return nil
+}
+
 // stopped leaves the bundle so that it can be gone on with, and says how. A bundle without a single record, as after a
 // wrong password, is not left behind.
 func (r *collection) stopped(ctx context.Context, cause, journalErr error) error {
@@ -371,7 +411,7 @@ func (r *collection) stopped(ctx context.Context, cause, journalErr error) error
 	if counts.Exhibits+counts.Gaps == 0 {
 		return errors.Join(cause, journalErr, r.w.Discard())
 	}
-	err := errors.Join(cause, journalErr, r.w.Close())
+	err := errors.Join(cause, journalErr, r.w.Close(), r.stopPushing())
 	r.say("kept so far: %s and %s, in %s", plural(counts.Exhibits, "exhibit"), plural(counts.Gaps, "gap"), r.w.Dir())
 	if ctx.Err() != nil {
 		return withHint(errors.New("interrupted"), "go on with: mbaudit collect --resume")
@@ -381,6 +421,20 @@ func (r *collection) stopped(ctx context.Context, cause, journalErr error) error
 		hint = first + "; " + hint
 	}
 	return withHint(err, hint)
+}
+
+// stopPushing waits until what was sealed is sent, and journals what came of it.
+func (r *collection) stopPushing() error {
+	if r.pusher == nil {
+		return nil
+	}
+	sent, err := r.pusher.wait()
+	r.pusher = nil
+	result := plural(int64(sent), "object") + " sent to " + r.push.location + " while collecting"
+	if err != nil {
+		result += "; then it stopped: " + err.Error()
+	}
+	return r.c.note(journal.Collection, result, nil)
 }
 
 // collect runs the collector of each account in turn. Where several are collected, one that the server does not let in
@@ -449,6 +503,9 @@ func (r *collection) clocks() []evidence.Clock {
 
 // finish timestamps and pushes the sealed bundle and prints the result, which stands whatever comes after sealing.
 func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *evidence.Sealed) error {
+	if err := r.stopPushing(); err != nil {
+		return err
+	}
 	stampErr := stampSealed(ctx, r.terminal, r.c, dir, r.tsas, r.roots)
 	var pushErr error
 	if r.push != nil {
