@@ -27,6 +27,7 @@ const (
 	StatusIncomplete = "incomplete"  // something is missing; the gaps say what
 	StatusEmpty      = "empty"       // the source said that there is nothing
 	StatusNotOffered = "not offered" // the source does not have this resource
+	StatusUnfinished = "unfinished"  // of a partial bundle: collection was still going on
 )
 
 // ledger counts, while a bundle is written, what its coverage will say.
@@ -140,6 +141,14 @@ func (l ledger) rows() []Coverage {
 		}
 		return strings.Compare(a.Resource, b.Resource)
 	})
+	return rows
+}
+
+// unfinished marks all rows as those of a collection that was still going on.
+func unfinished(rows []Coverage) []Coverage {
+	for i := range rows {
+		rows[i].Status = StatusUnfinished
+	}
 	return rows
 }
 

@@ -170,3 +170,12 @@ func readFile(r io.Reader, limit int64) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// writeSyncClose writes a small file that is open already.
+func writeSyncClose(f *os.File, data []byte) error {
+	_, err := f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}

@@ -86,6 +86,7 @@ type Counts struct {
 // An Acquisition is acquisition.json: what was done, written at sealing.
 type Acquisition struct {
 	V        int        `json:"v"`
+	Partial  bool       `json:"partial,omitempty"` // collection went on after this was sealed
 	Opening  Opening    `json:"opening"`
 	Sessions []Session  `json:"sessions"`
 	SealedAt time.Time  `json:"sealed_at"`

@@ -46,6 +46,15 @@ func readOpening(dir string) (opening Opening, doc []byte, err error) {
 // Resume goes on with a bundle that was left by Close, by an error or by a crash. It keeps every sealed segment and, of
 // the unsealed rest, every record of which line and body are whole. A sealed bundle is refused with ErrSealed.
 func Resume(dir string, config WriterConfig) (*Writer, error) {
+	w, err := resume(dir, config)
+	if err != nil {
+		return nil, err
+	}
+	return w.begin("resumed")
+}
+
+// resume is Resume without a word in the log.
+func resume(dir string, config WriterConfig) (*Writer, error) {
 	opening, sealed, err := ReadOpening(dir)
 	if err != nil {
 		return nil, err
@@ -67,7 +76,7 @@ func Resume(dir string, config WriterConfig) (*Writer, error) {
 		}
 		return nil, errors.Join(err, w.closeLogs())
 	}
-	return w.begin("resumed")
+	return w, nil
 }
 
 // reopenLog opens acquisition.log for appending and ends a line that a crash has torn.
@@ -220,6 +229,9 @@ func Unfinished(dir string) ([]string, error) {
 	var found []string
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
+		if strings.Contains(e.Name(), partialMark) {
+			continue // what is left of one that was interrupted; the bundle itself is what goes on
+		}
 		if _, sealed, err := ReadOpening(path); err == nil && !(sealed && Signed(path)) {
 			found = append(found, path)
 		}

@@ -121,7 +121,10 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 		return err
 	}
 	acq := &Acquisition{V: formatVersion, Opening: w.opening, Sessions: sessions(log), SealedAt: sealedAt, Clocks: config.Clocks,
-		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows()}
+		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows(), Partial: w.partial}
+	if w.partial {
+		acq.Coverage = unfinished(acq.Coverage)
+	}
 	if err := w.config.disk.ensureFile(w.path(coverageFile), coverageTSV(acq.Coverage)); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ type Writer struct {
 	dir     string
 	config  WriterConfig
 	opening Opening
+	partial bool // collection goes on elsewhere: what was announced and has not come is no gap
 
 	mu         sync.Mutex
 	broken     error // the error after which nothing more is taken
@@ -74,7 +75,7 @@ func Create(dir string, opening Opening, config WriterConfig) (*Writer, error) {
 	if err := d.mkdir(dir); err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"data", segmentsDir, indexDir, "data/logs", "data/journal", "seals", "sig"} {
+	for _, sub := range bundleDirs() {
 		if err := d.mkdir(filepath.Join(dir, filepath.FromSlash(sub))); err != nil {
 			return nil, err
 		}
@@ -103,6 +104,11 @@ func (w *Writer) begin(how string) (*Writer, error) {
 		return nil, errors.Join(err, w.closeLogs())
 	}
 	return w, nil
+}
+
+// bundleDirs are the folders of a bundle, outer ones first.
+func bundleDirs() []string {
+	return []string{"data", segmentsDir, indexDir, "data/logs", "data/journal", sealsDir, sigDir}
 }
 
 func newWriter(dir string, opening Opening, doc []byte, config WriterConfig) *Writer {
@@ -557,7 +563,7 @@ func sessions(log []byte) []Session {
 			continue // torn by a crash
 		}
 		switch rest {
-		case logSession + "\tstarted", logSession + "\tresumed":
+		case logSession + "\tstarted", logSession + "\tresumed", logSession + "\tsealed in part":
 			runs = append(runs, Session{StartedAt: at, How: strings.TrimPrefix(rest, logSession+"\t")})
 		}
 		if len(runs) > 0 {

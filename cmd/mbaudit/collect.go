@@ -219,6 +219,11 @@ func (r *collection) prepare(ctx context.Context) error {
 	if err := r.parseScopes(); err != nil {
 		return err
 	}
+	return r.prepareSealing(ctx)
+}
+
+// prepareSealing opens what a sealed bundle needs: authorities, store, key.
+func (r *collection) prepareSealing(ctx context.Context) error {
 	var err error
 	if r.tsas, err = timestampURLs(r.opts.tsa, r.c.Case); err != nil {
 		return err

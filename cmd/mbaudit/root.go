@@ -87,6 +87,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 	root.AddCommand(
 		newInitCommand(t, g),
 		newCollectCommand(t, g),
+		newSealCommand(t, g),
 		newVerifyCommand(t, g),
 		newPushCommand(t, g),
 		newLogCommand(t, g),

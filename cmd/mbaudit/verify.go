@@ -283,6 +283,9 @@ func printVerified(t *terminal, o verified) {
 		t.print("NOT VERIFIED: %s", plural(int64(len(o.Damage)), "damage"))
 		return
 	}
+	if o.Acquisition.Partial {
+		t.print("PARTIAL: collection went on after this was sealed; the whole bundle begins with what is here.")
+	}
 	counts := o.Acquisition.Counts
 	t.print("VERIFIED: %s, %s, %s, sealed %s, SHA-256 %s", plural(int64(counts.Accounts), "account"), plural(counts.Exhibits, "exhibit"),
 		plural(counts.Gaps, "gap"), o.Acquisition.Opening.Bundle, o.TagManifest)
