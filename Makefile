@@ -1,7 +1,7 @@
 # mbaudit: what can be done with the source. Every target works on a fresh Debian or Ubuntu machine with Go.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-SCRIPTS     := .ci/run evidence/texts/verify.sh $(wildcard testdata/servers/*.sh testdata/docker/*.sh testdata/docker/*/*.sh)
+SCRIPTS     := .ci/run $(wildcard evidence/texts/*.sh evidence/journal/*.sh) $(wildcard testdata/servers/*.sh testdata/docker/*.sh testdata/docker/*/*.sh)
 export GOTOOLCHAIN := local
 
 help: ## what there is
@@ -18,6 +18,10 @@ test: ## install what the tests need, start real servers on loopback, run everyt
 	@PATH="$$(go env GOPATH)/bin:$$PATH"; command -v minio >/dev/null || echo "SKIPPED: MinIO, the second opinion on S3, is not installed (testdata/servers/install.sh --minio)"
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -race -timeout 15m ./...
 
+kill: ## kill the real program at 200 random moments and print what came of it
+	testdata/servers/install.sh
+	PATH="$$(go env GOPATH)/bin:$$PATH" MBAUDIT_TEST_KILLS=200 go test -run TestKillAnywhere -v -count=1 -timeout 30m ./cmd/mbaudit
+
 bench: ## collection end to end against a reader that discards, and the packages' own benchmarks
 	testdata/servers/install.sh
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/mbaudit
@@ -28,9 +32,9 @@ lint: ## gofmt, go vet, staticcheck, shellcheck, go mod tidy
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	go mod tidy -diff
-	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "lint: shellcheck is not installed: apt-get install shellcheck" >&2; exit 1; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -S warning $(SCRIPTS); else echo "lint: shellcheck is not installed: apt-get install shellcheck" >&2; exit 1; fi
 
 clean: ## remove what build made
 	rm -rf bin
 
-.PHONY: help build demo test bench lint clean
+.PHONY: help build demo test kill bench lint clean

@@ -116,7 +116,7 @@ type forger struct {
 	authority *timestamp.Authority
 }
 
-func newForger(t *testing.T, dir string) *forger {
+func newForger(t testing.TB, dir string) *forger {
 	t.Helper()
 	f := &forger{dir: dir, id: newIdentity(t)}
 	w, err := Create(dir, testOpening(f.id), WriterConfig{SegmentSize: 200})
@@ -139,7 +139,7 @@ func newForger(t *testing.T, dir string) *forger {
 
 func (f *forger) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
 
-func (f *forger) read(t *testing.T, name string) []byte {
+func (f *forger) read(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(f.path(name))
 	if err != nil {
@@ -148,7 +148,7 @@ func (f *forger) read(t *testing.T, name string) []byte {
 	return data
 }
 
-func (f *forger) write(t *testing.T, name string, data []byte) {
+func (f *forger) write(t testing.TB, name string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(f.path(name), data, 0o600); err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func (f *forger) replace(t *testing.T, name, from, to string) {
 	f.write(t, name, bytes.Replace(data, []byte(from), []byte(to), 1))
 }
 
-func (f *forger) digest(t *testing.T, name string) Digest {
+func (f *forger) digest(t testing.TB, name string) Digest {
 	t.Helper()
 	return sha256.Sum256(f.read(t, name))
 }
@@ -186,12 +186,12 @@ func (f *forger) sign(t *testing.T, id *signature.Identity) {
 }
 
 // stamp has the tag manifest timestamped in the place of an earlier timestamp.
-func (f *forger) stamp(t *testing.T) {
+func (f *forger) stamp(t testing.TB) {
 	t.Helper()
 	f.stampData(t, f.digest(t, tagManifestFile))
 }
 
-func (f *forger) stampData(t *testing.T, digest Digest) {
+func (f *forger) stampData(t testing.TB, digest Digest) {
 	t.Helper()
 	tsr := stampWith(t, f.authority, digest)
 	info, err := timestamp.Verify(tsr, digest, timestamp.Options{})
@@ -223,6 +223,13 @@ func (f *forger) rechain(t *testing.T) {
 		f.write(t, sealPath(n), append(doc, '\n'))
 		prev = f.digest(t, sealPath(n))
 	}
+	f.reacquire(t, prev)
+	f.remanifest(t)
+}
+
+// reacquire makes acquisition.json name the last seal.
+func (f *forger) reacquire(t *testing.T, prev Digest) {
+	t.Helper()
 	var acq Acquisition
 	if err := json.Unmarshal(f.read(t, acquisitionFile), &acq); err != nil {
 		t.Fatal(err)
@@ -233,7 +240,38 @@ func (f *forger) rechain(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.write(t, acquisitionFile, doc)
+}
+
+// rechainEncrypted is rechain for an encrypted bundle without timestamps, of which acquisition.json has other fields.
+func (f *forger) rechainEncrypted(t *testing.T) {
+	t.Helper()
+	for name := range f.all(t) {
+		if err := os.Chmod(f.path(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seal Seal
+	if err := json.Unmarshal(f.read(t, sealPath(1)), &seal); err != nil {
+		t.Fatal(err)
+	}
+	old := f.digest(t, sealPath(1)).String()
+	was := seal.Index.SHA256.String()
+	f.replace(t, sealPath(1), was, f.digest(t, seal.Index.Path).String())
+	f.replace(t, acquisitionFile, `"last_seal": "`+old, `"last_seal": "`+f.digest(t, sealPath(1)).String())
 	f.remanifest(t)
+}
+
+// all gives the names of the bundle's files.
+func (f *forger) all(t *testing.T) map[string]bool {
+	t.Helper()
+	names := make(map[string]bool)
+	for name, err := range Dir(f.dir).Names(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[name] = true
+	}
+	return names
 }
 
 // remanifest makes both manifests, the signature and the timestamp fit the files as they are now.
@@ -250,7 +288,9 @@ func (f *forger) remanifest(t *testing.T) {
 		f.write(t, name, formatManifest(lines))
 	}
 	f.sign(t, f.id)
-	f.stamp(t)
+	if f.authority != nil {
+		f.stamp(t)
+	}
 }
 
 // TestCheckpointIsC2SP compares the checkpoint with the form that the specification gives.

@@ -20,7 +20,12 @@
 //	seals/000001.json                  type Seal: digests of one segment's files, the tree after it, the seal before it
 //	sig/                               what certifies tagmanifest-sha256.txt: its SSH signature, the key, the checkpoint's
 //	                                   verifier key, and time-stamps: NAME.AUTHORITY.tsr is the whole TimeStampResp of
-//	                                   RFC 3161 on the file NAME, NAME.AUTHORITY.pem the certificates that it needs
+//	                                   RFC 3161 on the file NAME, NAME.AUTHORITY.pem the certificates that it needs,
+//	                                   NAME.AUTHORITY.crl.pem the CRLs and NAME.AUTHORITY.1.ocsp (the signer's), .2.ocsp … the
+//	                                   OCSP responses about them; renewal-001.sha256 is a manifest of tagmanifest-sha256.txt
+//	                                   and all that was in sig/, time-stamped in its turn (type Renewal); further signatures:
+//	                                   tagmanifest-sha256.txt.minisig with minisign.pub, tagmanifest-sha256.txt.p7s
+//	                                   (CAdES B-B, DER) with signer-chain.pem
 //
 // All JSON documents have a "v" of 1; readers refuse another. All times are UTC. Digests are SHA-256 in lower-case
 // hexadecimal digits, except in the checkpoint, where C2SP wants base64.
@@ -47,6 +52,34 @@
 // prev of a seal is the SHA-256 of the seal file before it, of the first one that of opening.json. The tree is that of
 // RFC 6962 section 2.1 with SHA-256; its leaves are the index lines, LF included, in order. Lines are salted, so that the
 // root, which may be published, tells nothing of them.
+//
+// # Encryption
+//
+// In an encrypted bundle each file below data/ is an age v1 file, its name ends in .age, and manifests and seals have the
+// digests of these. opening.json and acquisition.json then name no person, account, server or folder; the whole documents
+// are data/private/opening.json.age and data/private/acquisition.json.age, salted, and the public ones have the SHA-256 of
+// what is in them. The tree is that of the lines in clear. While the bundle is open its files are in clear, and what was
+// sealed can be read with data/private/resume.key; both are gone before the bundle is signed.
+//
+// # Disclosures
+//
+// A disclosure is a bag with some records of a bundle and what proves that they are in it. Verify reads it too; it is known
+// by its disclosure.json.
+//
+//	bagit.txt bag-info.txt manifest-sha256.txt tagmanifest-sha256.txt    of the disclosure itself; not signed
+//	disclosure.json                    type Disclosure: who, to whom, when, why, by what rule; how many were left out
+//	VERIFY.txt LISEZMOI.txt verify.sh verify-proof.sh                    how to verify it without mbaudit
+//	data/index/000001.jsonl            the records' lines, byte for byte: seg and off are places in the bundle
+//	data/segments/000001.zip …         the bodies, in the lines' order, in archives of the same form as the bundle's; one
+//	                                   ends at 64 MiB, at 65,000 entries, or before a name that it has already
+//	data/bodies.tsv                    of each exhibit: its number, the archive, offset and size of its body in it
+//	data/proofs/P-000042.tlog-proof    C2SP tlog-proof (c2sp.org/tlog-proof, no extra line): index n-1, audit path, checkpoint
+//	original/                          of the bundle: checkpoint, tagmanifest-sha256.txt, sig/; opening.json and
+//	                                   manifest-sha256.txt only where they were asked for
+//
+// The chain: the body has the line's sha256; line and proof give the root of original/checkpoint; the checkpoint is the one
+// that original/tagmanifest-sha256.txt names; that is what sig/ signs and timestamps. A line tells the place of its body in
+// the bundle, and so, of two neighbours but one, the size of the one between.
 //
 // # Writing
 //

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -196,27 +195,4 @@ func TestOneWriterAtATime(t *testing.T) {
 	put(t, w, 2, 100)
 	seal(t, w, id)
 	wantIntact(t, w.Dir())
-}
-
-// BenchmarkPackAndSeal packs messages of 28 KB, the mean of real mail, against SHA-256 over the same bytes.
-func BenchmarkPackAndSeal(b *testing.B) {
-	const size, messages = 28_000, 10_000
-	id := newIdentity(b)
-	_, body := message(1, size)
-	for b.Loop() {
-		dir := filepath.Join(b.TempDir(), testBundle)
-		w, err := Create(dir, testOpening(id), WriterConfig{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		for n := range messages {
-			ex, _ := message(n+1, 0)
-			ex.Response = Bytes(fmt.Sprintf("* %d FETCH (UID %d BODY[] {%d}\r\n)\r\n", n, n, size))
-			if _, err := w.Put(ex, bytes.NewReader(body)); err != nil {
-				b.Fatal(err)
-			}
-		}
-		seal(b, w, id)
-	}
-	b.SetBytes(size * messages)
 }

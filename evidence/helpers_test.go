@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -94,6 +95,12 @@ func readBack(t testing.TB, dir string) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return readAll(t, b)
+}
+
+// readAll gives the bytes of every exhibit by its item, and closes the bundle.
+func readAll(t testing.TB, b *Bundle) map[string][]byte {
+	t.Helper()
 	defer b.Close()
 	bodies := make(map[string][]byte)
 	for r, err := range b.Records() {
@@ -132,3 +139,5 @@ func readTestFile(t testing.TB, path string) []byte {
 	}
 	return data
 }
+
+func digestOf(data []byte) Digest { return sha256.Sum256(data) }

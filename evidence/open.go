@@ -3,30 +3,73 @@ package evidence
 import (
 	"bufio"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"iter"
 	"os"
 	"path/filepath"
+
+	"filippo.io/age"
 )
 
 // A Bundle is a sealed bundle that is read: its records in order, and the bytes of each exhibit. Reading does not
 // verify the bundle; it checks each body against its line.
 type Bundle struct {
 	Sealed
-	dir     string
-	segment int // which one is open
-	zip     *os.File
+	dir        string
+	identities []Identity
+	segment    int // which one is open
+	zip        *os.File
+	bodies     io.ReaderAt // what zip holds, decrypted
 }
 
-// Open opens a sealed bundle for reading.
-func Open(dir string) (*Bundle, error) {
+// Open opens a sealed bundle for reading. An encrypted one needs an identity of one of its recipients; without any, the
+// error wraps ErrEncrypted.
+func Open(dir string, identities ...Identity) (*Bundle, error) {
 	sealed, err := ReadSealed(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &Bundle{Sealed: *sealed, dir: dir}, nil
+	b := &Bundle{Sealed: *sealed, dir: dir, identities: identities}
+	if !b.encrypted() {
+		return b, nil
+	}
+	if len(identities) == 0 {
+		return nil, fmt.Errorf("%s: %w", dir, ErrEncrypted)
+	}
+	whole, err := b.openPayload(privateAcquisitionFile)
+	if err != nil {
+		return nil, err
+	}
+	defer whole.Close()
+	doc, err := readFile(whole, maxTagFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", privateAcquisitionFile, err)
+	}
+	return b, parseDocument(doc, &b.Acquisition)
+}
+
+func (b *Bundle) encrypted() bool { return b.Opening.Private != nil || len(b.Opening.Recipients) > 0 }
+
+// openPayload opens a payload file by its name in clear.
+func (b *Bundle) openPayload(name string) (io.ReadCloser, error) {
+	if !b.encrypted() {
+		return os.Open(filepath.Join(b.dir, filepath.FromSlash(name)))
+	}
+	f, err := os.Open(filepath.Join(b.dir, filepath.FromSlash(name)) + encryptedSuffix)
+	if err != nil {
+		return nil, err
+	}
+	clear, err := age.Decrypt(f, b.identities...)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("decrypting %s: %w", name, err), f.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{clear, f}, nil
 }
 
 // Close releases the files.
@@ -40,18 +83,23 @@ func (b *Bundle) Close() error {
 // Records goes through all exhibits and gaps in the order of their numbers. After an error nothing follows.
 func (b *Bundle) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		for n := 1; n <= b.Counts.Segments; n++ {
-			if !b.segmentRecords(n, yield) {
-				return
-			}
+		b.lines(func(r Record, _ []byte, err error) bool { return yield(r, err) })
+	}
+}
+
+// lines goes through all records together with their lines, LF included, as the index has them.
+func (b *Bundle) lines(yield func(Record, []byte, error) bool) {
+	for n := 1; n <= b.Counts.Segments; n++ {
+		if !b.segmentLines(n, yield) {
+			return
 		}
 	}
 }
 
-func (b *Bundle) segmentRecords(n int, yield func(Record, error) bool) bool {
-	f, err := os.Open(filepath.Join(b.dir, filepath.FromSlash(indexPath(n))))
+func (b *Bundle) segmentLines(n int, yield func(Record, []byte, error) bool) bool {
+	f, err := b.openPayload(indexPath(n))
 	if err != nil {
-		yield(Record{}, err)
+		yield(Record{}, nil, err)
 		return false
 	}
 	defer f.Close()
@@ -66,10 +114,10 @@ func (b *Bundle) segmentRecords(n int, yield func(Record, error) bool) bool {
 			r, err = parseLine(text)
 		}
 		if err != nil {
-			yield(Record{}, fmt.Errorf("reading %s: %w", indexPath(n), err))
+			yield(Record{}, nil, fmt.Errorf("reading %s: %w", indexPath(n), err))
 			return false
 		}
-		if !yield(r, nil) {
+		if !yield(r, text, nil) {
 			return false
 		}
 	}
@@ -85,13 +133,33 @@ func (b *Bundle) Body(x *StoredExhibit) (io.Reader, error) {
 			}
 			b.zip = nil
 		}
-		f, err := os.Open(filepath.Join(b.dir, filepath.FromSlash(segmentPath(x.Segment))))
-		if err != nil {
+		if err := b.openBodies(x.Segment); err != nil {
 			return nil, err
 		}
-		b.zip, b.segment = f, x.Segment
 	}
-	return &checkedBody{r: io.NewSectionReader(b.zip, x.Offset, x.Size), sum: sha256.New(), left: x.Size, want: x.SHA256, name: x.Name}, nil
+	return &checkedBody{r: io.NewSectionReader(b.bodies, x.Offset, x.Size), sum: sha256.New(), left: x.Size, want: x.SHA256, name: x.Name}, nil
+}
+
+// openBodies opens a segment for reading at any place.
+func (b *Bundle) openBodies(segment int) error {
+	path := filepath.Join(b.dir, filepath.FromSlash(segmentPath(segment)))
+	if b.encrypted() {
+		path += encryptedSuffix
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	b.zip, b.segment, b.bodies = f, segment, f
+	if !b.encrypted() {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	b.bodies, _, err = age.DecryptReaderAt(f, info.Size(), b.identities...)
+	return err
 }
 
 // A checkedBody fails at its end if what was read is not what was sealed.

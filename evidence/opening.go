@@ -30,6 +30,12 @@ type Opening struct {
 
 	// Signer is the fingerprint of the key that will sign, so that another key's signature is noticed.
 	Signer string `json:"signer"`
+
+	// Recipients are the public keys for which the bundle is encrypted: age keys (age1…) or SSH keys. None: not encrypted.
+	// Then opening.json holds only what names nobody, and the SHA-256 of the whole opening in data/private.
+	Recipients []string `json:"recipients,omitempty"`
+	Salt       string   `json:"salt,omitempty"`
+	Private    *Digest  `json:"private_sha256,omitempty"`
 }
 
 // A Person is who did something.
@@ -95,6 +101,12 @@ type Acquisition struct {
 	Tree     TreeHead   `json:"tree"`
 	LastSeal Digest     `json:"last_seal"` // SHA-256 of the last file in seals/; of opening.json where there is none
 	Coverage []Coverage `json:"coverage"`
+
+	// Store is what mbaudit probe found of the store that the bundle was to go to, as evidence/store/probe writes it;
+	// nil where it was not asked.
+	Store json.RawMessage `json:"store,omitempty"`
+
+	Salt string `json:"salt,omitempty"` // of an encrypted bundle, where acquisition.json holds this one's SHA-256
 }
 
 // A TreeHead is the size and the root of the Merkle tree over all index lines.

@@ -77,20 +77,17 @@ func snapshot(from, to string) error {
 	if err := copyFile(from, to, openingFile, openingFile); err != nil {
 		return err
 	}
+	if err := copyPrivate(from, to); err != nil {
+		return err
+	}
 	next := 1
 	for ; ; next++ {
-		err := copyFile(from, to, sealPath(next), sealPath(next))
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
+		found, err := copySealed(from, to, next)
 		if err != nil {
 			return err
 		}
-		if err := copyFile(from, to, indexPath(next), indexPath(next)); err != nil {
-			return err
-		}
-		if err := copyFile(from, to, segmentPath(next), segmentPath(next)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err // a segment of gaps only has no archive
+		if !found {
+			break
 		}
 	}
 	for ; ; next++ {
@@ -103,6 +100,47 @@ func snapshot(from, to string) error {
 		}
 	}
 	return copyRest(from, to)
+}
+
+// copySealed copies a sealed segment with its seal.
+func copySealed(from, to string, number int) (bool, error) {
+	err := copyFile(from, to, sealPath(number), sealPath(number))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	doc, err := os.ReadFile(filepath.Join(to, filepath.FromSlash(sealPath(number))))
+	if err != nil {
+		return false, err
+	}
+	var seal Seal
+	if err := parseDocument(doc, &seal); err != nil {
+		return false, fmt.Errorf("reading %s: %w", sealPath(number), err)
+	}
+	for _, file := range sealFiles(seal) {
+		if err := copyFile(from, to, file.Path, file.Path); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// copyPrivate copies what an encrypted bundle has in clear until it is sealed.
+func copyPrivate(from, to string) error {
+	if _, err := os.Lstat(filepath.Join(from, filepath.FromSlash(privateDir))); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.Mkdir(filepath.Join(to, filepath.FromSlash(privateDir)), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{privateOpeningFile + partSuffix, resumeKeyFile} {
+		if err := copyFile(from, to, name, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyOpen copies a segment that was not sealed when the seals were read. It may be sealed by now.

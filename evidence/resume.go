@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"filippo.io/age"
 )
 
 // ErrSealed says that a bundle is sealed and takes nothing more.
@@ -40,6 +42,11 @@ func readOpening(dir string) (opening Opening, doc []byte, err error) {
 	if err := parseDocument(doc, &opening); err != nil {
 		return opening, nil, fmt.Errorf("reading %s: %w", openingFile, err)
 	}
+	if opening.Private != nil {
+		if err := readPrivately(dir, &opening); err != nil {
+			return opening, nil, err
+		}
+	}
 	return opening, doc, nil
 }
 
@@ -67,6 +74,12 @@ func resume(dir string, config WriterConfig) (*Writer, error) {
 		return nil, err
 	}
 	w := newWriter(dir, opening, doc, config)
+	if w.cipher, err = newCipher(opening); err != nil {
+		return nil, err
+	}
+	if err := w.cipher.readResumeKey(dir); err != nil {
+		return nil, err
+	}
 	if w.log, err = reopenLog(config.disk, filepath.Join(dir, filepath.FromSlash(logFile))); err != nil {
 		return nil, err
 	}
@@ -138,7 +151,14 @@ func (w *Writer) recoverSealed(doc []byte) error {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	lines := bufio.NewReaderSize(io.TeeReader(f, sum), readChunk)
+	sealed := io.TeeReader(f, sum)
+	clear := sealed
+	if w.cipher != nil {
+		if clear, err = age.Decrypt(sealed, w.cipher.resume); err != nil {
+			return fmt.Errorf("reading %s: %w", seal.Index.Path, err)
+		}
+	}
+	lines := bufio.NewReaderSize(clear, readChunk)
 	for {
 		text, err := lines.ReadBytes('\n')
 		if err == io.EOF && len(text) == 0 {
@@ -154,6 +174,9 @@ func (w *Writer) recoverSealed(doc []byte) error {
 		if err := w.recoverRecord(r, text); err != nil {
 			return err
 		}
+	}
+	if _, err := io.Copy(io.Discard, sealed); err != nil {
+		return err
 	}
 	if Digest(sum.Sum(nil)) != seal.Index.SHA256 || w.tree.root() != seal.Tree.Root {
 		return fmt.Errorf("%s is not what was sealed", seal.Index.Path)

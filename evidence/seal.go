@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -35,6 +37,8 @@ type SealConfig struct {
 
 	Journal io.Reader // the case's journal up to now, copied into the bundle
 	Clocks  []Clock   // what the operator's clock was compared with
+
+	Store json.RawMessage // what a probe of the store found; nil where there was none
 }
 
 // Sealed says what was sealed, as read back from the sealed files.
@@ -121,9 +125,15 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 		return err
 	}
 	acq := &Acquisition{V: formatVersion, Opening: w.opening, Sessions: sessions(log), SealedAt: sealedAt, Clocks: config.Clocks,
-		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows(), Partial: w.partial}
+		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows(), Partial: w.partial,
+		Store: config.Store}
 	if w.partial {
 		acq.Coverage = unfinished(acq.Coverage)
+	}
+	if w.cipher != nil {
+		if acq.Salt, err = newSalt(); err != nil {
+			return err
+		}
 	}
 	if err := w.config.disk.ensureFile(w.path(coverageFile), coverageTSV(acq.Coverage)); err != nil {
 		return err
@@ -135,14 +145,11 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 	if err := w.config.disk.ensureFile(w.path(journalFile), journal); err != nil {
 		return err
 	}
-	payload := append([]SealedFile(nil), w.files...)
-	for _, name := range []string{logFile, coverageFile, exceptionsFile, journalFile} {
-		file, err := digestPath(w.dir, name)
-		if err != nil {
-			return err
-		}
-		payload = append(payload, file)
+	described, err := w.describe(acq)
+	if err != nil {
+		return err
 	}
+	payload := append(append([]SealedFile(nil), w.files...), described...)
 	tags, err := w.tagFiles(acq, config, payload)
 	if err != nil {
 		return err
@@ -168,6 +175,51 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 	return w.config.disk.ensureFile(w.path(tagManifestFile), formatManifest(tagManifest))
 }
 
+// describe finishes the payload files that describe the rest: the logs, the journal, and in an encrypted bundle what must
+// not stand outside of data/.
+func (w *Writer) describe(acq *Acquisition) ([]SealedFile, error) {
+	if w.cipher == nil {
+		var files []SealedFile
+		for _, name := range []string{logFile, coverageFile, exceptionsFile, journalFile} {
+			file, err := digestPath(w.dir, name)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, file)
+		}
+		return files, nil
+	}
+	whole, err := marshalDocument(acq)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.config.disk.ensureFile(w.path(privateAcquisitionFile+partSuffix), whole); err != nil {
+		return nil, err
+	}
+	var files []SealedFile
+	for _, name := range clearNames() {
+		clear, err := os.Open(w.path(name))
+		if err != nil {
+			return nil, err
+		}
+		file, err := w.encryptFile(clear, strings.TrimSuffix(name, partSuffix))
+		if err = errors.Join(err, clear.Close()); err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// acquisitionDocument is what acquisition.json holds.
+func (w *Writer) acquisitionDocument(acq *Acquisition) ([]byte, error) {
+	whole, err := marshalDocument(acq)
+	if err != nil || w.cipher == nil {
+		return whole, err
+	}
+	return marshalDocument(acq.public(sha256.Sum256(whole)))
+}
+
 // tagFiles gives the tag files that are written at sealing, by name.
 func (w *Writer) tagFiles(acq *Acquisition, config SealConfig, payload []SealedFile) (map[string][]byte, error) {
 	var lines []manifestLine
@@ -176,7 +228,7 @@ func (w *Writer) tagFiles(acq *Acquisition, config SealConfig, payload []SealedF
 		lines = append(lines, manifestLine{f.SHA256, f.Path})
 		size += f.Size
 	}
-	acquisition, err := marshalDocument(acq)
+	acquisition, err := w.acquisitionDocument(acq)
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +273,11 @@ func Sign(dir string, identity *signature.Identity, principal string) error {
 	}
 	if err := checkSigner(opening, identity); err != nil {
 		return err
+	}
+	if opening.Private != nil {
+		if err := removeClear(disk{}, dir); err != nil {
+			return err
+		}
 	}
 	vkey, err := identity.VerifierKey(checkpointOrigin(opening.Bundle))
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -14,6 +16,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -21,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"filippo.io/age"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -111,9 +115,16 @@ type Verification struct {
 	TagManifest Digest      `json:"tagmanifest_sha256"`
 	Signer      string      `json:"signer"` // fingerprint of the key whose signature is right; empty if none is
 	Timestamps  []Timestamp `json:"timestamps"`
-	Bytes       int64       `json:"bytes_read"`
-	Checks      []Check     `json:"checks"`
-	Damage      []Damage    `json:"damage"`
+
+	Minisign    *MinisignSignature    `json:"minisign,omitempty"`    // nil: the bundle has none, or a wrong one
+	Certificate *CertificateSignature `json:"certificate,omitempty"` // nil: the bundle has none, or a wrong one
+
+	// Disclosure is set for a disclosed part of a bundle: then TagManifest is the bundle's, and Acquisition is zero.
+	Disclosure *Disclosure `json:"disclosure,omitempty"`
+
+	Bytes  int64    `json:"bytes_read"`
+	Checks []Check  `json:"checks"`
+	Damage []Damage `json:"damage"`
 }
 
 // A Timestamp is a time-stamp in a bundle that is right.
@@ -125,7 +136,11 @@ type Timestamp struct {
 	Trusted   bool      `json:"trusted"`   // its certificates lead to one of VerifyConfig.Roots
 	Local     bool      `json:"local"`     // made by mbaudit's own authority: no third party
 	Qualified bool      `json:"qualified"` // states that it is an eIDAS qualified one; the EU lists tell whether it is
-	Remarks   []string  `json:"remarks"`   // what is odd about it in parts that nobody signed
+	Standing  string    `json:"standing"`  // in words what that means
+	Remarks   []string  `json:"remarks"`   // what is odd about it in parts that nobody signed; what was revoked after it
+
+	// Revocation is what the CRLs and OCSP responses kept beside it say of its certificates.
+	Revocation []timestamp.Status `json:"revocation"`
 }
 
 // Intact says whether everything is as it was sealed.
@@ -135,6 +150,12 @@ func (v *Verification) Intact() bool { return len(v.Damage) == 0 }
 type VerifyConfig struct {
 	Signer string         // the fingerprint that the signing key must have; empty: the one in opening.json
 	Roots  *x509.CertPool // roots of the time-stamping authorities that are trusted; nil: none
+
+	// Identities decrypt an encrypted bundle. Without them its integrity is checked, and not that its content is what the
+	// index and the tree say.
+	Identities []Identity
+
+	SealRoots *x509.CertPool // roots of the authorities that are trusted for certificates that sign; nil: none
 }
 
 // Verify re-reads a whole bundle. The error is about reading only (no such folder, network down, ctx done); all that is
@@ -147,6 +168,9 @@ func Verify(ctx context.Context, src BundleSource, config VerifyConfig) (*Verifi
 		}
 		v.present[name] = true
 	}
+	if v.disclosed() {
+		return v.verifyDisclosed()
+	}
 	if !v.present[tagManifestFile] {
 		if !v.present[openingFile] {
 			return nil, fmt.Errorf("there is no bundle here: %w", fs.ErrNotExist)
@@ -154,7 +178,7 @@ func Verify(ctx context.Context, src BundleSource, config VerifyConfig) (*Verifi
 		v.damage(DamageNotSealed, tagManifestFile, "collection was not finished")
 		return &v.Verification, nil
 	}
-	for _, step := range []func() error{v.tagFiles, v.documents, v.sealChain, v.payload, v.extraFiles, v.signature, v.timestamps} {
+	for _, step := range []func() error{v.tagFiles, v.documents, v.sealChain, v.payload, v.extraFiles, v.signature, v.timestamps, v.otherSignatures} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -174,6 +198,7 @@ type verifier struct {
 	tagNames  map[string]Digest
 	payloads  map[string]Digest
 	opening   Opening
+	suffix    string // of sealed payload files: ".age" in an encrypted bundle
 	seals     []Seal
 	chainRead bool // every seal could be read
 }
@@ -240,7 +265,7 @@ func (v *verifier) tagFiles() error {
 		}
 		v.tagged[l.name] = data
 	}
-	for _, name := range []string{bagItFile, bagInfoFile, manifestFile, acquisitionFile, openingFile, checkpointFile} {
+	for _, name := range v.mandatory() {
 		if _, named := v.tagNames[name]; !named {
 			v.damage(DamageMalformed, tagManifestFile, "it does not name %s", name)
 		}
@@ -268,6 +293,54 @@ func (v *verifier) documents() error {
 		}
 	}
 	v.check(before, "reading", "%s and %s agree", openingFile, acquisitionFile)
+	if v.opening.Private == nil {
+		return nil
+	}
+	v.suffix = encryptedSuffix
+	return v.privateDocuments()
+}
+
+// privateDocuments reads, with an identity, what an encrypted bundle says of people and folders, and holds it against the
+// digests in the public documents.
+func (v *verifier) privateDocuments() error {
+	if len(v.config.Identities) == 0 {
+		return nil
+	}
+	before := len(v.Damage)
+	var public struct {
+		Private Digest `json:"private_sha256"`
+	}
+	if err := json.Unmarshal(v.tagged[acquisitionFile], &public); err != nil {
+		return nil // malformed, and said so
+	}
+	for _, doc := range []struct {
+		name string
+		want Digest
+		into any
+	}{{privateOpeningFile, *v.opening.Private, nil}, {privateAcquisitionFile, public.Private, &v.Acquisition}} {
+		data, ok, err := v.read(doc.name+encryptedSuffix, maxTagFile)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		clear, err := readEncrypted(bytes.NewReader(data), v.config.Identities, maxTagFile)
+		var noMatch *age.NoIdentityMatchError
+		if errors.As(err, &noMatch) {
+			return fmt.Errorf("none of the identities given can decrypt the bundle: %w", err)
+		}
+		if err != nil || sha256.Sum256(clear) != doc.want {
+			v.damage(DamageContent, doc.name+encryptedSuffix, "it is not the document that the public one names: %v", err)
+			continue
+		}
+		if doc.into != nil {
+			if err := parseDocument(clear, doc.into); err != nil {
+				v.damage(DamageMalformed, doc.name+encryptedSuffix, "%v", err)
+			}
+		}
+	}
+	v.check(before, "age, SHA-256", "the private opening and acquisition are those that the public ones name")
 	return nil
 }
 
@@ -295,7 +368,7 @@ func (v *verifier) sealChain() error {
 			v.damage(DamageChain, name, "it follows a seal with the SHA-256 %s, the one before it has %s", seal.Prev, prev)
 		}
 		if seal.Bundle != v.opening.Bundle || seal.Segment != n || seal.First != next || seal.Tree.Size < seal.First ||
-			seal.Index.Path != indexPath(n) || seal.Zip != nil && seal.Zip.Path != segmentPath(n) {
+			seal.Index.Path != indexPath(n)+v.suffix || seal.Zip != nil && seal.Zip.Path != segmentPath(n)+v.suffix {
 			v.damage(DamageChain, name, "it is not the seal of segment %d of bundle %s from record %d on", n, v.opening.Bundle, next)
 		}
 		v.seals = append(v.seals, seal)
@@ -356,9 +429,16 @@ func (v *verifier) payload() error {
 			v.damage(DamageDigest, l.name, "SHA-256 is %s, sealed was %s", got, l.digest)
 		}
 	}
-	v.check(before, "SHA-256", "%d payload files against %s, and every exhibit's bytes against its index line", len(lines), manifestFile)
+	what := ", and every exhibit's bytes against its index line"
+	if !v.content() {
+		what = "; they are encrypted: what they hold needs --identity"
+	}
+	v.check(before, "SHA-256", "%d payload files against %s%s", len(lines), manifestFile, what)
 	return nil
 }
+
+// content says whether what the payload holds can be read.
+func (v *verifier) content() bool { return v.suffix == "" || len(v.config.Identities) > 0 }
 
 // digest reads a payload file of any size.
 func (v *verifier) digest(name string) (Digest, error) {
@@ -393,7 +473,7 @@ func (v *verifier) segments() (map[string]bool, error) {
 			case <-ctx.Done():
 				return
 			}
-			go func() { results[i] <- readSegment(ctx, v.src, seal, v.present) }()
+			go func() { results[i] <- v.readSegment(ctx, seal) }()
 		}
 	}()
 	read := make(map[string]bool)
@@ -430,7 +510,7 @@ func (v *verifier) segments() (map[string]bool, error) {
 		for _, leaf := range result.leaves {
 			t.addLeaf(leaf)
 		}
-		if whole && (t.size != seal.Tree.Size || t.root() != seal.Tree.Root) {
+		if whole && v.content() && (t.size != seal.Tree.Size || t.root() != seal.Tree.Root) {
 			v.damage(DamageMerkle, sealPath(seal.Segment), "its tree has %d lines and the root %s, the index lines give %d and %s",
 				seal.Tree.Size, seal.Tree.Root, t.size, t.root())
 		}
@@ -439,7 +519,7 @@ func (v *verifier) segments() (map[string]bool, error) {
 		counts.Bytes += result.counts.Bytes
 		v.Bytes += result.bytes
 	}
-	if whole {
+	if whole && v.content() {
 		v.tree(before, TreeHead{t.size, t.root()}, counts)
 	}
 	return read, nil
@@ -501,11 +581,14 @@ func (r *segmentResult) disagree(format string, args ...any) {
 
 // readSegment reads a segment's index and archive side by side, once each, from start to end, as a stream from a
 // store allows. Every byte of the archive must follow from the index lines.
-func readSegment(ctx context.Context, src BundleSource, seal Seal, present map[string]bool) segmentResult {
+func (v *verifier) readSegment(ctx context.Context, seal Seal) segmentResult {
 	result := segmentResult{digests: make(map[string]Digest)}
-	if !present[seal.Index.Path] {
-		if seal.Zip != nil && present[seal.Zip.Path] {
-			result.err = digestInto(ctx, src, seal.Zip.Path, &result)
+	src, present := v.src, v.present
+	if !present[seal.Index.Path] || !v.content() {
+		for _, file := range sealFiles(seal) {
+			if present[file.Path] && result.err == nil {
+				result.err = digestInto(ctx, src, file.Path, &result)
+			}
 		}
 		return result
 	}
@@ -523,9 +606,14 @@ func readSegment(ctx context.Context, src BundleSource, seal Seal, present map[s
 		}
 		defer archive.Close()
 	}
-	if err := compareSegment(index, archive, seal, &result); err != nil {
-		result.err = err
+	if result.err = v.decrypt(index, archive, &result); result.err != nil {
 		return result
+	}
+	if result.problem == "" {
+		if err := compareSegment(index, archive, seal, &result); err != nil {
+			result.err = err
+			return result
+		}
 	}
 	for _, f := range []*hashedFile{index, archive} {
 		if f == nil {
@@ -539,6 +627,26 @@ func readSegment(ctx context.Context, src BundleSource, seal Seal, present map[s
 		result.bytes += f.n
 	}
 	return result
+}
+
+// decrypt puts the decryption before the files of an encrypted segment. What cannot be decrypted is damage.
+func (v *verifier) decrypt(index, archive *hashedFile, result *segmentResult) error {
+	if v.suffix == "" {
+		return nil
+	}
+	for _, f := range []*hashedFile{index, archive} {
+		if f == nil {
+			continue
+		}
+		var err error
+		if f.clear, err = age.Decrypt(f, v.config.Identities...); err != nil {
+			if f.err != nil {
+				return fmt.Errorf("reading %s: %w", f.name, f.err)
+			}
+			result.disagree("%s cannot be decrypted: %v", f.name, err)
+		}
+	}
+	return nil
 }
 
 func digestInto(ctx context.Context, src BundleSource, name string, result *segmentResult) error {
@@ -557,10 +665,10 @@ func digestInto(ctx context.Context, src BundleSource, name string, result *segm
 
 // compareSegment reads the index line by line and the archive along with it. The error is about reading only.
 func compareSegment(index, archive *hashedFile, seal Seal, result *segmentResult) error {
-	lines := bufio.NewReaderSize(index, 256<<10)
+	lines := bufio.NewReaderSize(index.content(), 256<<10)
 	var bodies *bufio.Reader
 	if archive != nil {
-		bodies = bufio.NewReaderSize(archive, 256<<10)
+		bodies = bufio.NewReaderSize(archive.content(), 256<<10)
 	}
 	var entries []zipEntry
 	next, offset := seal.First, int64(0)
@@ -571,7 +679,7 @@ func compareSegment(index, archive *hashedFile, seal Seal, result *segmentResult
 			break
 		}
 		if err != nil && !errors.Is(err, errLongLine) {
-			return fmt.Errorf("reading %s: %w", index.name, err)
+			return index.failed(err, result)
 		}
 		if len(result.leaves) == maxEntries {
 			result.disagree("%s has more lines than a segment can have", index.name)
@@ -602,7 +710,7 @@ func compareSegment(index, archive *hashedFile, seal Seal, result *segmentResult
 		if bodies != nil {
 			same, err := compareBody(bodies, &e, x)
 			if err != nil {
-				return fmt.Errorf("reading %s: %w", archive.name, err)
+				return archive.failed(err, result)
 			}
 			if !same {
 				result.damaged = append(result.damaged, r.ID())
@@ -689,7 +797,26 @@ type hashedFile struct {
 		io.Writer
 		Sum([]byte) []byte
 	}
-	n int64
+	n     int64
+	clear io.Reader // what is in it, decrypted; nil where it is not encrypted
+	err   error     // of reading the file itself
+}
+
+// content is what the file holds.
+func (f *hashedFile) content() io.Reader {
+	if f.clear != nil {
+		return f.clear
+	}
+	return f
+}
+
+// failed tells an error of reading from what age finds wrong with bytes that could be read, which is damage.
+func (f *hashedFile) failed(err error, result *segmentResult) error {
+	if f.clear != nil && f.err == nil {
+		result.disagree("%s cannot be decrypted: %v", f.name, err)
+		return nil
+	}
+	return fmt.Errorf("reading %s: %w", f.name, err)
 }
 
 func openHashed(ctx context.Context, src BundleSource, name string) (*hashedFile, error) {
@@ -704,6 +831,9 @@ func (f *hashedFile) Read(p []byte) (int, error) {
 	n, err := f.ReadCloser.Read(p)
 	f.sum.Write(p[:n])
 	f.n += int64(n)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
 	return n, err
 }
 
@@ -738,8 +868,17 @@ func certificate(name string) bool {
 	case signatureFile, signersFile, signerKeyFile, verifierKeyFile:
 		return true
 	}
-	return (strings.HasPrefix(base, tagManifestFile+".") || strings.HasPrefix(base, openingFile+".")) &&
-		(strings.HasSuffix(base, ".tsr") || strings.HasSuffix(base, ".pem"))
+	if signatureName(base) {
+		return true
+	}
+	of, rest, ok := splitStamp(base)
+	switch {
+	case !ok:
+		return false
+	case rest == "":
+		return strings.HasPrefix(of, sigDir) // the manifest of a renewal
+	}
+	return strings.HasSuffix(rest, ".tsr") || strings.HasSuffix(rest, ".pem") || revocationOf(rest) != ""
 }
 
 // signature holds the signatures of the manifest and of the checkpoint against the key that the opening names.
@@ -801,40 +940,196 @@ func openCheckpoint(text []byte, vkey string) error {
 	return err
 }
 
-// timestamps holds every time-stamp against the file that it stamps.
+// timestamps holds every time-stamp against the file that it stamps, and what was kept with it against its certificates.
 func (v *verifier) timestamps() error {
-	before, found := len(v.Damage), 0
-	names := make([]string, 0, len(v.present))
+	var names []string
 	for name := range v.present {
-		if certificate(name) && strings.HasSuffix(name, ".tsr") {
+		if certificate(name) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
+	before, found, kept := len(v.Damage), 0, 0
 	for _, name := range names {
-		found++
-		of := tagManifestFile
-		data := v.manifest
-		if strings.HasPrefix(name, sigDir+"/"+openingFile+".") {
-			of, data = openingFile, v.tagged[openingFile]
+		if base := revocationOf(name); base != "" {
+			kept++
+			if !v.present[base+".tsr"] {
+				v.damage(DamageMissing, base+".tsr", "it is not there, and %s belongs to it", name)
+			}
 		}
-		tsr, _, err := v.read(name, maxSigFile)
-		if err != nil {
-			return err
-		}
-		info, err := verifyStamp(tsr, sha256.Sum256(data), v.config.Roots)
-		switch {
-		case errors.Is(err, timestamp.ErrOtherData):
-			v.damage(DamageOtherData, name, "it does not stamp this %s", of)
-		case err != nil:
-			v.damage(DamageTimestamp, name, "%v", err)
-		default:
-			v.Timestamps = append(v.Timestamps, Timestamp{Name: name, Of: of, Time: info.GenTime, Authority: info.Subject,
-				Trusted: info.Trusted, Local: info.Local, Qualified: info.Qualified, Remarks: info.Remarks})
+		if strings.HasSuffix(name, ".tsr") {
+			found++
+			if err := v.timestamp(name, names); err != nil {
+				return err
+			}
 		}
 	}
 	if found > 0 {
 		v.check(before, "RFC 3161", "%d timestamps against the files that they stamp", found)
+	}
+	if kept > 0 {
+		v.check(before, "RFC 5280, RFC 6960", "%d files that tell whether their certificates were revoked", kept)
+	}
+	return v.renewals(names)
+}
+
+// timestamp checks one time-stamp.
+func (v *verifier) timestamp(name string, names []string) error {
+	of, _, _ := splitStamp(path.Base(name))
+	data := v.manifest
+	if of != tagManifestFile {
+		data = v.tagged[of]
+	}
+	if strings.HasPrefix(of, sigDir) {
+		var ok bool
+		var err error
+		if data, ok, err = v.read(of, maxTagFile); err != nil || !ok {
+			return err
+		}
+	}
+	tsr, _, err := v.read(name, maxSigFile)
+	if err != nil {
+		return err
+	}
+	info, err := verifyStamp(tsr, v.stamped(of, data), v.config.Roots)
+	switch {
+	case errors.Is(err, timestamp.ErrOtherData):
+		v.damage(DamageOtherData, name, "it does not stamp this %s", of)
+		return nil
+	case err != nil:
+		v.damage(DamageTimestamp, name, "%v", err)
+		return nil
+	}
+	statuses, err := v.revocation(strings.TrimSuffix(name, ".tsr"), names, info)
+	if err != nil {
+		return err
+	}
+	for _, s := range statuses {
+		if remark := s.Remark(); remark != "" {
+			info.Remarks = append(info.Remarks, remark)
+		}
+	}
+	v.Timestamps = append(v.Timestamps, Timestamp{Name: name, Of: of, Time: info.GenTime, Authority: info.Subject, Trusted: info.Trusted,
+		Local: info.Local, Qualified: info.Qualified, Standing: info.Standing(), Remarks: info.Remarks, Revocation: statuses})
+	return nil
+}
+
+// revocation checks the CRLs and OCSP responses that were kept beside a time-stamp.
+func (v *verifier) revocation(base string, names []string, info timestamp.Info) ([]timestamp.Status, error) {
+	var chain []*x509.Certificate
+	if v.present[base+".pem"] {
+		data, _, err := v.read(base+".pem", maxSigFile)
+		if err != nil {
+			return nil, err
+		}
+		chain = certificates(data)
+	}
+	var statuses []timestamp.Status
+	check := func(name string, data []byte, by func([]byte, timestamp.Info, []*x509.Certificate) (timestamp.Status, error)) {
+		status, err := by(data, info, chain)
+		if err != nil {
+			v.damage(DamageTimestamp, name, "%v", err)
+			return
+		}
+		statuses = append(statuses, status)
+	}
+	for _, name := range names {
+		if revocationOf(name) != base {
+			continue
+		}
+		data, _, err := v.read(name, maxSigFile)
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(name, ".ocsp") {
+			check(name, data, timestamp.CheckOCSP)
+			continue
+		}
+		crls, err := parseCRLs(data)
+		if err != nil {
+			v.damage(DamageMalformed, name, "%v", err)
+		}
+		for _, crl := range crls {
+			check(name, crl, timestamp.CheckCRL)
+		}
+	}
+	return statuses, nil
+}
+
+// parseCRLs reads a .crl.pem file, and refuses any form but that in which it was written.
+func parseCRLs(data []byte) ([][]byte, error) {
+	const most = 16
+	var crls [][]byte
+	var again []byte
+	for block, rest := pem.Decode(data); block != nil && len(crls) < most; block, rest = pem.Decode(rest) {
+		crls = append(crls, block.Bytes)
+		again = append(again, pem.EncodeToMemory(&pem.Block{Type: crlBlock, Bytes: block.Bytes})...)
+	}
+	if len(crls) == 0 || !bytes.Equal(again, data) {
+		return nil, errors.New("it is not made up of PEM blocks with CRLs")
+	}
+	return crls, nil
+}
+
+// renewals holds the manifest of every renewal against what it certifies.
+func (v *verifier) renewals(names []string) error {
+	before, found, unstamped := len(v.Damage), 0, 0
+	for _, name := range names {
+		of, rest, _ := splitStamp(path.Base(name))
+		if rest != "" || !strings.HasPrefix(of, sigDir) {
+			continue
+		}
+		found++
+		if want := renewalName(found); name != want {
+			v.damage(DamageMissing, want, "it is not there, and %s follows it", name)
+			found++
+		}
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, name+".") && strings.HasSuffix(n, ".tsr") }) {
+			unstamped++
+		}
+		if err := v.renewal(name); err != nil {
+			return err
+		}
+	}
+	if found > 0 {
+		v.check(before, "SHA-256", "%d renewals (%d of them without a timestamp): what they name is what it was", found, unstamped)
+	}
+	return nil
+}
+
+func (v *verifier) renewal(name string) error {
+	data, _, err := v.read(name, maxTagFile)
+	if err != nil {
+		return err
+	}
+	lines, err := parseManifest(data)
+	if err != nil {
+		v.damage(DamageMalformed, name, "%v", err)
+		return nil
+	}
+	whole := false
+	for _, l := range lines {
+		got := Digest(sha256.Sum256(v.manifest))
+		switch {
+		case l.name == tagManifestFile:
+			whole = true
+		case !certificate(l.name) || l.name == name:
+			v.damage(DamageMalformed, name, "it names %s, which does not certify the bundle", l.name)
+			continue
+		case !v.present[l.name]:
+			v.damage(DamageDigest, l.name, "it is not there, %s names it", name)
+			continue
+		default:
+			if got, err = v.digest(l.name); err != nil {
+				return err
+			}
+		}
+		if got != l.digest {
+			v.damage(DamageDigest, l.name, "SHA-256 is %s, when it was renewed (%s) it was %s", got, name, l.digest)
+		}
+	}
+	if !whole {
+		v.damage(DamageMalformed, name, "it does not name %s", tagManifestFile)
 	}
 	return nil
 }

@@ -45,7 +45,8 @@ type Writer struct {
 	dir     string
 	config  WriterConfig
 	opening Opening
-	partial bool // collection goes on elsewhere: what was announced and has not come is no gap
+	cipher  *cipher // nil: not encrypted
+	partial bool    // collection goes on elsewhere: what was announced and has not come is no gap
 
 	mu         sync.Mutex
 	broken     error // the error after which nothing more is taken
@@ -71,6 +72,10 @@ type sealResult struct {
 // with an error that wraps fs.ErrExist.
 func Create(dir string, opening Opening, config WriterConfig) (*Writer, error) {
 	opening.V = formatVersion
+	cipher, err := newCipher(opening)
+	if err != nil {
+		return nil, err
+	}
 	d := config.disk
 	if err := d.mkdir(dir); err != nil {
 		return nil, err
@@ -81,10 +86,14 @@ func Create(dir string, opening Opening, config WriterConfig) (*Writer, error) {
 		}
 	}
 	doc, err := marshalDocument(opening)
+	if err == nil && cipher != nil {
+		doc, err = openPrivately(d, dir, &opening, cipher)
+	}
 	if err != nil {
 		return nil, err
 	}
 	w := newWriter(dir, opening, doc, config)
+	w.cipher = cipher
 	if err := w.createLogs(); err != nil {
 		return nil, err
 	}
@@ -433,12 +442,12 @@ func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]Sealed
 	seal := Seal{V: formatVersion, Bundle: w.opening.Bundle, Segment: seg.number, First: seg.first, Tree: head, Prev: prev,
 		SealedAt: w.config.Now().UTC().Truncate(time.Millisecond)}
 	var err error
-	if seal.Index, err = digestFile(seg.index, indexPath(seg.number)); err != nil {
+	if seal.Index, err = w.finishFile(seg.index, indexPath(seg.number)); err != nil {
 		return nil, Digest{}, errors.Join(err, seg.close())
 	}
 	files := []SealedFile{seal.Index}
 	if len(seg.entries) > 0 {
-		zip, err := digestFile(seg.zip, segmentPath(seg.number))
+		zip, err := w.finishFile(seg.zip, segmentPath(seg.number))
 		if err != nil {
 			return nil, Digest{}, errors.Join(err, seg.close())
 		}
@@ -449,7 +458,10 @@ func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]Sealed
 		return nil, Digest{}, err
 	}
 	for _, f := range files {
-		path := filepath.Join(w.dir, filepath.FromSlash(f.Path))
+		if w.cipher != nil {
+			break // the encrypted files have their names already
+		}
+		path := w.path(f.Path)
 		if err := w.config.disk.moveFile(path+partSuffix, path); err != nil {
 			return nil, Digest{}, err
 		}
@@ -466,6 +478,14 @@ func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]Sealed
 		w.config.Sealed(append(slices.Clone(files), SealedFile{sealPath(seg.number), int64(len(doc)), sha256.Sum256(doc)}))
 	}
 	return files, sha256.Sum256(doc), w.removeParts(seg.number)
+}
+
+// finishFile gives the digest of a finished file; of an encrypted bundle that of its age file, which it writes.
+func (w *Writer) finishFile(f *file, name string) (SealedFile, error) {
+	if w.cipher != nil {
+		return w.encryptFile(f, name)
+	}
+	return digestFile(f, name)
 }
 
 func sealPath(number int) string { return fmt.Sprintf("%s/%06d.json", sealsDir, number) }
@@ -486,7 +506,8 @@ type (
 	onlyWriter struct{ io.Writer }
 )
 
-// removeParts removes what is left of the drafts of a sealed segment: the empty archive of one that has gaps only.
+// removeParts removes what is left of the drafts of a sealed segment: the empty archive of one that has gaps only, what an
+// encrypted bundle had in clear.
 func (w *Writer) removeParts(number int) error {
 	for _, name := range []string{segmentPath(number), indexPath(number)} {
 		if err := w.config.disk.remove(w.path(name) + partSuffix); err != nil {

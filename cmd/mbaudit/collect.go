@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -26,6 +27,8 @@ import (
 )
 
 type collectOptions struct {
+	sign signOptions
+
 	accounts     []string
 	messages     string
 	folders      []string
@@ -37,6 +40,8 @@ type collectOptions struct {
 	tsaCA        string
 	signKey      string
 	segmentMiB   int64
+	probe        bool
+	recipients   []string
 	resume, anew bool
 }
 
@@ -68,9 +73,12 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	opts.imap.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
 	opts.store.addFlags(f)
-	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; none for none; default: the case's)")
+	f.BoolVar(&opts.probe, "probe", false, "try first whether the store of --push keeps evidence write-once")
+	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; local for one on this machine, none for none; default: the case's)")
 	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
-	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with, in OpenSSH form (default: your mbaudit identity)")
+	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with: a file in OpenSSH form, or agent:SHA256:… (default: your mbaudit identity)")
+	opts.sign.addFlags(f)
+	f.StringArrayVar(&opts.recipients, "recipient", nil, "encrypt the bundle for this age or SSH public key, or those in this file (repeatable)")
 	f.Int64Var(&opts.segmentMiB, "segment-size", evidence.SegmentSize>>20, "MiB after which a segment is sealed and sent away")
 	f.BoolVar(&opts.resume, "resume", false, "go on with the newest unfinished bundle of the case")
 	f.BoolVar(&opts.anew, "new", false, "begin a new bundle although an unfinished one is there")
@@ -80,24 +88,28 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa", "segment-size"}
+		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa", "segment-size", "recipient"}
 }
 
 // A collection is one run of collect.
 type collection struct {
+	signers *signers // of the signatures beside the identity's
+
 	*terminal
-	opts     *collectOptions
-	flags    *pflag.FlagSet
-	c        *openCase
-	identity *signature.Identity
-	scopes   []collectors.Scope
-	sources  map[string]source // by account
-	push     *destination      // nil where the bundle stays here
-	tsas     []string
-	roots    *x509.CertPool // of trusted time-stamping authorities
-	w        *evidence.Writer
-	stamps   *stamper
-	pusher   *pusher // nil where the bundle stays here
+	opts       *collectOptions
+	flags      *pflag.FlagSet
+	c          *openCase
+	identity   *signature.Identity
+	scopes     []collectors.Scope
+	sources    map[string]source // by account
+	recipients []string          // public keys; none: not encrypted
+	push       *destination      // nil where the bundle stays here
+	tsas       []string
+	roots      *x509.CertPool // of trusted time-stamping authorities
+	w          *evidence.Writer
+	stamps     *stamper
+	storeProbe json.RawMessage // nil without --probe
+	pusher     *pusher         // nil where the bundle stays here
 }
 
 func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
@@ -135,7 +147,11 @@ func (r *collection) finishSealed(ctx context.Context, g *global, dir string) er
 	if err != nil {
 		return err
 	}
-	err = evidence.Sign(dir, r.identity, principal(r.c.Case))
+	opening, _, err := evidence.ReadOpening(dir)
+	if err != nil {
+		return err
+	}
+	err = evidence.Sign(dir, r.identity, principal(r.c.Case, opening))
 	if err := errors.Join(err, done("", err)); err != nil {
 		return err
 	}
@@ -228,12 +244,23 @@ func (r *collection) prepareSealing(ctx context.Context) error {
 	if r.tsas, err = timestampURLs(r.opts.tsa, r.c.Case); err != nil {
 		return err
 	}
+	if r.opts.probe && !strings.HasPrefix(r.opts.push, "s3://") {
+		return usageError(errors.New("--probe tries a store and none is named"), "add --push s3://BUCKET/PREFIX")
+	}
 	if r.opts.push != "" {
 		if r.push, err = r.opts.store.open(ctx, r.terminal, r.c.Case, r.opts.push); err != nil {
 			return err
 		}
 	}
+	if r.opts.probe {
+		if r.storeProbe, err = r.opts.store.probeForAcquisition(ctx, r.terminal, r.c, r.opts.push); err != nil {
+			return err
+		}
+	}
 	if r.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
+		return err
+	}
+	if r.signers, err = r.opts.sign.open(r.terminal); err != nil {
 		return err
 	}
 	r.roots, err = stampRoots(r.opts.tsaCA)
@@ -272,6 +299,9 @@ func (r *collection) parseScopes() error {
 	}
 	if r.opts.segmentMiB < 1 || r.opts.segmentMiB > 1024 {
 		return usageError(fmt.Errorf("--segment-size is %d", r.opts.segmentMiB), "write a number of MiB from 1 to 1024")
+	}
+	if r.recipients, err = parseRecipients(r.opts.recipients); err != nil {
+		return err
 	}
 	seen := make(map[string]bool)
 	for _, account := range r.opts.accounts {
@@ -346,7 +376,7 @@ func (r *collection) opening(tool evidence.Tool) evidence.Opening {
 		Bundle: ulid.MustNewDefault(r.now()).String(), CreatedAt: r.now().UTC().Truncate(time.Millisecond), Case: r.c.Case.Case, Accounts: r.opts.accounts,
 		Operator:  evidence.Person{Name: r.c.Operator.Name, Organisation: r.c.Organisation, Contact: r.c.Operator.Contact},
 		Authority: r.c.Authority, Tool: tool, Sources: []evidence.Source{{Collector: "imap", Address: r.opts.imap.url}}, Options: options,
-		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(),
+		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(), Recipients: r.recipients,
 	}
 }
 
@@ -487,7 +517,7 @@ func (r *collection) seal(bundle string) (*evidence.Sealed, error) {
 		return nil, errors.Join(err, r.w.Close())
 	}
 	defer extract.Close()
-	sealed, err := r.w.Seal(evidence.SealConfig{Identity: r.identity, Principal: principal(r.c.Case), Journal: extract, Clocks: r.clocks()})
+	sealed, err := r.w.Seal(evidence.SealConfig{Identity: r.identity, Principal: principal(r.c.Case, r.w.Opening()), Journal: extract, Clocks: r.clocks(), Store: r.storeProbe})
 	if err != nil {
 		return nil, errors.Join(err, done("", err), r.w.Close())
 	}
@@ -511,6 +541,7 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	if err := r.stopPushing(); err != nil {
 		return err
 	}
+	_, signErr := r.signers.apply(r.terminal, r.c, dir)
 	stampErr := stampSealed(ctx, r.terminal, r.c, dir, r.tsas, r.roots)
 	var pushErr error
 	if r.push != nil {
@@ -519,7 +550,7 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}
-	if err := errors.Join(stampErr, pushErr); err != nil {
+	if err := errors.Join(signErr, stampErr, pushErr); err != nil {
 		if r.push != nil && pushErr != nil {
 			hint := "the bundle is sealed; send it with: mbaudit push " + dir + " " + r.opts.push
 			if first := hintFor(pushErr); first != "" {

@@ -241,6 +241,8 @@ func contentType(name string) string {
 		return "application/zip"
 	case ".json", ".jsonl":
 		return "application/json"
+	case ".ocsp":
+		return "application/ocsp-response"
 	case ".tsr":
 		return "application/timestamp-reply"
 	}

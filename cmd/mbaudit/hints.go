@@ -39,6 +39,7 @@ func hintFor(err error) string {
 		{store.ErrLockMissing, "the store did not lock what it was told to lock: use another store"},
 		{syscall.ENOSPC, "free some space or move the case to a larger disk; what was kept stays: go on with mbaudit collect --resume"},
 		{syscall.EROFS, "choose a case directory that can be written to, with --case DIR"},
+		{evidence.ErrEncrypted, "give a key that decrypts it, with --identity FILE"},
 		{evidence.ErrSealed, "a sealed bundle never changes; collect again to make a new one"},
 		{fs.ErrPermission, "check who owns the directory and whether you may write there"},
 	} {

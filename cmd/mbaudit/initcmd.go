@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type initOptions struct {
 	operator, contact, organisation, authority string
 	informant, report, at                      string
 	language, timeZone, retainUntil            string
+	outside                                    string
 	domains                                    []string
 }
 
@@ -46,6 +48,7 @@ Nothing is mandatory in an emergency; what is missing shows as open in the repor
 	f.StringVar(&opts.language, "lang", "en", "language of reports, fr or en")
 	f.StringVar(&opts.timeZone, "time-zone", "", "for showing times, as in Europe/Paris (default: this machine's)")
 	f.StringVar(&opts.retainUntil, "retain-until", "", "day until which pushed evidence is locked, as in 2027-06-30")
+	f.StringVar(&opts.outside, "outside-is-my-decision", "", "why the directory may be a synchronised one, or on another machine; it is journalled")
 	f.StringArrayVar(&opts.domains, "domain", nil, "the organisation's own mail domain (repeatable)")
 	return cmd
 }
@@ -76,16 +79,24 @@ func runInit(t *terminal, g *global, dir string, opts initOptions) error {
 	if err != nil {
 		return err
 	}
+	warnings := casefile.Placement(dir, opts.domains)
+	if len(warnings) > 0 && strings.TrimSpace(opts.outside) == "" {
+		return misplaced(t, dir, warnings)
+	}
 	if err := casefile.Create(dir, c); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return withHint(fmt.Errorf("%s holds a case already", dir), "go on with it: mbaudit collect --case "+dir+" …   or name another directory")
 		}
 		return err
 	}
-	if _, _, err := journal.Create(filepath.Join(dir, casefile.JournalName), first); err != nil {
+	j, _, err := journal.Create(filepath.Join(dir, casefile.JournalName), first)
+	if err != nil {
 		return err
 	}
-	t.print("%s opened by %s; its journal has 1 entry", dir, c.Operator.Name)
+	if err := journalPlacement(j, c, warnings, opts.outside); err != nil {
+		return err
+	}
+	t.print("%s opened by %s; its journal has %s", dir, c.Operator.Name, plural2(1+len(warnings), "entry", "entries"))
 	t.say("next: mbaudit collect --case %s --account A --imap imaps://HOST", dir)
 	return nil
 }

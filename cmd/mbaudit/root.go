@@ -59,6 +59,11 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit init CASE        open the case and its logbook
   mbaudit collect …        read an account, seal the bundle, push it off this machine
   mbaudit verify …         read a bundle again and say what is as it was sealed
+  mbaudit seal --partial   seal what there is so far; collection goes on
+  mbaudit show, diff …     look into a bundle, compare two
+  mbaudit disclose …       hand over some exhibits, with proofs
+  mbaudit timestamp, sign  add or renew timestamps, add signatures
+  mbaudit probe, push, hold, extend s3://…   the store: what it guarantees, locks
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
@@ -89,7 +94,16 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newCollectCommand(t, g),
 		newSealCommand(t, g),
 		newVerifyCommand(t, g),
+		newShowCommand(t, g),
+		newDiffCommand(t, g),
+		newDiscloseCommand(t, g),
+		newExportCommand(t, g),
+		newSignCommand(t, g),
 		newPushCommand(t, g),
+		newProbeCommand(t, g),
+		newHoldCommand(t, g),
+		newExtendCommand(t, g),
+		newTimestampCommand(t, g),
 		newLogCommand(t, g),
 		newDemoCommand(t, g),
 	)

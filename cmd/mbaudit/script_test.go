@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: condition,
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "tamper": tamper},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "tamper": tamper, "s3": s3Attack(s3.Client(t))},
 	})
 }
 
@@ -82,10 +82,12 @@ func environment(t *testing.T, d *servertest.DovecotServer, s3 *servertest.S3Ser
 		"MASTER=" + d.MasterUser, "MASTER_PASSWORD=" + d.MasterPassword,
 		"TOKEN=" + d.Token,
 		"AUTHLOG=" + d.AuthLog,
+		"DOVECOT_CONF=" + filepath.Join(d.Dir, "dovecot.conf"), // for doveadm -c: what a user does between two collections
 		"TSA=" + tsa.URL, "TSA_CA=" + tsa.CAFile,
 		"AWS_ENDPOINT_URL=" + s3.URL, "AWS_REGION=" + s3.Region, "AWS_ACCESS_KEY_ID=" + s3.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s3.SecretKey,
 		"AWS_CA_BUNDLE=" + s3.CAFile,
 		"BUNDLES=" + bundles,
+		"LATER=" + time.Now().AddDate(0, 0, 60).Format(time.DateOnly),
 		"UNTIL=" + time.Now().AddDate(0, 0, 30).Format(time.DateOnly),
 		"TOO_LATE=" + time.Now().AddDate(0, 0, 500).Format(time.DateOnly),
 	}

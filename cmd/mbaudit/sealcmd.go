@@ -16,6 +16,8 @@ import (
 )
 
 type sealOptions struct {
+	sign signOptions
+
 	partial        bool
 	tsa            []string
 	tsaCA, signKey string
@@ -49,9 +51,10 @@ BUNDLE is the unfinished bundle's directory or id (default: the newest one of th
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opts.partial, "partial", false, "seal a copy of what there is; the bundle itself goes on")
-	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; none for none; default: the case's)")
+	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; local for one on this machine, none for none; default: the case's)")
 	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
-	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with, in OpenSSH form (default: your mbaudit identity)")
+	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with: a file in OpenSSH form, or agent:SHA256:… (default: your mbaudit identity)")
+	opts.sign.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
 	opts.store.addFlags(f)
 	return cmd
@@ -67,7 +70,7 @@ func runSeal(ctx context.Context, t *terminal, g *global, bundle string, opts *s
 		return err
 	}
 	// The rest of the work after sealing is that of collect.
-	r := &collection{terminal: t, c: c, opts: &collectOptions{tsa: opts.tsa, tsaCA: opts.tsaCA, signKey: opts.signKey, push: opts.push, store: opts.store}}
+	r := &collection{terminal: t, c: c, opts: &collectOptions{tsa: opts.tsa, tsaCA: opts.tsaCA, signKey: opts.signKey, sign: opts.sign, push: opts.push, store: opts.store}}
 	if err := r.prepareSealing(ctx); err != nil {
 		return err
 	}
@@ -130,7 +133,7 @@ func (r *collection) sealUnfinished(dir string, partial bool) (sealed *evidence.
 	}
 	defer extract.Close()
 	now := r.now().UTC().Truncate(time.Millisecond)
-	sealed, err = w.Seal(evidence.SealConfig{Identity: r.identity, Principal: principal(r.c.Case), Journal: extract,
+	sealed, err = w.Seal(evidence.SealConfig{Identity: r.identity, Principal: principal(r.c.Case, w.Opening()), Journal: extract,
 		Clocks: []evidence.Clock{{Against: "the source", Status: "not offered", At: now, Note: "sealed without a connection to the source"}}})
 	return sealed, w.Dir(), errors.Join(err, w.Close())
 }

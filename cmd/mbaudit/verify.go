@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,13 +15,15 @@ import (
 
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
-	"github.com/mbaudit/mbaudit/evidence/store"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 type verifyOptions struct {
+	sealCA string
+
 	signer, tsaCA string
+	identity      identityOptions
 	store         storeOptions
 }
 
@@ -43,6 +44,8 @@ Every bundle can be verified without mbaudit too: see VERIFY.txt in it.`,
 	}
 	cmd.Flags().StringVar(&opts.signer, "signer", "", "fingerprint that the signing key must have, as it was written down (SHA256:…)")
 	cmd.Flags().StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
+	opts.identity.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&opts.sealCA, "seal-ca", "", "PEM file of authorities whose certificates are trusted to seal")
 	opts.store.addReadFlags(cmd.Flags())
 	return cmd
 }
@@ -62,10 +65,17 @@ func runVerify(ctx context.Context, t *terminal, g *global, location string, opt
 	if err != nil {
 		return err
 	}
-	config := evidence.VerifyConfig{Signer: opts.signer, Roots: roots}
+	sealCAs, err := sealRoots(opts.sealCA)
+	if err != nil {
+		return err
+	}
+	config := evidence.VerifyConfig{Signer: opts.signer, Roots: roots, SealRoots: sealCAs}
+	if config.Identities, err = opts.identity.read(t); err != nil {
+		return err
+	}
 	var outcomes []verified
 	if strings.HasPrefix(location, "s3://") {
-		outcome, err := verifyStored(ctx, t, location, opts, config)
+		outcome, err := verifyStored(ctx, t, g, location, opts, config)
 		if err != nil {
 			return err
 		}
@@ -126,17 +136,20 @@ func holdsBundle(dir string) bool {
 }
 
 // verifyStored verifies a bundle in S3, and looks at the locks of its objects.
-func verifyStored(ctx context.Context, t *terminal, location string, opts *verifyOptions, config evidence.VerifyConfig) (verified, error) {
-	root, bundle := path.Split(strings.TrimSuffix(location, "/"))
-	if !strings.HasPrefix(root, "s3://") || root == "s3://" {
-		return verified{}, usageError(fmt.Errorf("%s names no bundle", location), "add the bundle's id: "+strings.TrimSuffix(location, "/")+"/01J…")
-	}
-	st, err := opts.store.openForReading(ctx, t, strings.TrimSuffix(root, "/"))
+func verifyStored(ctx context.Context, t *terminal, g *global, location string, opts *verifyOptions, config evidence.VerifyConfig) (verified, error) {
+	root, bundle, err := splitBundle(location)
 	if err != nil {
 		return verified{}, err
 	}
-	src := storedBundle{st: st, prefix: bundle + "/"}
-	v, err := evidence.Verify(ctx, src, config)
+	st, err := opts.store.openForReading(ctx, t, root)
+	if err != nil {
+		return verified{}, err
+	}
+	stored, err := surveyBundle(ctx, st, bundle)
+	if err != nil {
+		return verified{}, fmt.Errorf("verifying %s: %w", location, err)
+	}
+	v, err := evidence.Verify(ctx, stored, config)
 	if err != nil {
 		hint := ""
 		if errors.Is(err, fs.ErrNotExist) {
@@ -144,51 +157,13 @@ func verifyStored(ctx context.Context, t *terminal, location string, opts *verif
 		}
 		return verified{}, withHint(fmt.Errorf("verifying %s: %w", location, err), hint)
 	}
-	locks, err := readLocks(ctx, st, src)
+	promised, err := promisedLock(t, g, root, bundle)
+	if err != nil {
+		return verified{}, err
+	}
+	stored.report(v)
+	locks, err := stored.locks(ctx, v, promised, t.now())
 	return verified{Location: location, Verification: v, Locks: locks}, err
-}
-
-// A lockSummary says how the objects of a bundle are locked in a store.
-type lockSummary struct {
-	Locked   int       `json:"locked"`
-	Unlocked int       `json:"unlocked"`
-	Until    time.Time `json:"until"` // the first day on which one of the locked objects could be deleted
-}
-
-func readLocks(ctx context.Context, st store.Store, bundle storedBundle) (*lockSummary, error) {
-	locker, ok := st.(store.Locker)
-	if !ok {
-		return nil, nil
-	}
-	var summary lockSummary
-	for name, err := range bundle.Names(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		lock, err := locker.Lock(ctx, bundle.prefix+name)
-		if errors.Is(err, store.ErrLockMissing) || err == nil && lock.Mode != store.Compliance {
-			summary.Unlocked++
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the lock of %s: %w", name, err)
-		}
-		summary.Locked++
-		if summary.Until.IsZero() || lock.Until.Before(summary.Until) {
-			summary.Until = lock.Until
-		}
-	}
-	return &summary, nil
-}
-
-func (s *lockSummary) String() string {
-	switch {
-	case s.Locked == 0:
-		return fmt.Sprintf("none of the %d objects is locked", s.Unlocked)
-	case s.Unlocked == 0:
-		return fmt.Sprintf("all %d objects are locked in compliance mode, the first until %s", s.Locked, s.Until.Format(time.RFC3339))
-	}
-	return fmt.Sprintf("%d objects are locked, the first until %s; %d are not locked", s.Locked, s.Until.Format(time.RFC3339), s.Unlocked)
 }
 
 // reportVerified prints what was found and journals it where there is a case.
@@ -262,19 +237,13 @@ func printVerified(t *terminal, o verified) {
 		}
 		t.print("%s %s (%s)", mark, visible.Text(c.What), c.By)
 	}
-	for _, s := range o.Timestamps {
-		t.print("        %s existed on %s,\n        says %s%s", s.Of, s.Time.Format(time.RFC3339), commonName(s.Authority), stampStanding(s))
-	}
-	for _, s := range o.Timestamps {
-		for _, remark := range s.Remarks {
-			t.print("note    %s: %s", s.Name, visible.Text(remark))
-		}
-	}
-	if len(o.Timestamps) == 0 && o.Intact() {
-		t.print("        no timestamp: nothing but the signer says when this was sealed")
-	}
+	printSignatures(t, o.Verification)
+	printStamps(t, o)
 	if o.Locks != nil {
 		t.print("        %s", o.Locks)
+		for _, note := range o.Locks.Notes {
+			t.print("note    %s", visible.Text(note))
+		}
 	}
 	for _, d := range o.Damage {
 		t.print("DAMAGE  %s: %s: %s", d.Kind, visible.Text(d.Name), visible.Text(d.Detail))
@@ -286,10 +255,33 @@ func printVerified(t *terminal, o verified) {
 	if o.Acquisition.Partial {
 		t.print("PARTIAL: collection went on after this was sealed; the whole bundle begins with what is here.")
 	}
+	if o.Disclosure != nil {
+		printDisclosed(t, o)
+		return
+	}
 	counts := o.Acquisition.Counts
 	t.print("VERIFIED: %s, %s, %s, sealed %s, SHA-256 %s", plural(int64(counts.Accounts), "account"), plural(counts.Exhibits, "exhibit"),
 		plural(counts.Gaps, "gap"), o.Acquisition.Opening.Bundle, o.TagManifest)
 	t.print("Compare the signer %s and this SHA-256 with what was written down elsewhere.", o.Signer)
+}
+
+// printStamps prints what each timestamp says, what its authority is, and what is odd about it.
+func printStamps(t *terminal, o verified) {
+	for _, s := range o.Timestamps {
+		t.print("        %s existed on %s,\n        says %s%s", s.Of, s.Time.Format(time.RFC3339), commonName(s.Authority), stampStanding(s))
+		if !s.Local {
+			t.print("        it %s", folded(s.Standing, "        "))
+		}
+		for _, r := range s.Revocation {
+			t.print("        %s", visible.Text(r.String()))
+		}
+		for _, remark := range s.Remarks {
+			t.print("note    %s: %s", s.Name, visible.Text(remark))
+		}
+	}
+	if len(o.Timestamps) == 0 && o.Intact() {
+		t.print("        no timestamp: nothing but the signer says when this was sealed")
+	}
 }
 
 // commonName is the readable part of a certificate's subject.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/hiddeco/sshsig"
@@ -21,14 +20,22 @@ import (
 // Namespace keeps a signature on evidence from being taken for one on something else (ssh-keygen's -n).
 const Namespace = "mbaudit-evidence-v1"
 
-// The kinds of refusal of Load.
+// The kinds of refusal of Load, FromAgent, LoadMinisign and LoadCertificate.
 var (
 	// ErrOpenToOthers says that others than the owner can read or write the key file.
 	ErrOpenToOthers = errors.New("the key file is open to others")
-	// ErrKeyType says that a key is not Ed25519.
+	// ErrKeyType says that an identity's key is not Ed25519.
 	ErrKeyType = errors.New("the key is not Ed25519")
 	// ErrPassphrase says that the passphrase is wrong or was not given.
 	ErrPassphrase = errors.New("the key's passphrase is wrong or missing")
+	// ErrNoAgent says that there is no ssh-agent to ask, or that it does not answer.
+	ErrNoAgent = errors.New("there is no ssh-agent")
+	// ErrNotInAgent says that the ssh-agent does not hold the key, or holds several that match.
+	ErrNotInAgent = errors.New("the ssh-agent has no such key")
+	// ErrNotMinisignKey says that a file is no secret key of minisign's.
+	ErrNotMinisignKey = errors.New("not a minisign secret key")
+	// ErrCertificate says that a certificate, or its key, cannot seal.
+	ErrCertificate = errors.New("the certificate cannot seal")
 )
 
 // An Identity is an Ed25519 key that signs. It is safe for use by several goroutines.
@@ -89,19 +96,7 @@ func createFile(name string, data []byte, mode os.FileMode) error {
 // Load reads an identity that Create or ssh-keygen -t ed25519 wrote. passphrase is called if the key is encrypted; nil
 // refuses such keys. The error wraps ErrOpenToOthers, ErrKeyType or ErrPassphrase where it says what to type.
 func Load(path string, passphrase func() (secret.String, error)) (*Identity, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("loading the identity: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("loading the identity: %w", err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w, its mode is %04o: type chmod 600 %s", ErrOpenToOthers, info.Mode().Perm(), path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	data, err := readKeyFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("loading the identity: %w", err)
 	}

@@ -11,9 +11,10 @@
 //     acknowledged by the server and asked for again.
 //
 // Abilities that not every store has are interfaces of their own, found by assertion: Stater, Locker, LockPolicy,
-// Versioner and Clock. A store without Locker cannot keep anyone who reaches its disk from removing objects, and its
+// Versioner, VersionReader, LockChanger and Clock. A store without Locker cannot keep anyone who reaches its disk from removing objects, and its
 // String says so.
 //
 // Stores: dir (a directory), s3 (S3 with Object Lock); package storetest holds every one of them to these promises.
+// What a service says of itself is a claim; package probe tries it.
 // Who only verifies a bundle needs Open and List and may stop here.
 package store

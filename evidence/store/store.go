@@ -112,6 +112,26 @@ type Versioner interface {
 	Versions(ctx context.Context, prefix string) iter.Seq2[Version, error]
 }
 
+// A VersionReader reads one version of an object, also one that a delete marker hides.
+type VersionReader interface {
+	// OpenVersion is Store.Open for the version that Version.VersionID names.
+	OpenVersion(ctx context.Context, name, versionID string) (io.ReadCloser, error)
+}
+
+// A LockChanger strengthens the locks of what is there. It never shortens one.
+type LockChanger interface {
+	// ExtendLock locks a version in compliance mode at least until that time and returns the lock as the store
+	// tells it afterwards. A version that is locked so already, or for longer, is left alone; changed says which
+	// of the two it was. The error wraps ErrLockMissing or ErrLockShort when the store says that it did as it was
+	// told and its own answer afterwards shows that it did not.
+	ExtendLock(ctx context.Context, name, versionID string, until time.Time) (lock Lock, changed bool, err error)
+
+	// SetLegalHold puts a legal hold on a version, or lifts it, which leaves the retention date as it is; returns
+	// the lock as the store tells it afterwards, and does nothing where that is how it was. The error wraps
+	// ErrHold when the store says that it did and its own answer afterwards shows that it did not.
+	SetLegalHold(ctx context.Context, name, versionID string, on bool) (lock Lock, changed bool, err error)
+}
+
 // A Clock tells the time at the store.
 type Clock interface {
 	// ServerTime returns the store's time, in UTC, and how long the question took. An HTTP server tells whole
@@ -128,6 +148,7 @@ var (
 	ErrDigest      = errors.New("the bytes do not have the SHA-256 that was announced")
 	ErrLockMissing = errors.New("the object is not locked")
 	ErrLockShort   = errors.New("the object is locked for a shorter time than asked")
+	ErrHold        = errors.New("the legal hold of the object is not as asked")
 )
 
 // A DifferentError says that a name is taken by other bytes than those that were to be kept. It wraps fs.ErrExist.

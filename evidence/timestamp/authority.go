@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	"mime"
 	"net/http"
@@ -151,6 +152,50 @@ func (a *Authority) Timestamp(query []byte) ([]byte, error) {
 	// The library draws a serial number of 160 random bits, and adds a signingTime attribute by time.Now rather than
 	// by our clock; RFC 3161 gives that attribute no meaning.
 	return stamp.CreateResponseWithOpts(a.cert, a.key, crypto.SHA256)
+}
+
+// Stamp is Request for an authority in this process: no network is needed. Response.URL is "local".
+func (a *Authority) Stamp(digest [32]byte) (Response, error) {
+	r, err := request(digest, nil, a.Timestamp)
+	if err != nil {
+		return Response{}, fmt.Errorf("asking the local authority for a time-stamp: %w", err)
+	}
+	r.URL = "local"
+	return r, nil
+}
+
+// OpenAuthority loads the Authority of a directory, which it makes at the first use. Of several that make it at the same
+// time one wins, and all get that one. made says whether this call made it.
+func OpenAuthority(dir string) (a *Authority, made bool, err error) {
+	a, err = LoadAuthority(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return a, false, err
+	}
+	if _, statErr := os.Lstat(dir); statErr == nil {
+		return nil, false, fmt.Errorf("%w: the folder is there and is not whole; move it away and a new authority is made", err)
+	}
+	if a, err = NewAuthority(AuthorityOptions{}); err != nil {
+		return nil, false, err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, false, err
+	}
+	draft, err := os.MkdirTemp(filepath.Dir(dir), ".tsa-*") // the folder comes into being whole
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = os.RemoveAll(draft) }()
+	if err := a.Save(draft); err != nil {
+		return nil, false, err
+	}
+	if err := os.Rename(draft, dir); err != nil {
+		// A folder that is not empty is never replaced: another process was first.
+		if other, loadErr := LoadAuthority(dir); loadErr == nil {
+			return other, false, nil
+		}
+		return nil, false, err
+	}
+	return a, true, nil
 }
 
 // ServeHTTP answers queries over HTTP as RFC 3161 section 3.4 has it. It asks for no credentials: the caller binds it to

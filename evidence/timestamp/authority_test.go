@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,6 +220,50 @@ func TestSaveAndLoad(t *testing.T) {
 	write(t, other, "tsa.key", read(t, dir, "tsa.key"))
 	if _, err := timestamp.LoadAuthority(other); err == nil || !strings.Contains(err.Error(), "belong together") {
 		t.Errorf("a key of another authority: %v", err)
+	}
+}
+
+// Several runs that make the local authority at the same time get the same one.
+func TestOpenAuthority(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "config", "tsa")
+	stamps, makers := make([][]byte, 8), make([]bool, 8)
+	var all sync.WaitGroup
+	for i := range stamps {
+		all.Go(func() {
+			a, made, err := timestamp.OpenAuthority(dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r, err := a.Stamp(someDigest())
+			if err != nil || !r.Local || r.URL != "local" || !strings.Contains(r.Standing(), "not a third party") {
+				t.Errorf("local %v, URL %q, %v", r.Local, r.URL, err)
+			}
+			stamps[i], makers[i] = r.TSR, made
+		})
+	}
+	all.Wait()
+	a, made, err := timestamp.OpenAuthority(dir)
+	if err != nil || made {
+		t.Fatalf("made %v, %v", made, err)
+	}
+	n := 0
+	for i, tsr := range stamps {
+		if _, err := timestamp.Verify(tsr, someDigest(), timestamp.Options{Roots: a.Roots()}); err != nil {
+			t.Errorf("stamp %d: %v", i, err)
+		}
+		if makers[i] {
+			n++
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(entries) != 1 || n != 1 {
+		t.Errorf("%d made it, %d folders are there, %v", n, len(entries), err)
+	}
+	if err := os.Remove(filepath.Join(dir, "tsa.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := timestamp.OpenAuthority(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "not whole") {
+		t.Errorf("a folder without its certificate: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,9 @@ const (
 
 // ErrNonce says that an answer is genuine and does not belong to the query: an earlier one played again, say.
 var ErrNonce = errors.New("the time-stamp is not the answer to this query")
+
+// ErrPolicy says that an answer is genuine and under another policy than the one asked for.
+var ErrPolicy = errors.New("the time-stamp is under another policy")
 
 // A Response is an authority's answer, checked as Verify does without roots: whether the authority is trusted is for the
 // caller to ask Verify.
@@ -69,30 +73,40 @@ func (e *AnswerError) Error() string {
 // An error is a *RejectedError if the authority refused, an *AnswerError if something else answered, one of Verify's
 // kinds or ErrNonce if the answer is wrong, or that of the connection.
 func Request(ctx context.Context, client *http.Client, address string, digest [32]byte) (Response, error) {
+	return RequestUnder(ctx, client, address, digest, nil)
+}
+
+// RequestUnder is Request for a time-stamp under one of the authority's policies, by its object identifier; nil leaves it
+// to the authority. An answer under another policy is refused with ErrPolicy.
+func RequestUnder(
+	ctx context.Context, client *http.Client, address string, digest [32]byte, policy asn1.ObjectIdentifier,
+) (Response, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return Response{}, fmt.Errorf("a time-stamping authority has an address like http://tsa.example/tsr, not %q", address)
 	}
-	r, err := request(ctx, client, u, digest)
+	r, err := request(digest, policy, func(query []byte) ([]byte, error) { return post(ctx, client, u, query) })
 	if err != nil {
 		return Response{}, fmt.Errorf("asking %s for a time-stamp: %w", u.Redacted(), err)
 	}
+	r.URL = u.Redacted()
 	return r, nil
 }
 
-func request(ctx context.Context, client *http.Client, u *url.URL, digest [32]byte) (Response, error) {
+// request makes a query, has it answered and checks the answer.
+func request(digest [32]byte, policy asn1.ObjectIdentifier, answer func(query []byte) ([]byte, error)) (Response, error) {
 	// 64 bits, as openssl takes: some authorities answer no longer nonce.
 	nonce, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 64))
 	if err != nil {
 		return Response{}, err
 	}
-	req := timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: digest[:], Certificates: true, Nonce: nonce}
+	req := timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: digest[:], Certificates: true, Nonce: nonce, TSAPolicyOID: policy}
 	query, err := req.Marshal()
 	if err != nil {
 		return Response{}, err
 	}
 	sent := time.Now()
-	tsr, err := post(ctx, client, u, query)
+	tsr, err := answer(query)
 	if err != nil {
 		return Response{}, err
 	}
@@ -105,7 +119,10 @@ func request(ctx context.Context, client *http.Client, u *url.URL, digest [32]by
 		return Response{}, fmt.Errorf("%w: its nonce is %v and not the query's %v, as if it were an old answer",
 			ErrNonce, info.Nonce, nonce)
 	}
-	return Response{Info: info, TSR: tsr, URL: u.Redacted(), Sent: sent, Received: received}, nil
+	if policy != nil && info.Policy != policy.String() {
+		return Response{}, fmt.Errorf("%w: %s, asked for was %s", ErrPolicy, info.Policy, policy)
+	}
+	return Response{Info: info, TSR: tsr, Sent: sent, Received: received}, nil
 }
 
 // post sends the query and returns the body of the answer.

@@ -3,6 +3,7 @@ package timestamp_test
 import (
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	digitorus "github.com/digitorus/timestamp"
 
 	"github.com/mbaudit/mbaudit/evidence/timestamp"
 )
@@ -34,6 +37,42 @@ func TestRequestFromOpenSSL(t *testing.T) {
 	}
 	if uncertainty < r.Accuracy {
 		t.Errorf("uncertainty %s", uncertainty)
+	}
+}
+
+func TestRequestUnderAPolicy(t *testing.T) {
+	dir := opensslTSA(t, tsaSpec{})
+	server := opensslServer(t, dir)
+	second := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 2}
+	r, err := timestamp.RequestUnder(context.Background(), http.DefaultClient, server, someDigest(), second)
+	if err != nil || r.Policy != second.String() {
+		t.Errorf("policy %s, %v", r.Policy, err)
+	}
+	var rejected *timestamp.RejectedError
+	unknown := asn1.ObjectIdentifier{1, 2, 3, 4}
+	if _, err := timestamp.RequestUnder(context.Background(), http.DefaultClient, server, someDigest(), unknown); !errors.As(err, &rejected) {
+		t.Errorf("a policy that the authority does not have: %v", err)
+	}
+	// An authority that stamps under its usual policy whatever it is asked for.
+	deaf := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, _ := io.ReadAll(r.Body)
+		req, err := digitorus.ParseRequest(query)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.TSAPolicyOID = nil
+		query, err = req.Marshal()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/timestamp-reply")
+		_, _ = w.Write(opensslReply(t, dir, query))
+	}))
+	defer deaf.Close()
+	if _, err := timestamp.RequestUnder(context.Background(), http.DefaultClient, deaf.URL, someDigest(), second); !errors.Is(err, timestamp.ErrPolicy) {
+		t.Errorf("another policy than asked for: %v", err)
 	}
 }
 

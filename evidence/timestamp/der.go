@@ -126,6 +126,8 @@ const (
 	oidExtKeyUsage          = "2.5.29.37"
 	oidQCStatements         = "1.3.6.1.5.5.7.1.3"
 	oidQualifiedTST         = "0.4.0.19422.1.1" // esi4-qtstStatement-1, ETSI EN 319 422 section 9.1
+	oidDeltaCRL             = "2.5.29.27"       // RFC 5280 section 5.2.4
+	oidIssuingPoint         = "2.5.29.28"       // RFC 5280 section 5.2.5
 	oidSHA256               = "2.16.840.1.101.3.4.2.1"
 	oidSHA384               = "2.16.840.1.101.3.4.2.2"
 	oidSHA512               = "2.16.840.1.101.3.4.2.3"

@@ -17,6 +17,9 @@
 //
 // Answers in BER that is not DER are refused: RFC 3161 section 3.4 asks for DER.
 //
+// FetchRevocation gets, when a time-stamp is made, what the issuers say of its certificates (CRLs and OCSP responses);
+// CheckCRL and CheckOCSP hold it against the time-stamp, years later too. Those use golang.org/x/crypto/ocsp.
+//
 // Authority is a time-stamping authority for machines without a network. It is not a third party, and says so in every
 // certificate.
 //

@@ -2,10 +2,18 @@ package timestamp_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
+	"math/big"
 	"testing"
+	"time"
 
 	digitorus "github.com/digitorus/timestamp"
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/mbaudit/mbaudit/evidence/timestamp"
 )
@@ -57,4 +65,60 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("the query %x is answered with what does not verify: %v", query, err)
 		}
 	})
+}
+
+// FuzzRevocation looks for a CRL or an OCSP response that is accepted and is not one of the issuer's.
+func FuzzRevocation(f *testing.F) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	at := time.Now().UTC()
+	issue := func(template, parent *x509.Certificate) *x509.Certificate {
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, key)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return certificateOf(f, der)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotBefore: at.Add(-time.Hour),
+		NotAfter: at.Add(time.Hour), BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+	root := issue(template, template)
+	tsa := issue(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "tsa"}, NotBefore: at.Add(-time.Hour),
+		NotAfter: at.Add(time.Hour)}, root)
+	info := timestamp.Info{GenTime: at, Chain: []*x509.Certificate{tsa, root}}
+	crl, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.Add(time.Hour)}, root, key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	answer, err := ocsp.CreateResponse(root, root, ocsp.Response{Status: ocsp.Good, SerialNumber: tsa.SerialNumber, ThisUpdate: at,
+		NextUpdate: at.Add(time.Hour)}, key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := timestamp.CheckCRL(crl, info, nil); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := timestamp.CheckOCSP(answer, info, nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(crl)
+	f.Add(answer)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, err := timestamp.CheckCRL(data, info, nil); err == nil && !bytes.Equal(data, crl) {
+			t.Errorf("a CRL is accepted that was not issued: %x", data)
+		}
+		if _, err := timestamp.CheckOCSP(data, info, nil); err == nil && !bytes.Equal(data, answer) {
+			t.Errorf("an OCSP response is accepted that was not given: %x", data)
+		}
+	})
+}
+
+func certificateOf(t testing.TB, der []byte) *x509.Certificate {
+	t.Helper()
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
 }

@@ -97,9 +97,21 @@ type Info struct {
 	Qualified bool
 }
 
+// Standing says in words what the time-stamp is worth by Regulation (EU) 910/2014 (eIDAS), articles 41 and 42, as far as it
+// tells itself.
+func (i Info) Standing() string {
+	switch {
+	case i.Local:
+		return "made by mbaudit's own authority on the operator's machine: not a third party"
+	case i.Qualified:
+		return "states that it is qualified under eIDAS: if the EU trusted lists named it that day, its time is presumed right"
+	}
+	return "does not state that it is qualified under eIDAS: admissible, and weighed without a presumption"
+}
+
 // Verify checks that tsr, a whole response, is a time-stamp on the data with this SHA-256, and returns what it says.
-// The certificates are checked as of GenTime, so that a time-stamp outlives its certificate; revocation is not checked.
-// With ErrUntrusted and ErrOtherData the Info is filled in as well.
+// The certificates are checked as of GenTime, so that a time-stamp outlives its certificate; revocation is for
+// CheckCRL and CheckOCSP. With ErrUntrusted and ErrOtherData the Info is filled in as well.
 func Verify(tsr []byte, digest [32]byte, opts Options) (Info, error) {
 	resp, err := parseResponse(tsr)
 	if err != nil {

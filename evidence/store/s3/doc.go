@@ -15,6 +15,11 @@
 // body can be read again. An upload carries a random word in its metadata, by which Create knows its own object when
 // the answer to a first try was lost.
 //
+// # Reading
+//
+// A connection that breaks while an object is read is taken up again by Range where it stood, with the ETag and the version
+// of the first answer: what is read is one version, or an error says that it was replaced.
+//
 // # What it does not promise
 //
 // A service that ignores If-None-Match (Ceph Pacific does) lets a second writer put a newer version on top; the older
@@ -24,6 +29,7 @@
 // # Rights that the key needs
 //
 // s3:PutObject and s3:PutObjectRetention to write; s3:GetObject and s3:GetObjectRetention to check what was written;
-// s3:GetBucketObjectLockConfiguration to learn beforehand whether the bucket locks; s3:ListBucket to list. A key with
-// only the first two works with Config.UnknownLock, and then what could not be read is not checked.
+// s3:GetBucketObjectLockConfiguration to learn beforehand whether the bucket locks; s3:ListBucket to list. Versions also
+// asks with s3:ListBucketVersions, s3:GetObjectVersion and s3:GetObjectLegalHold; SetLegalHold needs
+// s3:PutObjectLegalHold. A key with only the first two works with Config.UnknownLock, and then what could not be read is not checked.
 package s3

@@ -2,15 +2,9 @@ package s3
 
 import (
 	"context"
-	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -53,15 +47,19 @@ func (s *Store) Versions(ctx context.Context, prefix string) iter.Seq2[store.Ver
 				DeleteMarker: info.IsDeleteMarker,
 				Modified:     info.LastModified.UTC(),
 			}
-			if !v.DeleteMarker {
+			// Without versioning there is a version named "null", which versitygw 1.8.0 lists and does not know.
+			if v.VersionID == "null" && v.Latest {
+				v.VersionID = ""
+			}
+			if listed := v.VersionID; !v.DeleteMarker {
 				if v.Entry, _, err = s.stat(ctx, v.Name, v.VersionID); err != nil {
 					yield(store.Version{}, fmt.Errorf("looking at version %q of %q in %s: %w", info.VersionID,
 						s.name(info.Key), s, err))
 					return
 				}
-				v.VersionID = info.VersionID // a HEAD may leave it out
-				if v.Lock == nil {
-					if v.Lock, err = s.retention(ctx, v.Name, v.VersionID); err != nil {
+				v.VersionID = listed // a HEAD may leave it out
+				if v.Lock == nil && s.bucket.Locks != No {
+					if v.Lock, err = s.askLock(ctx, v.Name, v.VersionID); err != nil {
 						yield(store.Version{}, fmt.Errorf("asking for the lock of version %q of %q in %s: %w",
 							v.VersionID, v.Name, s, err))
 						return
@@ -73,44 +71,6 @@ func (s *Store) Versions(ctx context.Context, prefix string) iter.Seq2[store.Ver
 			}
 		}
 	}
-}
-
-// retention asks for the lock of a version whose HEAD tells none: versitygw 1.8.0 leaves it out for versions that are
-// not the latest. nil means that there is no lock, or none that the key may see.
-func (s *Store) retention(ctx context.Context, name, version string) (*store.Lock, error) {
-	// The library's GetObjectRetention fails with versitygw, whose answer has another root element, hence by hand.
-	u, err := s.core.Presign(ctx, http.MethodGet, s.cfg.Bucket, s.key(name), time.Minute,
-		url.Values{"retention": {""}, "versionId": {version}})
-	if err != nil {
-		return nil, explain(err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, errors.New("the question cannot be put") // the cause would hold the signed URL
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, errors.Unwrap(err) // without the signed URL
-	}
-	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound, http.StatusForbidden, http.StatusBadRequest:
-		return nil, nil // no lock; no right; a bucket without locks
-	default:
-		return nil, &Refusal{Status: resp.StatusCode, Code: resp.Status}
-	}
-	var answer struct {
-		Mode            string
-		RetainUntilDate time.Time
-	}
-	if err := xml.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	if answer.Mode == "" {
-		return nil, nil
-	}
-	return &store.Lock{Mode: answer.Mode, Until: answer.RetainUntilDate.UTC()}, nil
 }
 
 // list goes through keys that are valid names below the prefix of the store, and ends with the first error.

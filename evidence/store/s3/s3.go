@@ -45,17 +45,31 @@ type Store struct {
 }
 
 var (
-	_ store.Store      = (*Store)(nil)
-	_ store.Stater     = (*Store)(nil)
-	_ store.Locker     = (*Store)(nil)
-	_ store.LockPolicy = (*Store)(nil)
-	_ store.Versioner  = (*Store)(nil)
-	_ store.Clock      = (*Store)(nil)
+	_ store.Store         = (*Store)(nil)
+	_ store.Stater        = (*Store)(nil)
+	_ store.Locker        = (*Store)(nil)
+	_ store.LockPolicy    = (*Store)(nil)
+	_ store.LockChanger   = (*Store)(nil)
+	_ store.Versioner     = (*Store)(nil)
+	_ store.VersionReader = (*Store)(nil)
+	_ store.Clock         = (*Store)(nil)
 )
 
 // New connects to the bucket and finds out, before anything is written, whether it is there and locks objects. The
 // error wraps ErrNoBucket, ErrDenied, ErrNoLock or ErrLockUnknown where it is one of these. It never holds a secret.
 func New(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s.bucket, err = s.examine(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	return s, nil
+}
+
+// connect makes a Store without asking the service anything.
+func connect(cfg Config) (*Store, error) {
 	settled, err := cfg.settle(time.Now())
 	if err != nil {
 		return nil, err
@@ -79,15 +93,21 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the S3 endpoint %q: %w", cfg.Endpoint, err)
 	}
-	s := &Store{cfg: settled, core: core, client: &http.Client{
+	return &Store{cfg: settled, core: core, client: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       settled.Stall,
-	}}
-	if s.bucket, err = s.examine(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", s, err)
+	}}, nil
+}
+
+// Client returns what Create and the others send their requests with, for package probe, which has to try what a Store
+// never does: to remove a locked object, say. No request is sent.
+func Client(cfg Config) (*minio.Core, error) {
+	s, err := connect(cfg)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return s.core, nil
 }
 
 // String names bucket, prefix and host.
@@ -251,23 +271,6 @@ func (s *Store) rehash(ctx context.Context, name, version string) (*[sha256.Size
 		return nil, err
 	}
 	return (*[sha256.Size]byte)(h.Sum(nil)), nil
-}
-
-// Open implements store.Store.
-func (s *Store) Open(ctx context.Context, name string) (io.ReadCloser, error) {
-	if err := store.ValidName(name); err != nil {
-		return nil, err
-	}
-	body, err := s.get(ctx, name, "")
-	if err != nil {
-		return nil, fmt.Errorf("opening %q in %s: %w", name, s, err)
-	}
-	return body, nil
-}
-
-func (s *Store) get(ctx context.Context, name, version string) (io.ReadCloser, error) {
-	body, _, _, err := s.core.GetObject(ctx, s.cfg.Bucket, s.key(name), minio.GetObjectOptions{VersionID: version})
-	return body, explain(err)
 }
 
 // Stat implements store.Stater. It tells the digest, where the service keeps one, and the lock.

@@ -18,6 +18,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/mbaudit/mbaudit/evidence/store"
+	"github.com/mbaudit/mbaudit/evidence/store/probe"
 	"github.com/mbaudit/mbaudit/evidence/store/s3"
 	"github.com/mbaudit/mbaudit/evidence/store/storetest"
 	"github.com/mbaudit/mbaudit/internal/servertest"
@@ -57,6 +58,41 @@ func TestRealWriteOnlyKey(t *testing.T) {
 	}
 	cfg.AccessKey, cfg.SecretKey = "root-key", secret("root-secret")
 	wantLock(t, open(t, cfg), "seal", cfg.RetainUntil)
+}
+
+// TestProbeWithWriteOnlyKey shows what such a key can find out, and that the rest is said to be unknown.
+func TestProbeWithWriteOnlyKey(t *testing.T) {
+	endpoint, root := startWithUsers(t)
+	if err := root.MakeBucket(t.Context(), "locked", minio.MakeBucketOptions{ObjectLocking: true}); err != nil {
+		t.Fatal(err)
+	}
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["collector"]},
+		"Action":["s3:PutObject","s3:PutObjectRetention"],"Resource":["arn:aws:s3:::locked/*"]}]}`
+	if err := root.SetBucketPolicy(t.Context(), "locked", policy); err != nil {
+		t.Fatal(err)
+	}
+	r, err := probe.Run(t.Context(), probe.Config{Retention: probe.MinRetention, S3: s3.Config{Endpoint: endpoint, Bucket: "locked",
+		Prefix: "case", Region: "us-east-1", AccessKey: "collector", SecretKey: secret("collectors-secret")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{probe.ServerClock: true, probe.TakenName: true, probe.Race: true, probe.SignedHash: true,
+		probe.WrongChecksum: true, probe.ShortenRefused: true, probe.WeakenRefused: true}
+	for _, c := range r.Checks {
+		want := probe.Unknown
+		if known[c.Name] {
+			want = probe.Yes
+		}
+		if c.Answer != want {
+			t.Errorf("%s is answered by %q (%d %s %s), want %q", c.Name, c.Answer, c.Status, c.Code, c.Detail, want)
+		}
+	}
+	if r.Verdict != probe.Undecided || !strings.Contains(r.Summary(), "not shown to keep evidence write-once") {
+		t.Errorf("verdict %q: %s", r.Verdict, r.Summary())
+	}
+	if r.Left != r.Written || r.Written == 0 || r.CleaningNote == "" {
+		t.Errorf("%d of %d are left (%q), and the key may not remove any", r.Left, r.Written, r.CleaningNote)
+	}
 }
 
 // startWithUsers starts versitygw on loopback with accounts of its own, which servertest.S3 has not, and makes one that

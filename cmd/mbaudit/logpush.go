@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/evidence/journal/remote"
+)
+
+func newLogPushCommand(t *terminal, g *global) *cobra.Command {
+	var opts storeOptions
+	cmd := &cobra.Command{
+		Use:   "push s3://BUCKET/PREFIX|DIRECTORY",
+		Short: "send the entries that are not there yet off this machine, each locked",
+		Long: `push sends each entry as an object of its own, journal/CASE/0000000042.json, locked like a
+bundle. What was written while there was no network goes with the next push. Nothing there
+is ever replaced: if another copy of the case has sent other entries under the same
+numbers, push says so, with the SHA-256 of both, and stops.`,
+		Example: `  mbaudit log push s3://evidence/2026-0042`,
+		Args:    exactArgs("s3://BUCKET/PREFIX"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return runLogPush(cmd.Context(), t, g, args[0], &opts) },
+	}
+	opts.addFlags(cmd.Flags())
+	return cmd
+}
+
+// logPushed is what log push prints for machines.
+type logPushed struct {
+	Sent  int
+	There uint64 // entries in the store now
+}
+
+func runLogPush(ctx context.Context, t *terminal, g *global, location string, opts *storeOptions) error {
+	c, err := g.openCase(t)
+	if err != nil {
+		return err
+	}
+	lines, err := c.journal.Lines()
+	if err != nil {
+		return withHint(err, "a journal that is broken is not sent; see: mbaudit log verify")
+	}
+	d, err := opts.open(ctx, t, c.Case, location)
+	if err != nil {
+		return err
+	}
+	there := remote.New(d.Store, c.Case.Case)
+	state, err := there.Look(ctx, lines)
+	if err != nil {
+		return diverged(c, location, err)
+	}
+	sent := 0
+	if state.Missing() > 0 {
+		if sent, err = pushEntries(ctx, c, there, d); err != nil {
+			return diverged(c, location, err)
+		}
+		if state, err = lookAgain(ctx, c, there); err != nil {
+			return diverged(c, location, err)
+		}
+	}
+	if g.json {
+		return t.printJSON(logPushed{sent, state.There})
+	}
+	lock := "locked until " + d.until.UTC().Format(time.DateOnly)
+	if d.until.IsZero() {
+		lock = "not locked"
+	}
+	t.print("%s sent to %s, %s; %d are there", plural2(sent, "entry", "entries"), location, lock, state.There)
+	return nil
+}
+
+func plural2(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// pushEntries sends what is missing, the entry that announces this included, and then the entry on what came of it, so
+// that after a push all of the journal is there.
+func pushEntries(ctx context.Context, c *openCase, there *remote.Copy, d *destination) (int, error) {
+	ref := map[string]string{"to": d.location}
+	if !d.until.IsZero() {
+		ref["locked_until"] = d.until.UTC().Format(time.RFC3339)
+	}
+	done, err := c.begin(journal.Collection, "sending the journal's entries to "+d.location, ref)
+	if err != nil {
+		return 0, err
+	}
+	sent, err := pushAll(ctx, c, there)
+	if err := errors.Join(err, done(plural2(sent, "entry", "entries")+" sent", err)); err != nil {
+		return sent, err
+	}
+	last, err := pushAll(ctx, c, there)
+	return sent + last, err
+}
+
+func pushAll(ctx context.Context, c *openCase, there *remote.Copy) (int, error) {
+	lines, err := c.journal.Lines()
+	if err != nil {
+		return 0, err
+	}
+	return there.Push(ctx, lines)
+}
+
+func lookAgain(ctx context.Context, c *openCase, there *remote.Copy) (remote.State, error) {
+	lines, err := c.journal.Lines()
+	if err != nil {
+		return remote.State{}, err
+	}
+	return there.Look(ctx, lines)
+}
+
+// diverged journals that the copy off this machine and the journal here went different ways, and says what to do. Where
+// the journal here is only behind, nothing is written: that entry would be the fork. Other errors stay as they are.
+func diverged(c *openCase, location string, err error) error {
+	var fork *remote.ForkError
+	var ahead *remote.AheadError
+	var hole *remote.HoleError
+	hint := ""
+	switch {
+	case errors.As(err, &fork):
+		hint = "two copies of the case went on after entry " + fmt.Sprint(fork.Seq-1) +
+			": keep both, go on with one, and send this one to a place of its own: mbaudit log push " + location + "/other-copy"
+	case errors.As(err, &ahead):
+		return withHint(err, "entries were cut off here, or another copy of the case went on: go on with the copy that has them; see: mbaudit log verify "+location)
+	case errors.As(err, &hole):
+		hint = "find out who may delete there; send the journal to another place: mbaudit log push s3://…"
+	default:
+		return err
+	}
+	return withHint(errors.Join(err, c.note(journal.Error, "the journal was not sent to "+location+": "+err.Error(), map[string]string{"to": location})), hint)
+}

@@ -1,0 +1,210 @@
+package bundlediff
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mbaudit/mbaudit/evidence"
+)
+
+// A message is what is remembered of one: a million of them must fit.
+type message struct {
+	uidValidity, uid uint32 // of another item than <UIDVALIDITY>/<UID>: eight bytes of its SHA-256
+	n                uint32 // number of the record
+	flags            uint32 // index into table.flags
+	digest           [16]byte
+	whole            bool // the body is the whole message, not its header only
+}
+
+func (m *message) compare(o *message) int {
+	return cmp.Or(cmp.Compare(m.uidValidity, o.uidValidity), cmp.Compare(m.uid, o.uid))
+}
+
+type folderKey struct{ account, resource string }
+
+// A folder is the messages of one resource, by UIDVALIDITY and UID.
+type folder struct {
+	messages []message
+	numbered bool // all items are <UIDVALIDITY>/<UID>
+}
+
+// validities lists the UIDVALIDITY values in the folder.
+func (f *folder) validities() []uint32 {
+	var all []uint32
+	if f == nil || !f.numbered {
+		return nil
+	}
+	for _, m := range f.messages {
+		if len(all) == 0 || all[len(all)-1] != m.uidValidity { // they are sorted
+			all = append(all, m.uidValidity)
+		}
+	}
+	return all
+}
+
+// A settingKey names what is no message: a protocol answer, a filter, a certificate.
+type settingKey struct{ account, collector, resource, item string }
+
+// A table keeps each set of flags once.
+type table struct {
+	index map[string]uint32
+	flags []string
+}
+
+func (t *table) add(flags string) uint32 {
+	if i, known := t.index[flags]; known {
+		return i
+	}
+	i := uint32(len(t.flags))
+	flags = strings.Clone(flags)
+	t.index[flags], t.flags = i, append(t.flags, flags)
+	return i
+}
+
+// A side is one of the two bundles.
+type side struct {
+	bundle   *evidence.Bundle
+	folders  map[folderKey]*folder
+	settings map[settingKey]*evidence.StoredExhibit
+	numbers  map[settingKey]int64
+	gaps     map[settingKey]bool // what was not read
+	headers  bool                // some messages are headers only
+	bodies   bool                // some messages are whole
+}
+
+func load(b *evidence.Bundle, t *table) (*side, error) {
+	s := &side{bundle: b, folders: make(map[folderKey]*folder), settings: make(map[settingKey]*evidence.StoredExhibit),
+		numbers: make(map[settingKey]int64), gaps: make(map[settingKey]bool)}
+	for r, err := range b.Records() {
+		if err != nil {
+			return nil, err
+		}
+		if g := r.Gap; g != nil {
+			s.gaps[settingKey{g.Account, g.Collector, g.Resource, g.Item}] = true
+			continue
+		}
+		if strings.HasPrefix(r.Exhibit.Resource, "messages/") {
+			s.addMessage(r, t)
+			continue
+		}
+		x := r.Exhibit
+		key := settingKey{x.Account, x.Collector, x.Resource, x.Item}
+		s.settings[key], s.numbers[key] = x, r.N
+	}
+	for _, f := range s.folders {
+		slices.SortFunc(f.messages, func(a, b message) int { return a.compare(&b) })
+	}
+	return s, nil
+}
+
+func (s *side) addMessage(r evidence.Record, t *table) {
+	x := r.Exhibit
+	key := folderKey{x.Account, x.Resource}
+	f := s.folders[key]
+	if f == nil {
+		f = &folder{numbered: true}
+		s.folders[folderKey{strings.Clone(key.account), strings.Clone(key.resource)}] = f
+	}
+	m := message{n: uint32(r.N), flags: t.add(normalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
+	copy(m.digest[:], x.SHA256[:])
+	s.bodies, s.headers = s.bodies || m.whole, s.headers || !m.whole
+	var numbered bool
+	if m.uidValidity, m.uid, numbered = splitItem(x.Item); !numbered {
+		f.numbered = false
+		sum := sha256.Sum256([]byte(x.Item))
+		m.uidValidity, m.uid = binary.BigEndian.Uint32(sum[:4]), binary.BigEndian.Uint32(sum[4:8])
+	}
+	f.messages = append(f.messages, m)
+}
+
+// splitItem reads <UIDVALIDITY>/<UID>.
+func splitItem(item string) (uidValidity, uid uint32, ok bool) {
+	left, right, found := strings.Cut(item, "/")
+	v, err1 := strconv.ParseUint(left, 10, 32)
+	u, err2 := strconv.ParseUint(right, 10, 32)
+	return uint32(v), uint32(u), found && err1 == nil && err2 == nil
+}
+
+// normalFlags puts flags in order, without \Recent, which a server sets and takes off by itself.
+func normalFlags(text string) string {
+	flags := strings.Fields(strings.Trim(text, "()"))
+	flags = slices.DeleteFunc(flags, func(f string) bool { return strings.EqualFold(f, `\Recent`) })
+	slices.Sort(flags)
+	return strings.Join(flags, " ")
+}
+
+// bounded says by which option a bundle was limited, or "".
+func (s *side) bounded() string {
+	for _, name := range []string{"since", "until"} {
+		if s.option(name) != "" {
+			return "--" + name
+		}
+	}
+	return ""
+}
+
+// option is the value of an option of the collection, or "".
+func (s *side) option(name string) string {
+	return strings.Trim(strings.Join(s.bundle.Opening.Options[name], ","), "[]")
+}
+
+func (s *side) coverage(account, resource string) *evidence.Coverage {
+	for i, row := range s.bundle.Coverage {
+		if row.Account == account && row.Resource == resource {
+			return &s.bundle.Coverage[i]
+		}
+	}
+	return nil
+}
+
+// reads says whether a bundle has read a resource completely; if not, why not. A folder that is in no row was read
+// completely where the list of folders was and nothing limited the collection: then it did not exist.
+func (s *side) reads(account, resource string) (complete bool, why string) {
+	if !slices.Contains(s.bundle.Opening.Accounts, account) {
+		return false, "it does not examine " + account
+	}
+	row := s.coverage(account, resource)
+	isMessages := strings.HasPrefix(resource, "messages/")
+	switch {
+	case isMessages && s.bounded() != "":
+		return false, "it was limited by " + s.bounded()
+	case row != nil && (row.Status == evidence.StatusComplete || row.Status == evidence.StatusEmpty):
+		return true, ""
+	case row != nil && row.Status == evidence.StatusNotOffered:
+		return false, "the server did not offer it"
+	case row != nil:
+		return false, "it has gaps there"
+	case isMessages && s.option("messages") == "none":
+		return false, "it holds no messages (--messages none)"
+	case isMessages && s.option("folder") != "":
+		return false, "it was limited by --folder"
+	case isMessages:
+		if list := s.coverage(account, "list"); list != nil && list.Status == evidence.StatusComplete {
+			return true, ""
+		}
+		return false, "it has no complete list of folders"
+	}
+	return false, "it did not ask for it"
+}
+
+// body reads a small body whole; ok is false for a large one.
+func (s *side) body(x *evidence.StoredExhibit) (data []byte, ok bool, err error) {
+	if x.Size > maxText {
+		return nil, false, nil
+	}
+	r, err := s.bundle.Body(x)
+	if err != nil {
+		return nil, false, err
+	}
+	data, err = io.ReadAll(r)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading %s: %w", x.Name, err)
+	}
+	return data, true, nil
+}
