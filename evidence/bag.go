@@ -92,7 +92,8 @@ func bagName(name string) bool {
 }
 
 // bagInfo is bag-info.txt. It names no person and no account, since it is read by whoever stores the bundle.
-func bagInfo(acq *Acquisition, payloadBytes int64, payloadFiles int) []byte {
+// The salt keeps its digest, which a disclosure shows, from telling how large the payload is.
+func bagInfo(acq *Acquisition, payloadBytes int64, payloadFiles int, salt string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Bagging-Date: %s\n", acq.SealedAt.Format("2006-01-02"))
 	fmt.Fprintf(&b, "Bag-Software-Agent: mbaudit %s\n", acq.Opening.Tool.Version)
@@ -100,5 +101,6 @@ func bagInfo(acq *Acquisition, payloadBytes int64, payloadFiles int) []byte {
 	fmt.Fprintf(&b, "Payload-Oxum: %d.%d\n", payloadBytes, payloadFiles)
 	fmt.Fprintf(&b, "X-Merkle-Root: %s\n", acq.Tree.Root)
 	fmt.Fprintf(&b, "X-Merkle-Size: %d\n", acq.Tree.Size)
+	fmt.Fprintf(&b, "X-Salt: %s\n", salt)
 	return b.Bytes()
 }

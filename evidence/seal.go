@@ -232,13 +232,17 @@ func (w *Writer) tagFiles(acq *Acquisition, config SealConfig, payload []SealedF
 	if err != nil {
 		return nil, err
 	}
+	salt, err := newSalt()
+	if err != nil {
+		return nil, err
+	}
 	checkpoint, err := signCheckpoint(acq, config.Identity)
 	if err != nil {
 		return nil, err
 	}
 	return map[string][]byte{
 		bagItFile:       []byte(bagItDeclaration),
-		bagInfoFile:     bagInfo(acq, size, len(payload)),
+		bagInfoFile:     bagInfo(acq, size, len(payload), salt),
 		manifestFile:    formatManifest(lines),
 		acquisitionFile: acquisition,
 		checkpointFile:  checkpoint,

@@ -142,8 +142,9 @@ func (p *product) kept(t *testing.T) string {
 	return fmt.Sprintf("%d segments", len(seals))
 }
 
-// checkAfterKills verifies the case's finished bundle on both sides, counts its messages and reads the journal.
-func (p *product) checkAfterKills(t *testing.T, messages int) {
+// checkAfterKills verifies the case's finished bundle on both sides, counts its messages and reads the journal. store
+// has further options that say where the store is.
+func (p *product) checkAfterKills(t *testing.T, messages int, store ...string) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(p.dir, "bundles", "01*"))
 	if err != nil {
@@ -182,6 +183,6 @@ func (p *product) checkAfterKills(t *testing.T, messages int) {
 	}
 	p.want(t, "log", "verify")
 	last := names[len(names)-1]
-	p.want(t, "push", filepath.Base(last), "s3://evidence/case", "--yes")
-	p.want(t, "verify", "s3://evidence/case/"+filepath.Base(last))
+	p.want(t, append([]string{"push", filepath.Base(last), "s3://evidence/case", "--yes"}, store...)...)
+	p.want(t, append([]string{"verify", "s3://evidence/case/" + filepath.Base(last)}, store...)...)
 }

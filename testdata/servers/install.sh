@@ -21,6 +21,10 @@ missing_packages() {
 	command -v openssl >/dev/null || echo openssl
 	command -v unzip >/dev/null || echo unzip
 	command -v ssh-keygen >/dev/null || echo openssh-client
+	# Other people's tools, which must read what the product wrote.
+	command -v minisign >/dev/null || echo minisign
+	command -v age >/dev/null || echo age
+	command -v xxd >/dev/null || echo xxd
 	# The race detector needs a C compiler.
 	if ! command -v cc >/dev/null && ! command -v gcc >/dev/null; then
 		echo gcc
