@@ -312,18 +312,7 @@ func TestCheckpointIsC2SP(t *testing.T) {
 
 // TestEveryByteCounts flips one bit of each byte of each file of a bundle that Verify reads: each is noticed.
 func TestEveryByteCounts(t *testing.T) {
-	src := filepath.Join(bundlesDir, "intact")
-	files := make(map[string][]byte)
-	for name, err := range Dir(src).Names(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(src, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = data
-	}
+	files := loadBundle(t, "intact")
 	flips := 0
 	for name, data := range files {
 		if strings.HasSuffix(name, ".pem") || name == signersFile || name == signerKeyFile {

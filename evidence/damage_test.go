@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,19 +15,7 @@ import (
 // loadBundle gives all files of a bundle of testdata.
 func loadBundle(t testing.TB, name string) map[string][]byte {
 	t.Helper()
-	dir := filepath.Join(bundlesDir, name)
-	files := make(map[string][]byte)
-	for file, err := range Dir(dir).Names(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[file] = data
-	}
-	return files
+	return loadFiles(t, filepath.Join(bundlesDir, name))
 }
 
 // TestEveryFile removes, cuts, lengthens, swaps and copies each file of a small bundle in turn. Each is noticed, with the

@@ -376,17 +376,7 @@ func changeProof(t *testing.T, f *forger, name string) {
 // TestEveryByteOfADisclosureCounts flips one bit of each byte of each file of a disclosure: each is noticed.
 func TestEveryByteOfADisclosureCounts(t *testing.T) {
 	_, dir, _ := discloseFrom(t, func(c *DisclosureConfig) { c.WithOpening = true }, 1, 4)
-	files := make(map[string][]byte)
-	for name, err := range Dir(dir).Names(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = data
-	}
+	files := loadFiles(t, dir)
 	flips := 0
 	for name, data := range files {
 		for i := 0; i < len(data); i += max(1, len(data)/60) {

@@ -141,3 +141,16 @@ func readTestFile(t testing.TB, path string) []byte {
 }
 
 func digestOf(data []byte) Digest { return sha256.Sum256(data) }
+
+// loadFiles gives all files of a bundle.
+func loadFiles(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	files := make(map[string][]byte)
+	for name, err := range Dir(dir).Names(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = readTestFile(t, filepath.Join(dir, filepath.FromSlash(name)))
+	}
+	return files
+}

@@ -297,17 +297,7 @@ func needPrograms(t *testing.T, names ...string) {
 
 func TestDamagedTimestampFiles(t *testing.T) {
 	dir, tsa := oldBundle(t)
-	files := make(map[string][]byte)
-	for name, err := range Dir(dir).Names(context.Background()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = data
-	}
+	files := loadFiles(t, dir)
 	asPEM := func(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}) }
 	before, after := tsa.at.Add(-time.Hour), tsa.at.Add(time.Hour)
 	other := newClosedTSA(t, tsa.at)
