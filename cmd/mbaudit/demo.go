@@ -65,8 +65,8 @@ func (d *demonstration) play(t *terminal) error {
 	copyTo := filepath.Join(d.dir, "demo", "copy")
 	caFile, tsaFile := filepath.Join(d.dir, "demo", "imap-ca.pem"), filepath.Join(d.dir, "demo", "tsa-root.pem")
 	t.print("%s: %d messages on an embedded IMAP server; its owner reports replies to mails that she did not send.", demo.Account, d.servers.Messages)
-	if err := d.run(&inside, "init", d.dir, "--operator", "Demo Operator", "--organisation", "Atelier Lumen", "--informant", "Claire Martin",
-		"--report", "clients answer an invoice that I did not send", "--domain", "atelier-lumen.example", "--time-zone", "Europe/Paris"); err != nil {
+	if err := d.run(&inside, "init", d.dir, "--operator", "Demo Operator", "--organisation", "Example", "--informant", "Alice Martin",
+		"--report", "clients answer an invoice that I did not send", "--domain", "example.test", "--time-zone", "Europe/Paris"); err != nil {
 		return err
 	}
 	if err := d.writeFiles(map[string][]byte{caFile: d.servers.CAPEM, tsaFile: d.servers.TSARoot}); err != nil {

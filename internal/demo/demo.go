@@ -29,7 +29,7 @@ import (
 
 // Account is the mailbox that was taken over, Password its password.
 const (
-	Account  = "claire.martin@atelier-lumen.example"
+	Account  = "alice@example.test"
 	Password = "demo only"
 )
 
