@@ -150,6 +150,7 @@ func (f *forger) read(t testing.TB, name string) []byte {
 
 func (f *forger) write(t testing.TB, name string, data []byte) {
 	t.Helper()
+	_ = os.Chmod(f.path(name), 0o600) // sealed files are read-only; one that is not there yet is made
 	if err := os.WriteFile(f.path(name), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
