@@ -236,8 +236,10 @@ func TestResumeSealing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(filepath.Join(w.Dir(), logFile), 0o600); err != nil { // files become read-only when they are signed
-		t.Fatal(err)
+	for _, name := range []string{logFile, exceptionsFile} { // files become read-only when they are signed
+		if err := os.Chmod(filepath.Join(w.Dir(), name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	again, err := Resume(w.Dir(), WriterConfig{})
 	if err != nil {
