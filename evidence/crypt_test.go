@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"filippo.io/age"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 func newRecipient(t testing.TB) *age.X25519Identity {
@@ -111,7 +112,7 @@ func TestEncrypted(t *testing.T) {
 func decryptByHand(t *testing.T, dir string, key *age.X25519Identity) {
 	t.Helper()
 	if _, err := exec.LookPath("age"); err != nil {
-		t.Skip("SKIPPED WITHOUT A TOOL: age is not installed (apt-get install age)")
+		servertest.Missing(t, "age is not installed (apt-get install age)")
 	}
 	keyFile := filepath.Join(t.TempDir(), "key.txt")
 	if err := os.WriteFile(keyFile, []byte(key.String()+"\n"), 0o600); err != nil {

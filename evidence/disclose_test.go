@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -45,7 +47,7 @@ func proofScriptAccepts(t *testing.T, dir, id string) bool {
 	t.Helper()
 	for _, tool := range []string{"sh", "sha256sum", "xxd", "base64", "awk"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("SKIPPED: verify-proof.sh was not run: %v", err)
+			servertest.Missing(t, fmt.Sprintf("verify-proof.sh was not run: %v", err))
 		}
 	}
 	out, err := exec.Command("sh", filepath.Join(dir, proofScriptFile), id).CombinedOutput()

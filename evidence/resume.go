@@ -27,11 +27,17 @@ func ReadOpening(dir string) (opening Opening, sealed bool, err error) {
 	if err != nil {
 		return opening, false, err
 	}
-	_, err = os.Lstat(filepath.Join(dir, tagManifestFile))
+	sealed, err = isSealed(dir)
+	return opening, sealed, err
+}
+
+// isSealed says whether a bundle has its tag manifest.
+func isSealed(dir string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(dir, tagManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return opening, false, nil
+		return false, nil
 	}
-	return opening, err == nil, err
+	return err == nil, err
 }
 
 func readOpening(dir string) (opening Opening, doc []byte, err error) {
@@ -62,16 +68,16 @@ func Resume(dir string, config WriterConfig) (*Writer, error) {
 
 // resume is Resume without a word in the log.
 func resume(dir string, config WriterConfig) (*Writer, error) {
-	opening, sealed, err := ReadOpening(dir)
+	opening, doc, err := readOpening(dir)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := isSealed(dir)
 	if err != nil {
 		return nil, err
 	}
 	if sealed {
 		return nil, fmt.Errorf("%s: %w", dir, ErrSealed)
-	}
-	_, doc, err := readOpening(dir)
-	if err != nil {
-		return nil, err
 	}
 	w := newWriter(dir, opening, doc, config)
 	if w.cipher, err = newCipher(opening); err != nil {

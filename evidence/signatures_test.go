@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence/signature"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // newSealCertificate makes a certificate with an authority of its own, and gives the authority's pool.
@@ -337,7 +339,7 @@ func TestJudgedAtTheTimestamp(t *testing.T) {
 func TestScriptChecksTheSignatures(t *testing.T) {
 	for _, tool := range []string{"minisign", "openssl", "ssh-keygen", "unzip"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed: verify.sh cannot check everything", tool)
+			servertest.Missing(t, fmt.Sprintf("%s is not installed: verify.sh cannot check everything", tool))
 		}
 	}
 	dir, _, _ := signedTwice(t)

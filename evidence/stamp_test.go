@@ -30,6 +30,7 @@ import (
 	"golang.org/x/crypto/ocsp"
 
 	"github.com/mbaudit/mbaudit/evidence/timestamp"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // A closedTSA is an authority as it was years ago: its certificate has expired since. Its issuer's CRLs and OCSP
@@ -290,7 +291,7 @@ func needPrograms(t *testing.T, names ...string) {
 			if strings.Contains(","+os.Getenv("MBAUDIT_TEST_REQUIRE")+",", ",tsa,") {
 				t.Fatalf("%s is not installed, and MBAUDIT_TEST_REQUIRE names tsa", name)
 			}
-			t.Skipf("%s is not installed", name)
+			servertest.Missing(t, fmt.Sprintf("%s is not installed", name))
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // TestMain makes the test binary also the writer process that the tests start and kill.
@@ -370,7 +371,7 @@ func TestReadGoesOnBelowABrokenLine(t *testing.T) {
 
 func TestScriptWithDistroToolsOnly(t *testing.T) {
 	if _, err := exec.LookPath("sha256sum"); err != nil {
-		t.Skip("sha256sum is not installed: the chain was not checked with distro tools")
+		servertest.Missing(t, "sha256sum is not installed: the chain was not checked with distro tools")
 	}
 	j, whole := fill(t, 120)
 	if _, err := j.Append(journal.Entry{EventTime: time.Now(), Informant: "ç", Type: journal.Information,

@@ -3,6 +3,7 @@ package signature_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/mbaudit/mbaudit/evidence/signature"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // startAgent runs a real ssh-agent for the time of a test and returns its socket.
@@ -20,7 +22,7 @@ func startAgent(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"ssh-agent", "ssh-add", "ssh-keygen"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed: no agent to sign with", tool)
+			servertest.Missing(t, fmt.Sprintf("%s is not installed: no agent to sign with", tool))
 		}
 	}
 	dir, err := os.MkdirTemp("", "agent") // t.TempDir is too long for the path of a socket on some systems

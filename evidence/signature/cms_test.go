@@ -14,13 +14,14 @@ import (
 
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // openssl runs openssl in dir; want is whether it succeeds.
 func openssl(t testing.TB, dir string, want bool, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("openssl is not installed: no certificates, and no second implementation to test against")
+		servertest.Missing(t, "openssl is not installed: no certificates, and no second implementation to test against")
 	}
 	cmd := exec.Command("openssl", args...)
 	cmd.Dir = dir

@@ -12,13 +12,14 @@ import (
 
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // runMinisign runs the real minisign; want is whether it succeeds.
 func runMinisign(t *testing.T, stdin string, want bool, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("minisign"); err != nil {
-		t.Skip("minisign is not installed: no second implementation to test against")
+		servertest.Missing(t, "minisign is not installed: no second implementation to test against")
 	}
 	cmd := exec.Command("minisign", args...)
 	cmd.Stdin = strings.NewReader(stdin)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 const principal = "analyst@example.test"
@@ -44,7 +45,7 @@ func sign(t testing.TB, id *signature.Identity) []byte {
 func keygen(t testing.TB, stdin []byte, want bool, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
-		t.Skip("ssh-keygen is not installed: no second implementation to test against")
+		servertest.Missing(t, "ssh-keygen is not installed: no second implementation to test against")
 	}
 	cmd := exec.Command("ssh-keygen", args...)
 	cmd.Stdin = bytes.NewReader(stdin)
@@ -393,7 +394,7 @@ func FuzzVerify(f *testing.F) {
 
 func TestLoadPKCS8(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("openssl is not installed: no key in PKCS #8 to load")
+		servertest.Missing(t, "openssl is not installed: no key in PKCS #8 to load")
 	}
 	path := filepath.Join(t.TempDir(), "id.pem")
 	if out, err := exec.Command("openssl", "genpkey", "-algorithm", "ed25519", "-out", path).CombinedOutput(); err != nil {

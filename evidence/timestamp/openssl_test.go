@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +26,7 @@ func needOpenSSL(t testing.TB) {
 	if strings.Contains(","+os.Getenv("MBAUDIT_TEST_REQUIRE")+",", ",tsa,") {
 		t.Fatal("openssl is not installed, and MBAUDIT_TEST_REQUIRE names tsa")
 	}
-	t.Skip("openssl is not installed: no second implementation to test against")
+	servertest.Missing(t, "openssl is not installed: no second implementation to test against")
 }
 
 // openssl runs openssl in dir and returns its output; want is whether it succeeds.

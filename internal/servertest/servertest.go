@@ -48,6 +48,13 @@ func missing(t testing.TB, server, reason string) {
 	t.Skipf("SKIPPED WITHOUT A SERVER: %s", reason)
 }
 
+// Missing skips the test because another tool is not installed, or fails it where MBAUDIT_TEST_REQUIRE names tools: a
+// check by someone else's program must not go missing unnoticed.
+func Missing(t testing.TB, reason string) {
+	t.Helper()
+	missing(t, "tools", reason)
+}
+
 // program finds a program in PATH, in the directories of programs for root, and where go install puts them.
 func program(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
