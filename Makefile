@@ -22,6 +22,9 @@ kill: ## kill the real program at 200 random moments and print what came of it
 	testdata/servers/install.sh
 	PATH="$$(go env GOPATH)/bin:$$PATH" MBAUDIT_TEST_KILLS=200 go test -run TestKillAnywhere -v -count=1 -timeout 30m ./cmd/mbaudit
 
+flip: ## flip a bit of every byte of every file of a small bundle and verify each
+	MBAUDIT_TEST_EVERY_BYTE=1 go test -run TestEveryByteCounts -v -count=1 -timeout 30m ./evidence
+
 bench: ## collection end to end against a reader that discards, and the packages' own benchmarks
 	testdata/servers/install.sh
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/mbaudit
@@ -37,4 +40,4 @@ lint: ## gofmt, go vet, staticcheck, shellcheck, go mod tidy
 clean: ## remove what build made
 	rm -rf bin
 
-.PHONY: help build demo test kill bench lint clean
+.PHONY: help build demo test kill flip bench lint clean

@@ -100,8 +100,11 @@ func appendLine(b []byte, r Record) ([]byte, error) {
 // parseLine reads one index line. It checks what the format promises of a single line.
 func parseLine(text []byte) (Record, error) {
 	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return Record{}, err
+	if !scanLine(text, &l) {
+		l = line{}
+		if err := json.Unmarshal(text, &l); err != nil {
+			return Record{}, err
+		}
 	}
 	if l.V != formatVersion {
 		return Record{}, fmt.Errorf("it has version %d, this mbaudit reads version %d", l.V, formatVersion)
