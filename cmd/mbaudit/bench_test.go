@@ -76,7 +76,7 @@ func BenchmarkCollect(b *testing.B) {
 func BenchmarkLink(b *testing.B) {
 	const account = "alice@example.test"
 	dovecot := servertest.Dovecot(b)
-	seeded := dovecot.Seed(b, account, seedmail.Spec{Seed: 21, Messages: 15_000})
+	seeded := dovecot.Seed(b, account, seedmail.Spec{Seed: 21, Messages: 50_000})
 	p := buildProduct(b)
 	p.env = append(p.env, "MBAUDIT_IMAP_PASSWORD="+dovecot.Password)
 	for _, line := range []struct {
@@ -96,8 +96,9 @@ func BenchmarkLink(b *testing.B) {
 						"--messages", mode.String(), "--tsa", "none")
 					limit := link.Limit(link.Down())
 					b.ReportMetric(limit.Seconds()/f.wall.Seconds(), "ratio-to-line")
-					fmt.Printf("%s: collect --messages %s: %d messages, %.1f MB over the line: %.2f s; the line needs %.2f s for them; ratio %.2f\n", line.name, mode,
-						seeded.Messages, float64(link.Down())/1e6, f.wall.Seconds(), limit.Seconds(), limit.Seconds()/f.wall.Seconds())
+					fmt.Printf("%s: collect --messages %s: %d messages, %.1f MB over the line: %.2f s; the line needs %.2f s for them; ratio %.2f (%.1f MB of messages as they are on disk would need %.2f s)\n", line.name, mode,
+						seeded.Messages, float64(link.Down())/1e6, f.wall.Seconds(), limit.Seconds(), limit.Seconds()/f.wall.Seconds(),
+						float64(seeded.Bytes)/1e6, link.Limit(seeded.Bytes).Seconds())
 				}
 			})
 		}

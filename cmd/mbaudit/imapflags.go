@@ -20,6 +20,7 @@ type imapOptions struct {
 	passwordFile, tokenFile string
 	caFile, serverName      string
 	insecurePlaintext       bool
+	connections             int
 }
 
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
@@ -31,6 +32,7 @@ func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tokenFile, "imap-token-file", "", "file with an OAuth 2.0 access token (OAUTHBEARER, XOAUTH2)")
 	f.StringVar(&o.caFile, "tls-ca", "", "PEM file of the only authorities to trust for the server's certificate")
 	f.StringVar(&o.serverName, "tls-server-name", "", "name that the server's certificate must have (default: the host)")
+	f.IntVar(&o.connections, "connections", imap.MaxConnections, "connections to the server at most; more than one are opened only where that is faster")
 	f.BoolVar(&o.insecurePlaintext, "insecure-plaintext", false, "allow a login in clear text")
 }
 
@@ -39,6 +41,8 @@ func (o *imapOptions) check(accounts int) error {
 	switch {
 	case o.url == "":
 		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
+	case o.connections < 1 || o.connections > imap.MaxConnections:
+		return usageError(fmt.Errorf("--connections is %d", o.connections), fmt.Sprintf("write a number from 1 to %d", imap.MaxConnections))
 	case o.login != "" && accounts > 1:
 		return usageError(errors.New("--imap-login is for one account, there are several"), "collect the accounts one by one, or use --imap-master")
 	case o.tokenFile != "" && (o.passwordFile != "" || o.master != ""):
@@ -59,7 +63,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown,
+		config := imap.Config{URL: o.url, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {

@@ -30,9 +30,10 @@ type run struct {
 	fruitless int  // connections lost since something was last kept
 	oddTails  bool // the server goes on after a message's body
 
-	expected map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
-	paths    map[string]bool            // directories of folders that are taken, as pathKey folds them
-	status   map[string]folderStatus    // by raw name
+	extra bool // the connection is one beside the first: it is not opened again
+
+	shared *ledger
+	status map[string]folderStatus // by raw name
 }
 
 // Collect implements collectors.Collector for the account in scope.
@@ -42,7 +43,7 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 	}
 	r := &run{
 		c: c, ctx: ctx, scope: scope, sink: sink,
-		expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true},
+		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true}},
 		status: map[string]folderStatus{},
 	}
 	defer func() { r.link.close() }()
@@ -71,10 +72,8 @@ func (r *run) all() error {
 	if err != nil {
 		return err
 	}
-	for _, f := range folders {
-		if err := r.folder(f); err != nil {
-			return err
-		}
+	if err := r.readFolders(folders); err != nil {
+		return err
 	}
 	if r.link != nil {
 		_, _ = r.link.conn.Do(imapwire.NewCommand("LOGOUT")) // everything is kept; the answer changes nothing
@@ -170,7 +169,7 @@ func (r *run) do(cmd *imapwire.Command) (*imapwire.Answer, error) {
 // recover opens another connection after err, waiting longer each time that a connection brought nothing. It returns
 // err itself, or why there is no other connection.
 func (r *run) recover(err error) error {
-	if !isLost(err) {
+	if !isLost(err) || r.extra {
 		return err
 	}
 	r.link.close()
@@ -261,10 +260,12 @@ func (r *run) keep(resource, item, name, mediaType, request string, body []byte,
 
 // expect announces one more item of a resource whose items become known one by one.
 func (r *run) expect(resource, item string) error {
-	items := r.expected[resource]
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
+	items := r.shared.expected[resource]
 	if items == nil {
 		items = map[string]bool{}
-		r.expected[resource] = items
+		r.shared.expected[resource] = items
 	}
 	if items[item] {
 		return nil

@@ -51,13 +51,18 @@ type Config struct {
 	// ClientID is what ID (RFC 2971) tells the server of us; empty tells nothing.
 	ClientID map[string]string
 
-	Timeout time.Duration       // for a single read or write, 2 minutes if 0; there is none on the whole
-	Retries int                 // connections in a row that bring nothing before it gives up, 5 if 0; negative for none
-	Backoff time.Duration       // before the first of these, doubled each time up to a minute; 1 second if 0
-	Limits  imapwire.Limits     // on what the server can make us hold
-	TempDir string              // for messages over 128 KiB whose answer is out of order; empty for the system's
-	Chunk   int                 // messages asked for by one command, 2000 if 0
-	Report  collectors.Progress // hears how far it is; may be nil
+	Timeout time.Duration   // for a single read or write, 2 minutes if 0; there is none on the whole
+	Retries int             // connections in a row that bring nothing before it gives up, 5 if 0; negative for none
+	Backoff time.Duration   // before the first of these, doubled each time up to a minute; 1 second if 0
+	Limits  imapwire.Limits // on what the server can make us hold
+	TempDir string          // for messages over 128 KiB whose answer is out of order; empty for the system's
+	Chunk   int             // messages asked for by one command, 2000 if 0
+
+	// Connections bounds how many connections one account is read over, MaxConnections if 0. More than one are opened only
+	// where they help; a server that allows fewer is not asked again.
+	Connections int
+
+	Report collectors.Progress // hears how far it is; may be nil
 
 	// Dial opens the connection, net.Dialer if nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -165,6 +170,9 @@ func (c *Collector) setDefaults() {
 	}
 	if c.cfg.Chunk <= 0 {
 		c.cfg.Chunk = 2000
+	}
+	if c.cfg.Connections <= 0 || c.cfg.Connections > MaxConnections {
+		c.cfg.Connections = MaxConnections
 	}
 	if c.cfg.Report == nil {
 		c.cfg.Report = collectors.NoProgress{}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 )
@@ -35,10 +36,16 @@ type link struct {
 	raw  net.Conn    // below encryption; closing it stops everything
 	stop func() bool // ends the watch on the context
 
-	greeting imapwire.Response
-	preauth  bool
-	tls      *tls.ConnectionState // nil in clear text
-	caps     caps                 // as of now
+	greeting  imapwire.Response
+	preauth   bool
+	roundTrip time.Duration // the shortest of those that were seen
+
+	gauge        *gauge
+	began        mark                 // when messages began to be read
+	judged       bool                 // whether compression pays is known
+	compressNext bool                 // it does, and begins when nothing is under way
+	tls          *tls.ConnectionState // nil in clear text
+	caps         caps                 // as of now
 
 	// The answers to CAPABILITY as they came. The first two are nil where there was no reason to ask.
 	beforeTLS, beforeLogin, afterLogin *imapwire.Answer
@@ -79,7 +86,8 @@ func (c *Collector) open(ctx context.Context, account string) (*link, error) {
 		return nil, fail(err, ErrHostDown)
 	}
 	l := &link{raw: raw, stop: context.AfterFunc(ctx, func() { _ = raw.Close() })}
-	nc := imapwire.WithDeadlines(raw, c.cfg.Timeout)
+	l.gauge = &gauge{Conn: raw}
+	nc := imapwire.WithDeadlines(l.gauge, c.cfg.Timeout)
 	if c.tls {
 		tc := tls.Client(nc, c.tlsConfig())
 		if err := tc.HandshakeContext(ctx); err != nil {
@@ -145,9 +153,13 @@ func (c *Collector) secureAndLogIn(ctx context.Context, account string, l *link)
 // capability asks again each time: what a server offers changes with encryption and with the login, and what came
 // unasked in a greeting could have been put there by someone on the way.
 func (l *link) capability() (*imapwire.Answer, error) {
+	sent := time.Now()
 	answer, err := l.conn.Do(imapwire.NewCommand("CAPABILITY"))
 	if err != nil {
 		return nil, err
+	}
+	if took := time.Since(sent); l.roundTrip == 0 || took < l.roundTrip {
+		l.roundTrip = took
 	}
 	l.caps = capsOf(answer)
 	l.conn.NonSync = l.caps.has("LITERAL+") || l.caps.has("LITERAL-") || l.caps.has("IMAP4REV2")

@@ -122,7 +122,7 @@ func (f *fake) start(t *testing.T) Config {
 	})
 	return Config{
 		URL: "imap://" + l.Addr().String(), InsecurePlaintext: true, Password: secret.New(fakePassword),
-		Timeout: 10 * time.Second, Backoff: time.Millisecond, Retries: 3, TempDir: t.TempDir(),
+		Timeout: 10 * time.Second, Backoff: time.Millisecond, Retries: 3, TempDir: t.TempDir(), Connections: 1,
 	}
 }
 

@@ -362,9 +362,11 @@ func (r *run) path(f *folder, uidValidity uint32, again bool) string {
 	if f.alike || again {
 		path = fmt.Sprintf("%s~%d", f.dir, uidValidity)
 	}
-	for n := 2; r.paths[pathKey(path)]; n++ {
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
+	for n := 2; r.shared.paths[pathKey(path)]; n++ {
 		path = fmt.Sprintf("%s~%d~%d", f.dir, uidValidity, n)
 	}
-	r.paths[pathKey(path)] = true
+	r.shared.paths[pathKey(path)] = true
 	return path
 }

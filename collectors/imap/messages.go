@@ -239,13 +239,22 @@ type batch struct {
 // fetch asks for all that is wanted and keeps what comes.
 func (r *run) fetch(f *folder) error {
 	g := &f.reading
+	if r.link.began.at.IsZero() {
+		r.link.began = r.link.gauge.mark()
+	}
 	var flight []*batch
 	for {
 		if r.ctx.Err() != nil { // also while all that is left is in the buffer already
 			return context.Cause(r.ctx)
 		}
-		for len(flight) < g.window() {
-			b := g.next(r.bounded())
+		r.judgeLine()
+		if r.link.compressNext && len(flight) == 0 {
+			if err := r.compress(); err != nil {
+				return err
+			}
+		}
+		for len(flight) < g.window() && !r.link.compressNext {
+			b := g.next(r.bounded(), r.chunk())
 			if b == nil {
 				break
 			}
@@ -289,15 +298,15 @@ func (g *reading) window() int {
 	return inFlight
 }
 
-// next makes the next batch of what is wanted, nil if there is nothing.
-func (g *reading) next(bounded bool) *batch {
+// next makes the next batch of what is wanted, of at most so many messages, nil if there is nothing.
+func (g *reading) next(bounded bool, most int) *batch {
 	if n := len(g.retries); n > 0 {
 		b := g.retries[n-1]
 		g.retries = g.retries[:n-1]
 		return g.ask(b, bounded)
 	}
 	b := &batch{}
-	for ; g.cursor < len(g.uids) && len(b.index) < g.size; g.cursor++ {
+	for ; g.cursor < len(g.uids) && len(b.index) < min(g.size, most); g.cursor++ {
 		switch g.state[g.cursor] {
 		case wantedAlone:
 			if len(b.index) == 0 {
