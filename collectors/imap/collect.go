@@ -75,6 +75,9 @@ func (r *run) all() error {
 	if err := r.readFolders(folders); err != nil {
 		return err
 	}
+	if err := r.keepReport(folders); err != nil {
+		return err
+	}
 	if r.link != nil {
 		_, _ = r.link.conn.Do(imapwire.NewCommand("LOGOUT")) // everything is kept; the answer changes nothing
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -63,6 +64,9 @@ type Config struct {
 	Connections int
 
 	Report collectors.Progress // hears how far it is; may be nil
+
+	// Disappeared, if set, hears what was found out about messages that are not there any more. It is an exhibit too.
+	Disappeared func(account string, report earlier.Report)
 
 	// Dial opens the connection, net.Dialer if nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

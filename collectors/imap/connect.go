@@ -42,6 +42,8 @@ type link struct {
 
 	gauge        *gauge
 	began        mark                 // when messages began to be read
+	qresync      bool                 // ENABLE QRESYNC was granted
+	asked        bool                 // ENABLE was asked
 	judged       bool                 // whether compression pays is known
 	compressNext bool                 // it does, and begins when nothing is under way
 	tls          *tls.ConnectionState // nil in clear text

@@ -16,6 +16,8 @@ type selection struct {
 	uidNext     uint32 // 0 where the server does not tell
 	exists      int64
 	modseq      bool // the folder keeps mod-sequences (RFC 7162)
+
+	highestModSeq uint64
 }
 
 // errNoFolder says that EXAMINE was refused and that this is written down.
@@ -75,6 +77,7 @@ func parseSelection(answer *imapwire.Answer) selection {
 			sel.uidNext = uint32(n)
 		case "HIGHESTMODSEQ":
 			sel.modseq = true
+			sel.highestModSeq, _ = strconv.ParseUint(s.CodeArg(), 10, 64) // 0 where it is no number
 		}
 	}
 	for i := range answer.Untagged {

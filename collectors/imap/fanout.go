@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 )
 
 // When more connections help, measured on a Dovecot of two cores: on the loopback interface a second connection makes
@@ -24,6 +25,7 @@ type ledger struct {
 	mu       sync.Mutex
 	expected map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
 	paths    map[string]bool            // directories of folders that are taken, as pathKey folds them
+	reports  []earlier.FolderReport
 }
 
 // A queue hands folders out to connections.

@@ -336,7 +336,7 @@ func (r *run) announce(folders []*folder) {
 func pathKey(path string) string { return strings.ToLower(strings.ToUpper(norm.NFKC.String(path))) }
 
 // ownFile matches the names of our files in a folder's directory, which a folder inside it must not have.
-var ownFile = regexp.MustCompile(`(?i)^([0-9]{9,}\.(eml|hdr)|examine-.*\.txt)$`)
+var ownFile = regexp.MustCompile(`(?i)^([0-9]{9,}\.(eml|hdr)|(examine-.*|deleted|changes(-[0-9]+)?)\.txt)$`)
 
 // directory returns the folder's name as a path, level by level.
 func (f *folder) directory() string {

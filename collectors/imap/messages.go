@@ -52,6 +52,7 @@ type reading struct {
 	uids        []uint32
 	state       []uidState
 	kept        int64 // exhibits under an earlier UIDVALIDITY, in this run
+	earlier     int64 // messages that the earlier bundle holds
 	rounds      int
 	restarts    int
 	announced   bool // to the progress bar
@@ -90,6 +91,9 @@ func (r *run) folder(f *folder) error {
 // readFolder reads what is missing of a folder over the present connection.
 func (r *run) readFolder(f *folder) error {
 	g := &f.reading
+	if err := r.enableQResync(); err != nil {
+		return err
+	}
 	for {
 		sel, err := r.examine(f, "before")
 		if err != nil {
@@ -133,9 +137,12 @@ func (r *run) fetchAndLookAgain(f *folder) (again bool, err error) {
 			return true, nil
 		}
 		if g.uidNext == 0 || sel.uidNext <= g.uidNext {
-			return false, nil
+			return false, r.missing(f, sel)
 		}
 		if g.rounds++; g.rounds >= maxRounds {
+			if err := r.missing(f, sel); err != nil {
+				return false, err
+			}
 			return false, r.gap(f.resource(), "", evidence.GapUnaccounted, "EXAMINE", fmt.Sprintf(
 				"messages keep arriving: UIDNEXT rose from %d to %d while the folder was read, these were not read",
 				g.uidNext, sel.uidNext))
@@ -190,12 +197,16 @@ func (r *run) enumerate(f *folder, sel selection, from uint32) error {
 		return err
 	}
 	have := int64(0)
+	known := r.known(f)
 	for _, uid := range found {
 		if i, ok := slices.BinarySearch(g.uids, uid); ok && i >= 0 {
 			continue
 		}
 		state := wanted
-		if r.sink.Has(r.scope.Account, f.resource(), g.item(uid)) {
+		if r.holds(known, uid) {
+			state = done
+			g.earlier++
+		} else if r.sink.Has(r.scope.Account, f.resource(), g.item(uid)) {
 			state = done
 			have++
 		}
@@ -206,7 +217,7 @@ func (r *run) enumerate(f *folder, sel selection, from uint32) error {
 	g.uidNext = sel.uidNext
 	g.cursor = 0
 	if !g.announced || from > 1 {
-		r.c.cfg.Report.Expect(int64(len(found)), 0)
+		r.c.cfg.Report.Expect(int64(len(found))-g.earlier, 0)
 	}
 	g.announced = true
 	r.c.cfg.Report.Done(have, 0)
@@ -218,6 +229,10 @@ func (r *run) enumerate(f *folder, sel selection, from uint32) error {
 	}
 	if from > 1 {
 		note = fmt.Sprintf("messages arrived while the folder was read: UIDNEXT is now %d, and they were read too", sel.uidNext)
+	}
+	if g.earlier > 0 {
+		note = strings.TrimPrefix(note+fmt.Sprintf("; %d more are in the earlier bundle %s", g.earlier, r.scope.Earlier.Bundle), "; ")
+		count -= g.earlier
 	}
 	return r.sink.Expect(evidence.Expectation{
 		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + count, Note: note,
