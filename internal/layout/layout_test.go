@@ -21,6 +21,7 @@ func allowed() map[string][]string {
 	return map[string][]string{
 		"collectors":                {"evidence"},
 		"collectors/collectortest":  {"collectors", "evidence"},
+		"collectors/files":          {"collectors", "collectors/imap/imapwire", "evidence", "internal/visible"},
 		"collectors/imap":           {"collectors", "evidence", "collectors/imap/imapwire", "internal/secret", "internal/visible"},
 		"collectors/imap/imapwire":  {"internal/visible"},
 		"collectors/imap/imapbench": {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
