@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
@@ -37,8 +38,6 @@ func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 // check says what of the options cannot be, before anyone is asked for a password.
 func (o *imapOptions) check(accounts int) error {
 	switch {
-	case o.url == "":
-		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
 	case o.login != "" && accounts > 1:
 		return usageError(errors.New("--imap-login is for one account, there are several"), "collect the accounts one by one, or use --imap-master")
 	case o.tokenFile != "" && (o.passwordFile != "" || o.master != ""):
@@ -49,7 +48,7 @@ func (o *imapOptions) check(accounts int) error {
 
 // A source is a collector with the progress that it reports to.
 type source struct {
-	collector *imap.Collector
+	collector collectors.Collector
 	progress  *progress
 }
 

@@ -113,7 +113,7 @@ func (a *archiveFile) keepOrigin(t *tree) error {
 	if err := a.r.announceOne(resource, item); err != nil {
 		return err
 	}
-	name := a.r.name(a.path + "~origin-" + a.origin.SHA256.String()[:16] + ".json")
+	name := a.r.name(a.path, "~origin-"+a.origin.SHA256.String()[:16]+".json")
 	if a.r.has(resource, item) {
 		return nil
 	}
@@ -252,7 +252,7 @@ func (a *archiveFile) message(name string, open func() (io.Reader, error)) (why,
 	a.r.c.cfg.Report.Done(1, 0)
 	item := fmt.Sprintf("%s/%d", a.origin.SHA256.String()[:16], a.number)
 	// The name has the number: members may have the same names.
-	file := a.r.name(a.path, fmt.Sprintf("%09d-%s", a.number, evidence.SafeName(strings.TrimSuffix(path.Base(name), path.Ext(name))+a.r.ending())))
+	file := a.r.name(a.path, fmt.Sprintf("/%09d-%s%s", a.number, evidence.SafeName(strings.TrimSuffix(path.Base(name), path.Ext(name))), a.r.ending()))
 	if a.r.has(a.resource, item) {
 		return nil, nil
 	}

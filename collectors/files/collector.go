@@ -205,11 +205,10 @@ func (r *run) announceOne(resource, item string) error {
 	return r.announce(resource, int64(len(items)), "")
 }
 
-// name gives the name of an exhibit below a path of the source. Names that would be one file on some file system get
-// "~2": the order in which they are asked for is the same in each run.
-func (r *run) name(path string, last ...string) string {
-	name := evidence.SafeName(r.scope.Account) + "/" + r.c.Name() + "/" + safePath(path)
-	name = strings.Join(append([]string{name}, last...), "/")
+// name gives the name of an exhibit: a path of the source, and a suffix of ours. Names that would be one file on some file
+// system get "~2": the order in which they are asked for is the same in each run.
+func (r *run) name(path, suffix string) string {
+	name := evidence.SafeName(r.scope.Account) + "/" + r.c.Name() + "/" + safePath(path) + suffix
 	stem, ending := name, ""
 	if i := strings.LastIndexByte(name, '.'); i > strings.LastIndexByte(name, '/') {
 		stem, ending = name[:i], name[i:]

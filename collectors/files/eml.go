@@ -110,16 +110,10 @@ func (r *run) progress(messages []*found) {
 
 // messageName is the name of a message's exhibit: the path of its file, with the ending that tells what it is.
 func (r *run) messageName(path string) string {
-	path = strings.TrimSuffix(path, filepath.Ext(path)[:endingOf(path)])
-	return r.name(path + r.ending())
-}
-
-// endingOf is the length of ".eml" where a path has it.
-func endingOf(path string) int {
 	if isEML(path) {
-		return len(".eml")
+		path = path[:len(path)-len(".eml")]
 	}
-	return 0
+	return r.name(path, r.ending())
 }
 
 // ending is that of the names of messages.

@@ -61,7 +61,7 @@ func (r *run) list(t *tree) error {
 		return err
 	}
 	request := "listing " + visible.Text(t.place.path)
-	name := r.name(t.place.path + "~found.jsonl")
+	name := r.name(t.place.path, "~found.jsonl")
 	if !r.has(resource, "found") {
 		attrs := map[string]string{"path": visible.Text(t.place.path), "found": fmt.Sprint(len(t.all))}
 		if t.place.real != t.place.path {

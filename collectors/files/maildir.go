@@ -101,7 +101,7 @@ func (r *run) maildirOwnFiles(t *tree, m *maildirFolder) error {
 		if err := r.announceOne(resource, item); err != nil {
 			return err
 		}
-		s := single{f: f, resource: resource, item: item, name: r.name(t.path(f.rel)), media: "text/plain", attrs: map[string]string{"folder": m.name}}
+		s := single{f: f, resource: resource, item: item, name: r.name(t.path(f.rel), ""), media: "text/plain", attrs: map[string]string{"folder": m.name}}
 		if err := r.single(t, s); err != nil {
 			return err
 		}

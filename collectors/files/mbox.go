@@ -156,7 +156,7 @@ type mboxFile struct {
 // mbox imports one mbox file.
 func (r *run) mbox(t *tree, f *found) error {
 	path := t.path(f.rel)
-	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path)}
+	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path, "")}
 	m.folder = visible.Text(strings.TrimSuffix(filepath.ToSlash(f.rel), filepath.Ext(f.rel)))
 	var info fs.FileInfo
 	var err error
@@ -216,7 +216,7 @@ func (m *mboxFile) keepOrigin(path string) (goOn bool, err error) {
 	if err := m.r.announceOne(resource, item); err != nil {
 		return false, err
 	}
-	name := m.r.name(path + "~origin-" + m.origin.SHA256.String()[:16] + ".json")
+	name := m.r.name(path, "~origin-"+m.origin.SHA256.String()[:16]+".json")
 	if m.r.has(resource, item) {
 		return true, nil
 	}
@@ -376,7 +376,7 @@ func (m *mboxFile) derived(p piece, item string) error {
 		return nil
 	}
 	attrs := map[string]string{"folder": m.folder, "path": m.path, "mbox.offset": fmt.Sprint(p.start),
-		"derived": fmt.Sprintf(`a copy of %s item %s in which %d lines lost the ">" before "From ", as the form %s says; it is not what was received`,
+		"derived": fmt.Sprintf(`not what was received: a copy of %s item %s with a ">" before "From " taken off %d times, as the form %s says`,
 			m.resource, item, lines, form)}
 	ex := m.r.exhibit(resource, item, fmt.Sprintf("%s/%09d~derived.eml", m.dir, m.number), "message/rfc822", "reading "+m.path, attrs)
 	return m.r.put(ex, newUnescaper(io.NewSectionReader(m.file, p.body, p.end-p.body), form == MboxRD))

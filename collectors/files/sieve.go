@@ -33,7 +33,7 @@ func (r *run) sieve(t *tree) error {
 				attrs["active"] = "yes"
 			}
 		}
-		s := single{f: f, resource: resource, item: visible.Text(f.rel), name: r.name(t.path(f.rel)), media: "application/sieve", attrs: attrs}
+		s := single{f: f, resource: resource, item: visible.Text(f.rel), name: r.name(t.path(f.rel), ""), media: "application/sieve", attrs: attrs}
 		if err := r.single(t, s); err != nil {
 			return err
 		}
