@@ -256,7 +256,7 @@ func (a *archiveFile) message(name string, open func() (io.Reader, error)) (why,
 	if a.r.has(a.resource, item) {
 		return nil, nil
 	}
-	attrs := map[string]string{"folder": visible.Text(path.Dir(name)), "path": visible.Text(a.path), "member": visible.Text(name), "sha256.file": a.origin.SHA256.String()}
+	attrs := map[string]string{"folder": validText([]byte(path.Dir(name))), "path": visible.Text(a.path), "member": visible.Text(name), "sha256.file": a.origin.SHA256.String()}
 	request := "reading " + visible.Text(name) + " of " + visible.Text(a.path)
 	body, err := open()
 	if err != nil {

@@ -80,7 +80,7 @@ func folderOfFile(t *tree, rel string) string {
 			dir = filepath.Base(filepath.Dir(t.place.path))
 		}
 	}
-	return visible.Text(dir)
+	return validText([]byte(dir))
 }
 
 // otherMail writes a gap for a file that holds mail of another kind by its name: it was handed over and is not read.
@@ -169,9 +169,12 @@ func (r *run) single(t *tree, m single) error {
 			return stop
 		}
 		if errors.Is(why, fs.ErrNotExist) && m.again != nil {
-			if rel = m.again(); rel == "" {
-				break
-			}
+			rel = m.again()
+		} else if !errors.Is(why, errChanged) {
+			break
+		}
+		if rel == "" {
+			break
 		}
 	}
 	return r.gap(m.resource, m.item, classOf(why), request, why.Error())

@@ -82,7 +82,7 @@ func folderName(dir string) string {
 		return "INBOX"
 	}
 	name, _ := imapwire.FolderName([]byte(strings.TrimPrefix(filepath.ToSlash(dir), ".")))
-	return visible.Text(name)
+	return name
 }
 
 // maildirOwnFiles keeps what the server wrote about a folder, and reads UIDs and keywords from it.

@@ -157,7 +157,7 @@ type mboxFile struct {
 func (r *run) mbox(t *tree, f *found) error {
 	path := t.path(f.rel)
 	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path, "")}
-	m.folder = visible.Text(strings.TrimSuffix(filepath.ToSlash(f.rel), filepath.Ext(f.rel)))
+	m.folder = validText([]byte(strings.TrimSuffix(filepath.ToSlash(f.rel), filepath.Ext(f.rel))))
 	var info fs.FileInfo
 	var err error
 	if m.file, info, err = t.open(f.rel); err != nil {
