@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
@@ -39,8 +40,6 @@ func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 // check says what of the options cannot be, before anyone is asked for a password.
 func (o *imapOptions) check(accounts int) error {
 	switch {
-	case o.url == "":
-		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
 	case o.connections < 1 || o.connections > imap.MaxConnections:
 		return usageError(fmt.Errorf("--connections is %d", o.connections), fmt.Sprintf("write a number from 1 to %d", imap.MaxConnections))
 	case o.login != "" && accounts > 1:
@@ -53,7 +52,7 @@ func (o *imapOptions) check(accounts int) error {
 
 // A source is a collector with the progress that it reports to.
 type source struct {
-	collector *imap.Collector
+	collector collectors.Collector
 	progress  *progress
 }
 

@@ -22,6 +22,7 @@ func allowed() map[string][]string {
 		"collectors":                {"evidence", "evidence/earlier"},
 		"collectors/collectortest":  {"collectors", "evidence"},
 		"collectors/imap":           {"collectors", "evidence", "evidence/earlier", "collectors/imap/imapwire", "internal/secret", "internal/visible"},
+		"collectors/files":          {"collectors", "collectors/imap/imapwire", "evidence", "internal/visible"},
 		"collectors/imap/imapwire":  {"internal/visible"},
 		"collectors/imap/imapbench": {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
 
