@@ -21,14 +21,15 @@ func allowed() map[string][]string {
 	return map[string][]string{
 		"collectors":                {"evidence"},
 		"collectors/collectortest":  {"collectors", "evidence"},
-		"collectors/imap":           {"collectors", "evidence", "collectors/imap/imapwire", "internal/secret", "internal/visible"},
+		"collectors/imap":           {"collectors", "evidence", "evidence/settings", "collectors/imap/imapwire", "internal/secret", "internal/visible"},
 		"collectors/imap/imapwire":  {"internal/visible"},
 		"collectors/imap/imapbench": {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
-		"evidence/bundlediff":      {"evidence"},
+		"evidence/bundlediff":      {"evidence", "evidence/settings"},
 		"evidence/mailexport":      {"evidence", "evidence/selection"},
 		"evidence/selection":       {"evidence"},
+		"evidence/settings":        {"evidence"},
 		"evidence/journal":         {},
 		"evidence/journal/anchor":  {"evidence/journal", "evidence/timestamp"},
 		"evidence/journal/export":  {"evidence/journal", "internal/visible"},

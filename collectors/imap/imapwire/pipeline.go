@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// ErrStop is what the function given to Pipeline returns to have no more commands sent. The answers to those under way
+// are still handed to it, and Pipeline returns nil.
+var ErrStop = errors.New("no more commands are sent")
+
 // maxAhead is how many bytes of commands are under way at most: so few that the server takes them all while it is busy
 // sending, whatever the buffers on the way.
 const maxAhead = 16 << 10
@@ -14,33 +18,26 @@ const maxAhead = 16 << 10
 // what a response says itself tells which of them it answers. The commands must be such as the server may work on in
 // any order (RFC 3501 section 5.5).
 //
-// The first command is sent alone, so that a server which does not know it is not sent a window of them. An error of
-// done ends the pipeline and is returned; the connection cannot be used then. What has no answer when Pipeline returns
+// The first command is sent alone, and so is each one after a BAD: a server which does not know a command is not sent
+// a window of them. An error of done other than ErrStop ends the pipeline and is returned; the connection cannot be used
+// then. What has no answer when Pipeline returns
 // an error has not been handed to done.
 func (c *Conn) Pipeline(cmds []*Command, window int, done func(i int, a *Answer) error) error {
 	p := &pipeline{c: c, cmds: cmds, window: 1, under: map[string]int{}, sizes: map[string]int{}}
-	for p.answered < len(cmds) {
-		if len(p.under) == 0 && p.next < len(cmds) && p.cmds[p.next].waits(c.NonSync) {
-			answer, err := c.Do(cmds[p.next])
-			if err != nil {
-				return err
-			}
-			p.next++
-			p.answered++
-			if err := done(p.next-1, answer); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := p.send(); err != nil {
-			return err
-		}
-		i, answer, err := p.read()
+	for len(p.under) > 0 || p.next < len(p.cmds) {
+		i, answer, err := p.step()
 		if err != nil {
 			return err
 		}
 		p.window = window
-		if err := done(i, answer); err != nil {
+		if answer.Status.Name == "BAD" {
+			p.window = 1
+		}
+		err = done(i, answer)
+		if errors.Is(err, ErrStop) {
+			p.cmds, err = p.cmds[:p.next], nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -48,13 +45,26 @@ func (c *Conn) Pipeline(cmds []*Command, window int, done func(i int, a *Answer)
 }
 
 type pipeline struct {
-	c              *Conn
-	cmds           []*Command
-	window         int
-	next, answered int
-	under          map[string]int // tag -> index of a command that is under way
-	sizes          map[string]int
-	ahead          int // bytes of the commands under way
+	c      *Conn
+	cmds   []*Command
+	window int
+	next   int            // the first command that is not sent
+	under  map[string]int // tag -> index of a command that is under way
+	sizes  map[string]int // tag -> its bytes
+	ahead  int            // bytes of the commands under way
+}
+
+// step sends what can be sent and reads one answer.
+func (p *pipeline) step() (int, *Answer, error) {
+	if len(p.under) == 0 && p.cmds[p.next].waits(p.c.NonSync) {
+		answer, err := p.c.Do(p.cmds[p.next])
+		p.next++
+		return p.next - 1, answer, err
+	}
+	if err := p.send(); err != nil {
+		return 0, nil, err
+	}
+	return p.read()
 }
 
 // waits says whether a command needs the server's leave to go on.
@@ -129,7 +139,6 @@ func (p *pipeline) read() (int, *Answer, error) {
 			p.ahead -= p.sizes[resp.Tag]
 			delete(p.under, resp.Tag)
 			delete(p.sizes, resp.Tag)
-			p.answered++
 			return i, answer, nil
 		}
 	}
