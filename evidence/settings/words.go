@@ -55,11 +55,9 @@ func rightInWords(c rune) string {
 
 // A Sentence says one thing that a document holds.
 type Sentence struct {
-	// Topic is "rights", "sees", "quota" or "metadata".
-	Topic string
-	Text  string
-	// Rank orders sentences of a topic: 0 is what an examiner looks at first.
-	Rank int
+	Topic string `json:"topic"` // "rights", "sees", "quota" or "metadata"
+	Text  string `json:"text"`
+	Rank  int    `json:"rank"` // within the topic: 0 is what an examiner looks at first
 }
 
 // Sentences says who else has rights in the account's mailboxes, what the account may do in mailboxes of others, what
