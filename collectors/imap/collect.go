@@ -13,6 +13,7 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -34,6 +35,14 @@ type run struct {
 
 	shared *ledger
 	status map[string]folderStatus // by raw name
+
+	// What the list of mailboxes is made of.
+	listed        []*folder // as LIST "" "*" has them
+	boxes         []box     // with those of others
+	namespaces    []settings.Namespace
+	subscriptions bool            // whether it is known what is subscribed
+	subscribed    map[string]bool // by mailboxKey, where LIST does not say it
+	listings      []listing
 }
 
 // Collect implements collectors.Collector for the account in scope.
@@ -43,7 +52,7 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 	}
 	r := &run{
 		c: c, ctx: ctx, scope: scope, sink: sink,
-		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true}},
+		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true, pathKey(settingsDir): true}},
 		status: map[string]folderStatus{},
 	}
 	defer func() { r.link.close() }()
@@ -70,6 +79,9 @@ func (r *run) all() error {
 	}
 	folders, err := r.folders()
 	if err != nil {
+		return err
+	}
+	if err := r.settings(); err != nil {
 		return err
 	}
 	if err := r.readFolders(folders); err != nil {
@@ -110,8 +122,7 @@ func (r *run) session() error {
 	if err := r.ask("id", l.caps.has("ID"), "id.txt", r.c.idCommand()); err != nil {
 		return err
 	}
-	return r.ask("namespace", l.caps.has("NAMESPACE") || l.caps.has("IMAP4REV2"), "namespace.txt",
-		imapwire.NewCommand("NAMESPACE"))
+	return r.namespace()
 }
 
 func (c *Collector) idCommand() *imapwire.Command {
@@ -140,10 +151,7 @@ func quote(s string) string {
 // ask asks one question about the account and keeps the answer under resource.
 func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Command) error {
 	if !offered {
-		return r.sink.Expect(evidence.Expectation{
-			Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, NotOffered: true,
-			Note: "not among the server's capabilities",
-		})
+		return r.notOffered(resource)
 	}
 	if r.sink.Has(r.scope.Account, resource, "") {
 		return r.expect(resource, "")

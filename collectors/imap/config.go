@@ -57,6 +57,7 @@ type Config struct {
 	Backoff time.Duration   // before the first of these, doubled each time up to a minute; 1 second if 0
 	Limits  imapwire.Limits // on what the server can make us hold
 	TempDir string          // for messages over 128 KiB whose answer is out of order; empty for the system's
+	Foreign int             // mailboxes of others whose rights are asked for, 2000 if 0; negative for none
 	Chunk   int             // messages asked for by one command, 2000 if 0
 
 	// Connections bounds how many connections one account is read over, MaxConnections if 0. More than one are opened only
@@ -177,6 +178,9 @@ func (c *Collector) setDefaults() {
 	}
 	if c.cfg.Connections <= 0 || c.cfg.Connections > MaxConnections {
 		c.cfg.Connections = MaxConnections
+	}
+	if c.cfg.Foreign == 0 {
+		c.cfg.Foreign = 2000
 	}
 	if c.cfg.Report == nil {
 		c.cfg.Report = collectors.NoProgress{}

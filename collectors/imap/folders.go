@@ -53,6 +53,7 @@ func (r *run) folders() ([]*folder, error) {
 		return nil, err
 	}
 	all := parseList(answer)
+	r.listed = all
 	r.readStatus(answer)
 	chosen, err := r.choose(all)
 	if err != nil {
@@ -98,6 +99,7 @@ func (r *run) list() (*imapwire.Answer, error) {
 			return nil, err
 		}
 	}
+	r.heard("list", "", answer)
 	if err := r.keepAnswer("list", "", "list.txt", cmd, answer); err != nil {
 		return nil, err
 	}
@@ -105,12 +107,27 @@ func (r *run) list() (*imapwire.Answer, error) {
 		return nil, &Error{Account: r.scope.Account, Doing: "listing the folders on " + r.c.addr, Err: serverSays{answer.Status}}
 	}
 	if extended {
+		r.subscriptions = true
 		return answer, r.sink.Expect(evidence.Expectation{
 			Account: r.scope.Account, Collector: r.c.Name(), Resource: "lsub", NotOffered: true,
 			Note: "the answer to LIST says which folders are subscribed",
 		})
 	}
-	return answer, r.ask("lsub", true, "lsub.txt", imapwire.NewCommand("LSUB").String("").String("*"))
+	return answer, r.lsub()
+}
+
+// lsub asks what is subscribed where LIST does not say it.
+func (r *run) lsub() error {
+	cmd := imapwire.NewCommand("LSUB").String("").String("*")
+	answer, err := r.do(cmd)
+	if err != nil {
+		return err
+	}
+	r.readSubscriptions(answer)
+	if answer.OK() {
+		r.heard("lsub", "", answer)
+	}
+	return r.keepAnswer("lsub", "", "lsub.txt", cmd, answer)
 }
 
 func listReturn(caps caps) string {
@@ -175,7 +192,7 @@ func parseList(answer *imapwire.Answer) []*folder {
 		}
 	}
 	folders := make([]*folder, 0, len(seen))
-	labels, dirs := map[string]bool{}, map[string]bool{pathKey(sessionDir): true}
+	labels, dirs := map[string]bool{}, map[string]bool{pathKey(sessionDir): true, pathKey(settingsDir): true}
 	for _, key := range slices.Sorted(maps.Keys(seen)) {
 		f := seen[key]
 		f.name, _ = imapwire.FolderName([]byte(f.raw))

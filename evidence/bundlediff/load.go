@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 )
 
 // A message is what is remembered of one: a million of them must fit.
@@ -193,9 +194,24 @@ func (s *side) reads(account, resource string) (complete bool, why string) {
 	return false, "it did not ask for it"
 }
 
-// body reads a small body whole; ok is false for a large one.
-func (s *side) body(x *evidence.StoredExhibit) (data []byte, ok bool, err error) {
-	if x.Size > maxText {
+// document reads a document of settings; why says why it is nil.
+func (s *side) document(x *evidence.StoredExhibit) (doc *settings.Document, why string, err error) {
+	data, ok, err := s.body(x, settings.MaxSize)
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok {
+		return nil, s.bundle.Opening.Bundle + ": it is too large to compare", nil
+	}
+	if doc, err = settings.Parse(data); err != nil {
+		return nil, s.bundle.Opening.Bundle + ": " + err.Error(), nil
+	}
+	return doc, "", nil
+}
+
+// body reads a body whole; ok is false for one over most bytes.
+func (s *side) body(x *evidence.StoredExhibit, most int64) (data []byte, ok bool, err error) {
+	if x.Size > most {
 		return nil, false, nil
 	}
 	r, err := s.bundle.Body(x)
