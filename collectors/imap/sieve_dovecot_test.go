@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -152,7 +153,7 @@ func TestDovecotSieveTrust(t *testing.T) {
 		sieve, want string
 		class       evidence.GapClass
 	}{
-		"another name":       {"sieve://127.0.0.3:" + strconv.Itoa(d.SievePort), "", evidence.GapFailed},
+		"another name":       {"sieve://mail.example.test:" + strconv.Itoa(d.SievePort), "certificate is valid for localhost", evidence.GapFailed},
 		"not ManageSieve":    {"sieves://" + imapPort, "a line begins with no string and is no status", evidence.GapInvalid},
 		"clear where TLS is": {"sieve://" + net.JoinHostPort(d.Host, strconv.Itoa(d.IMAPPort)), "a line begins with no string", evidence.GapInvalid},
 		"nothing there":      {"sieve://127.0.0.1:1", "nothing listens at 127.0.0.1:1 (connection refused)", evidence.GapFailed},
@@ -160,6 +161,9 @@ func TestDovecotSieveTrust(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := dovecotConfig(d)
 			cfg.Sieve = test.sieve
+			cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, strings.Replace(address, "mail.example.test", "localhost", 1))
+			}
 			sink := &collectortest.Sink{}
 			if err := mustNew(t, cfg).Collect(t.Context(), collectors.Scope{Account: alice, Messages: collectors.MessagesNone}, sink); err != nil {
 				t.Fatal(err)

@@ -166,8 +166,7 @@ func (s *sieveReading) secureAndLogIn(nc net.Conn) error {
 	return s.keepSession("after-login", "CAPABILITY", answer)
 }
 
-// timeout is how long the server may go without progress. What it has to say is small.
-func (s *sieveReading) timeout() time.Duration { return min(s.r.c.cfg.Timeout, 30*time.Second) }
+func (s *sieveReading) timeout() time.Duration { return min(s.r.c.cfg.Timeout, s.place.progress) }
 
 func (s *sieveReading) handshake(nc net.Conn, config *tls.Config) (*tls.Conn, error) {
 	if err := nc.SetDeadline(time.Now().Add(s.timeout())); err != nil {

@@ -21,6 +21,10 @@ const sieveDial = 5 * time.Second
 // sieveTime is how long reading scripts may take in all, so that a server cannot hold up the mailbox.
 const sieveTime = 10 * time.Minute
 
+// sieveProgress is how long a ManageSieve server may go without progress, unless Config.Timeout is shorter. What it has
+// to say is small.
+const sieveProgress = 30 * time.Second
+
 // A sievePlace is where scripts are read.
 type sievePlace struct {
 	none       bool
@@ -29,11 +33,12 @@ type sievePlace struct {
 	serverName string
 	tls        bool // encrypted from the first byte
 	within     time.Duration
+	progress   time.Duration
 }
 
 // checkSieve reads Config.Sieve once the IMAP server's own URL is read.
 func (c *Collector) checkSieve() error {
-	c.sieve = sievePlace{addr: net.JoinHostPort(c.host, "4190"), serverName: c.serverName(), within: sieveTime}
+	c.sieve = sievePlace{addr: net.JoinHostPort(c.host, "4190"), serverName: c.serverName(), within: sieveTime, progress: sieveProgress}
 	switch c.cfg.Sieve {
 	case "":
 		return nil
