@@ -27,6 +27,9 @@ const (
 	maxScriptName = 4096
 )
 
+// notListed is what a list of scripts does not prove (seen with Dovecot's Pigeonhole).
+const notListed = "a script that the server runs for all its users, or a file put in place of the active script, is not listed"
+
 var errSieveTime = errors.New("reading the Sieve scripts takes too long")
 
 // A sieveReading reads the scripts of one account over ManageSieve. What goes wrong with it is a gap of resource "sieve"
@@ -229,7 +232,7 @@ func (s *sieveReading) expect(scripts []script, lines int) error {
 			active++
 		}
 	}
-	note := fmt.Sprintf("%d scripts, %d active%s", len(scripts), active, s.filters())
+	note := fmt.Sprintf("%d scripts, %d active; %s%s", len(scripts), active, notListed, s.filters())
 	return s.r.sink.Expect(evidence.Expectation{
 		Account: s.r.scope.Account, Collector: s.r.c.Name(), Resource: "sieve", Count: int64(lines), Note: note,
 	})

@@ -49,8 +49,14 @@ func sieveConfig(d *servertest.DovecotServer) Config {
 	return cfg
 }
 
-// sieveSnapshot is what must not change: each file of the user's but the mailboxes', with its times, and what doveadm says.
+// sieveSnapshot is what must not change: the files, and what doveadm says.
 func sieveSnapshot(t testing.TB, d *servertest.DovecotServer, user string) string {
+	t.Helper()
+	return sieveFiles(t, d, user) + d.Doveadm(t, "sieve", "list", "-u", user)
+}
+
+// sieveFiles lists each file of the user's but the mailboxes', with its times and its content's digest.
+func sieveFiles(t testing.TB, d *servertest.DovecotServer, user string) string {
 	t.Helper()
 	var b strings.Builder
 	home := filepath.Dir(d.MailDir(user))
@@ -66,6 +72,15 @@ func sieveSnapshot(t testing.TB, d *servertest.DovecotServer, user string) strin
 			return nil
 		case path == d.MailDir(user), path == filepath.Join(home, "shared"): // where Dovecot has its index of others' folders
 			return fs.SkipDir
+		case path == filepath.Join(home, "sieve", "tmp"): // an empty directory that Dovecot makes at the first login
+			entries, err := os.ReadDir(path)
+			if len(entries) > 0 {
+				t.Errorf("%s has %v", path, entries)
+			}
+			return err
+		case e.IsDir():
+			fmt.Fprintln(&b, path)
+			return nil
 		}
 		link, _ := os.Readlink(path) // empty for what is no link
 		var content []byte
@@ -80,7 +95,6 @@ func sieveSnapshot(t testing.TB, d *servertest.DovecotServer, user string) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.WriteString(d.Doveadm(t, "sieve", "list", "-u", user))
 	return b.String()
 }
 
@@ -140,6 +154,30 @@ func checkScripts(t *testing.T, d *servertest.DovecotServer, user string, sink *
 				t.Errorf("%s (active: %s) is\n%q, stored was\n%q", k.Name, k.Attrs["active"], k.Body, script[1])
 			}
 		}
+	}
+}
+
+// TestDovecotSieveOutsideStorage has a script that Dovecot runs, as a file where the link to the active script would be:
+// ManageSieve does not list it. The ledger must not let that pass for "there is no script at work".
+func TestDovecotSieveOutsideStorage(t *testing.T) {
+	d := servertest.Dovecot(t)
+	bob := d.Users[1]
+	file := filepath.Join(filepath.Dir(d.MailDir(bob)), ".dovecot.sieve")
+	if err := os.WriteFile(file, []byte(activeScript), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := sieveFiles(t, d, bob)
+	sink := &collectortest.Sink{}
+	if err := mustNew(t, sieveConfig(d)).Collect(t.Context(), collectors.Scope{Account: bob, Messages: collectors.MessagesNone}, sink); err != nil {
+		t.Fatal(err)
+	}
+	collectortest.CheckSink(t, sink)
+	e, _ := sink.Expected("sieve")
+	if e.Count != 0 || e.NotOffered || !strings.Contains(e.Note, "0 scripts, 0 active") || !strings.Contains(e.Note, notListed) {
+		t.Errorf("announced: %+v", e)
+	}
+	if after := sieveFiles(t, d, bob); after != before {
+		t.Errorf("the source changed.\nbefore:\n%s\nafter:\n%s", before, after)
 	}
 }
 

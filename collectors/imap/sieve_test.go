@@ -52,7 +52,7 @@ func TestSieveConversation(t *testing.T) {
 			t.Errorf("the list %s is %q, want %q", k.Item, k.Body, list)
 		}
 	}
-	if e, _ := sink.Expected("sieve"); e.Count != 3 || e.Note != "3 scripts, 1 active; IMAP does not offer FILTER=SIEVE" {
+	if e, _ := sink.Expected("sieve"); e.Count != 3 || e.Note != "3 scripts, 1 active; "+notListed+"; IMAP does not offer FILTER=SIEVE" {
 		t.Errorf("announced: %+v", e)
 	}
 	before := len(sink.Kept())
