@@ -12,8 +12,14 @@
 // not come is asked for once more by itself, and then it is a gap. A second EXAMINE says whether the folder changed
 // meanwhile.
 //
+// Sieve scripts are read over ManageSieve (package managesieve) with the same login, before the folders, each script
+// active or not. Whatever goes wrong with that is a gap or a "not offered" of the row "sieve", which is always there, and
+// never ends the collection.
+//
 // Resources (rows of the coverage ledger): "greeting", "tls", "capability", "id", "namespace", "list", "lsub",
 // "status", "examine", and "messages/<folder>" for each folder. Messages have the item "<UIDVALIDITY>/<UID>".
+// Of Sieve: "sieve" (an exhibit for each script; the attribute "active" says whether it is the one at work), "sieve-list"
+// (LISTSCRIPTS before and after), "sieve-session" (capabilities before and after encryption and login), "sieve-tls".
 //
 // Who wants another source, or only reads bundles, need not read on.
 package imap

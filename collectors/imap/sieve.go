@@ -65,7 +65,9 @@ func (r *run) sieve() error {
 		return s.notOffered("not asked for")
 	}
 	if r.sink.Has(r.scope.Account, "sieve-list", "after") {
-		return nil // an earlier run has read them all
+		return r.sink.Expect(evidence.Expectation{
+			Account: r.scope.Account, Collector: r.c.Name(), Resource: "sieve", Note: "all read by an earlier run; " + notListed,
+		})
 	}
 	ctx, cancel := context.WithTimeoutCause(r.ctx, s.place.within, errSieveTime)
 	defer cancel()

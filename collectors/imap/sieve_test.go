@@ -208,6 +208,30 @@ func TestSieveListedTwice(t *testing.T) {
 	}
 }
 
+// TestSieveRefusedLater loses the connection, and the login is refused when it is taken up again: once, since more
+// attempts lock accounts. Every script is a gap then.
+func TestSieveRefusedLater(t *testing.T) {
+	f := &fakeSieve{scripts: threeScripts()}
+	f.command = func(c *sieveConn, name string, args []string) bool {
+		switch {
+		case name == "GETSCRIPT":
+			c.nc.Close()
+		case name == "AUTHENTICATE" && c.n > 1:
+			c.say("NO \"not again\"\r\n")
+		default:
+			return false
+		}
+		return true
+	}
+	sink := collectSieve(t, mustNew(t, f.start(t, oneInbox())))
+	for _, s := range f.scripts {
+		checkSieveGap(t, sink, s.name, evidence.GapRefused, "not again")
+	}
+	if f.conns != 2 {
+		t.Errorf("%d connections, want 2", f.conns)
+	}
+}
+
 // TestSieveListChanges stores another script while the scripts are read.
 func TestSieveListChanges(t *testing.T) {
 	f := &fakeSieve{scripts: threeScripts()}
