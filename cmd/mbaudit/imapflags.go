@@ -16,7 +16,7 @@ import (
 
 // imapOptions are the options that say how to reach and enter an IMAP server.
 type imapOptions struct {
-	url, login              string
+	url, login, sieve       string
 	master, separator       string
 	passwordFile, tokenFile string
 	caFile, serverName      string
@@ -27,6 +27,7 @@ type imapOptions struct {
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.url, "imap", "", "IMAP server: imaps://host[:port], or imap://host[:port] with STARTTLS")
 	f.StringVar(&o.login, "imap-login", "", "login name, where it is not the account's name")
+	f.StringVar(&o.sieve, "sieve", "", "ManageSieve server: sieve://host[:port] with STARTTLS, sieves://host[:port], or none (default: port 4190 of the IMAP server)")
 	f.StringVar(&o.master, "imap-master", "", "master user who may read every account (its password is asked for)")
 	f.StringVar(&o.separator, "imap-master-separator", "*", `what stands between account and master user; "" for SASL PLAIN with an authorisation identity`)
 	f.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password")
@@ -62,7 +63,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections,
+		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {
@@ -84,6 +85,9 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 			return nil, err
 		}
 		collector, err := imap.New(config)
+		if errors.Is(err, imap.ErrSieveURL) {
+			return nil, usageError(err, "as in: --sieve sieve://mail.example.com:4190")
+		}
 		if err != nil {
 			return nil, usageError(err, "as in: --imap imaps://mail.example.com:993")
 		}

@@ -77,6 +77,9 @@ func (r *run) all() error {
 	if err := r.session(); err != nil {
 		return err
 	}
+	if err := r.sieve(); err != nil {
+		return err
+	}
 	folders, err := r.folders()
 	if err != nil {
 		return err
@@ -104,7 +107,10 @@ func (r *run) session() error {
 	if err != nil {
 		return err
 	}
-	if err := r.keepTLS(l); err != nil {
+	if err := r.keepTLS(tlsSession{
+		resource: "tls", name: func(file string) string { return r.name(sessionDir, file) }, addr: r.c.addr, serverName: r.c.serverName(),
+		startTLS: !r.c.tls, state: l.tls,
+	}); err != nil {
 		return err
 	}
 	for _, a := range []struct {
@@ -206,12 +212,14 @@ func (r *run) recover(err error) error {
 }
 
 // wait waits before the next connection: Backoff after one that brought something, then twice as long each time.
-func (r *run) wait() error {
-	timer := time.NewTimer(min(r.c.cfg.Backoff<<min(r.fruitless-1, 16), time.Minute))
+func (r *run) wait() error { return r.c.wait(r.ctx, r.fruitless) }
+
+func (c *Collector) wait(ctx context.Context, fruitless int) error {
+	timer := time.NewTimer(min(c.cfg.Backoff<<min(fruitless-1, 16), time.Minute))
 	defer timer.Stop()
 	select {
-	case <-r.ctx.Done():
-		return context.Cause(r.ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	case <-timer.C:
 		return nil
 	}

@@ -24,6 +24,11 @@ type Config struct {
 	// STARTTLS (port 143). It holds no user and no password.
 	URL string
 
+	// Sieve says where the account's Sieve scripts are read: sieve://host[:port], encrypted by STARTTLS, or
+	// sieves://host[:port], encrypted from the first byte (port 4190). Empty means port 4190 of the URL's host, where
+	// it is no gap if nothing is there; SieveNone reads none.
+	Sieve string
+
 	// RootCAFile is a PEM file of the only authorities to trust; empty means the system's.
 	RootCAFile string
 
@@ -81,12 +86,16 @@ type Collector struct {
 	addr  string // host:port
 	tls   bool   // encrypted from the first byte
 	roots *x509.CertPool
+	sieve sievePlace
 }
 
 // New checks cfg and returns the collector. It opens no connection.
 func New(cfg Config) (*Collector, error) {
 	c := &Collector{cfg: cfg}
 	if err := c.checkURL(); err != nil {
+		return nil, err
+	}
+	if err := c.checkSieve(); err != nil {
 		return nil, err
 	}
 	if err := c.checkLogin(); err != nil {
@@ -208,11 +217,9 @@ func (c *Collector) serverName() string {
 	return c.host
 }
 
-func (c *Collector) tlsConfig() *tls.Config {
-	return &tls.Config{
-		ServerName: c.serverName(),
-		RootCAs:    c.roots,
-		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"imap"}, // RFC 8314 section 6 names it; servers without ALPN ignore it
-	}
+// tlsConfig is that of IMAP. RFC 8314 section 6 names the protocol; servers without ALPN ignore it.
+func (c *Collector) tlsConfig() *tls.Config { return c.tlsConfigFor(c.serverName(), "imap") }
+
+func (c *Collector) tlsConfigFor(serverName, protocol string) *tls.Config {
+	return &tls.Config{ServerName: serverName, RootCAs: c.roots, MinVersion: tls.VersionTLS12, NextProtos: []string{protocol}}
 }

@@ -12,9 +12,15 @@
 // not come is asked for once more by itself, and then it is a gap. A second EXAMINE says whether the folder changed
 // meanwhile.
 //
+// Sieve scripts are read over ManageSieve (package managesieve) with the same login, before the folders, each script
+// active or not. Whatever goes wrong with that is a gap or a "not offered" of the row "sieve", which is always there, and
+// never ends the collection.
+//
 // Resources (rows of the coverage ledger): "greeting", "tls", "capability", "id", "namespace", "list", "lsub",
 // "status", "mailboxes", "acl", "metadata", "quota", "examine", and "messages/<folder>" for each folder. Messages have the
 // item "<UIDVALIDITY>/<UID>".
+// Of Sieve: "sieve" (an exhibit for each script; the attribute "active" says whether it is the one at work), "sieve-list"
+// (LISTSCRIPTS before and after), "sieve-session" (capabilities before and after encryption and login), "sieve-tls".
 //
 // Rights and settings ("mailboxes", "acl", "metadata", "quota") are read before the messages and of all mailboxes. A
 // kind of settings has two exhibits, whatever the number of mailboxes: "answers", all that the server sent to the

@@ -84,19 +84,29 @@ func login(l *link, cred credentials) (*imapwire.Answer, error) {
 	return l.conn.Do(imapwire.NewCommand("LOGIN").String(cred.user).Secret(cred.secret, false))
 }
 
-// bearer logs in with a token: OAUTHBEARER is the standard, XOAUTH2 what Google and Microsoft had before it.
+// bearer logs in with a token.
 func (c *Collector) bearer(l *link, cred credentials) (*imapwire.Answer, string, error) {
-	switch {
-	case l.caps.has("AUTH=OAUTHBEARER"):
-		host, portText, _ := net.SplitHostPort(c.addr)
-		port, _ := strconv.Atoi(portText) // 0, which go-sasl leaves out, where it is a service's name
-		return sasl1(l, sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{
-			Username: cred.user, Token: cred.secret.Reveal(), Host: host, Port: port,
-		}))
-	case l.caps.has("AUTH=XOAUTH2"):
-		return sasl1(l, &xoauth2{cred})
+	client, err := bearerClient(c.addr, func(mechanism string) bool { return l.caps.has("AUTH=" + mechanism) }, cred)
+	if err != nil {
+		return nil, "", err
 	}
-	return nil, "", fmt.Errorf("%w: a token needs AUTH=OAUTHBEARER or AUTH=XOAUTH2", ErrNoMechanism)
+	return sasl1(l, client)
+}
+
+// bearerClient returns the best mechanism for a token that is offered: OAUTHBEARER is the standard, XOAUTH2 what Google
+// and Microsoft had before it.
+func bearerClient(addr string, offered func(mechanism string) bool, cred credentials) (sasl.Client, error) {
+	switch {
+	case offered("OAUTHBEARER"):
+		host, portText, _ := net.SplitHostPort(addr)
+		port, _ := strconv.Atoi(portText) // 0, which go-sasl leaves out, where it is a service's name
+		return sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{
+			Username: cred.user, Token: cred.secret.Reveal(), Host: host, Port: port,
+		}), nil
+	case offered("XOAUTH2"):
+		return &xoauth2{cred}, nil
+	}
+	return nil, fmt.Errorf("%w: a token needs AUTH=OAUTHBEARER or AUTH=XOAUTH2", ErrNoMechanism)
 }
 
 // xoauth2 is Google's mechanism: one message, and an empty one in answer to an error, after which the server says no.

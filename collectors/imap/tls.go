@@ -28,37 +28,47 @@ type tlsParameters struct {
 	SCTs         [][]byte `json:"signed_certificate_timestamps,omitempty"`
 }
 
+// A tlsSession is the encryption of a connection, and where it is kept.
+type tlsSession struct {
+	resource   string
+	name       func(file string) string
+	addr       string
+	serverName string
+	startTLS   bool
+	state      *tls.ConnectionState // nil in clear text
+}
+
 // keepTLS keeps the server's certificates and what was agreed on, or that there was no encryption.
-func (r *run) keepTLS(l *link) error {
-	if l.tls == nil {
+func (r *run) keepTLS(s tlsSession) error {
+	if s.state == nil {
 		return r.sink.Expect(evidence.Expectation{
-			Account: r.scope.Account, Collector: r.c.Name(), Resource: "tls", NotOffered: true,
+			Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
 			Note: "the session was in clear text",
 		})
 	}
 	var chain bytes.Buffer
 	p := tlsParameters{
-		Address:     r.c.addr,
-		Version:     tls.VersionName(l.tls.Version),
-		CipherSuite: tls.CipherSuiteName(l.tls.CipherSuite),
-		ALPN:        l.tls.NegotiatedProtocol,
-		ServerName:  r.c.serverName(),
-		Verified:    len(l.tls.VerifiedChains) > 0,
-		StartTLS:    !r.c.tls,
-		OCSPStaple:  l.tls.OCSPResponse,
-		SCTs:        l.tls.SignedCertificateTimestamps,
+		Address:     s.addr,
+		Version:     tls.VersionName(s.state.Version),
+		CipherSuite: tls.CipherSuiteName(s.state.CipherSuite),
+		ALPN:        s.state.NegotiatedProtocol,
+		ServerName:  s.serverName,
+		Verified:    len(s.state.VerifiedChains) > 0,
+		StartTLS:    s.startTLS,
+		OCSPStaple:  s.state.OCSPResponse,
+		SCTs:        s.state.SignedCertificateTimestamps,
 	}
-	if l.tls.CurveID != 0 {
-		p.KeyExchange = l.tls.CurveID.String()
+	if s.state.CurveID != 0 {
+		p.KeyExchange = s.state.CurveID.String()
 	}
-	for _, cert := range l.tls.PeerCertificates {
+	for _, cert := range s.state.PeerCertificates {
 		sum := sha256.Sum256(cert.Raw)
 		p.Certificates = append(p.Certificates, hex.EncodeToString(sum[:]))
 		// A bytes.Buffer takes every write.
 		_ = pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 	}
 	now := time.Now()
-	err := r.keep("tls", "certificates", r.name(sessionDir, "tls-certificates.pem"), "application/pem-certificate-chain", "", chain.Bytes(), now)
+	err := r.keep(s.resource, "certificates", s.name("tls-certificates.pem"), "application/pem-certificate-chain", "", chain.Bytes(), now)
 	if err != nil {
 		return err
 	}
@@ -66,5 +76,5 @@ func (r *run) keepTLS(l *link) error {
 	if err != nil {
 		return fmt.Errorf("imap: writing down the encryption: %w", err)
 	}
-	return r.keep("tls", "parameters", r.name(sessionDir, "tls-parameters.json"), "application/json", "", append(text, '\n'), now)
+	return r.keep(s.resource, "parameters", s.name("tls-parameters.json"), "application/json", "", append(text, '\n'), now)
 }
