@@ -79,7 +79,7 @@ func (c *Collector) open(ctx context.Context, account string) (*link, error) {
 		return nil, fail(err, ErrHostDown)
 	}
 	l := &link{raw: raw, stop: context.AfterFunc(ctx, func() { _ = raw.Close() })}
-	nc := imapwire.WithDeadlines(raw, c.cfg.Timeout)
+	nc := imapwire.WithPace(raw, imapwire.Pace{Window: c.cfg.Timeout})
 	if c.tls {
 		tc := tls.Client(nc, c.tlsConfig())
 		if err := tc.HandshakeContext(ctx); err != nil {
