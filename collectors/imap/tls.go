@@ -2,15 +2,20 @@ package imap
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 // tlsParameters is the JSON text that is kept beside the certificates. It is ours, not the server's.
@@ -22,10 +27,81 @@ type tlsParameters struct {
 	ALPN         string   `json:"alpn,omitempty"`
 	ServerName   string   `json:"server_name"` // SNI as sent, and the name that the certificate was checked against
 	Verified     bool     `json:"verified"`
+	Pinned       string   `json:"pinned,omitempty"`       // the fingerprint that the operator accepted instead
+	VerifyError  string   `json:"verify_error,omitempty"` // why it would not have been trusted without
 	StartTLS     bool     `json:"starttls"`
 	Certificates []string `json:"certificates_sha256"` // in the order sent
 	OCSPStaple   []byte   `json:"ocsp_staple,omitempty"`
 	SCTs         [][]byte `json:"signed_certificate_timestamps,omitempty"`
+}
+
+// handshake shakes hands. It is short, so that there is a deadline on the whole of it.
+func (c *Collector) handshake(ctx context.Context, tc *tls.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	return tc.HandshakeContext(ctx)
+}
+
+// untrusted adds to the error of a handshake what a person needs to compare the server's certificate with the one that it
+// should have: nothing else of that session is kept.
+func untrusted(err error) error {
+	var verify *tls.CertificateVerificationError
+	var pin *pinError
+	var leaf *x509.Certificate
+	switch {
+	case errors.As(err, &pin):
+		leaf = pin.leaf
+	case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0:
+		leaf = verify.UnverifiedCertificates[0]
+	default:
+		return err
+	}
+	return fmt.Errorf("%w; it has the fingerprint %s, is for %s, from %s, valid until %s", err, fingerprint(leaf),
+		visible.Cut(leaf.Subject.String(), 200), visible.Cut(leaf.Issuer.String(), 200), leaf.NotAfter.UTC().Format(time.RFC3339))
+}
+
+// A pinError says that the server showed another certificate than the one that was pinned.
+type pinError struct{ leaf *x509.Certificate }
+
+func (e *pinError) Error() string { return ErrTLSPin.Error() }
+func (e *pinError) Unwrap() error { return ErrTLSPin }
+
+// pinPrefix begins a fingerprint, in the form that errors print and Config.Pin takes.
+const pinPrefix = "sha256:"
+
+func fingerprint(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.Raw)
+	return pinPrefix + hex.EncodeToString(sum[:])
+}
+
+// parsePin reads a fingerprint: 64 hexadecimal digits, with "sha256:" before them or not, with colons or not.
+func parsePin(text string) (string, error) {
+	digits := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text)), ":", "")
+	digits = strings.TrimPrefix(digits, "sha256")
+	if sum, err := hex.DecodeString(digits); err != nil || len(sum) != sha256.Size {
+		return "", fmt.Errorf("imap: a certificate is pinned by the SHA-256 of it, as sha256: and 64 hexadecimal digits, not by %q", text)
+	}
+	return pinPrefix + digits, nil
+}
+
+// checkPin stands in for the check of the certificate where one is pinned: that it is this one, whoever issued it.
+func (c *Collector) checkPin(state tls.ConnectionState) error {
+	if leaf := state.PeerCertificates[0]; fingerprint(leaf) != c.pin {
+		return &pinError{leaf}
+	}
+	return nil
+}
+
+// verifyError says why a certificate would not have been trusted without a pin, "" if it would.
+func (c *Collector) verifyError(state *tls.ConnectionState) string {
+	options := x509.VerifyOptions{Roots: c.roots, DNSName: c.serverName(), Intermediates: x509.NewCertPool()}
+	for _, cert := range state.PeerCertificates[1:] {
+		options.Intermediates.AddCert(cert)
+	}
+	if _, err := state.PeerCertificates[0].Verify(options); err != nil {
+		return visible.Text(err.Error())
+	}
+	return ""
 }
 
 // keepTLS keeps the server's certificates and what was agreed on, or that there was no encryption.
@@ -47,6 +123,9 @@ func (r *run) keepTLS(l *link) error {
 		StartTLS:    !r.c.tls,
 		OCSPStaple:  l.tls.OCSPResponse,
 		SCTs:        l.tls.SignedCertificateTimestamps,
+	}
+	if r.c.pin != "" {
+		p.Pinned, p.VerifyError = r.c.pin, r.c.verifyError(l.tls)
 	}
 	if l.tls.CurveID != 0 {
 		p.KeyExchange = l.tls.CurveID.String()
