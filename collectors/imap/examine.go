@@ -57,6 +57,9 @@ func (r *run) examineRefused(f *folder, cmd *imapwire.Command, answer *imapwire.
 		return err
 	}
 	if r.scope.Messages != collectors.MessagesNone {
+		if f.reading.known {
+			reason = "unread are " + f.reading.unread() + ": " + reason
+		}
 		if err := r.gap(f.resource(), "", class, cmd.Shown(), reason); err != nil {
 			return err
 		}

@@ -233,7 +233,7 @@ func (r *run) checkValidity(f *folder, sel selection) error {
 		return err
 	}
 	if g.restarts++; g.restarts > 1 {
-		if err := r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", "UIDVALIDITY changed again; the folder is given up"); err != nil {
+		if err := r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", "UIDVALIDITY changed again; the folder is given up: unread are "+g.unread()); err != nil {
 			return err
 		}
 		return errNoFolder{}
