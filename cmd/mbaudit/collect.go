@@ -88,7 +88,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa", "segment-size", "recipient"}
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "tsa", "segment-size", "recipient"}
 }
 
 // A collection is one run of collect.

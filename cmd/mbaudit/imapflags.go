@@ -18,7 +18,7 @@ type imapOptions struct {
 	url, login              string
 	master, separator       string
 	passwordFile, tokenFile string
-	caFile, serverName      string
+	caFile, serverName, pin string
 	insecurePlaintext       bool
 }
 
@@ -31,6 +31,7 @@ func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tokenFile, "imap-token-file", "", "file with an OAuth 2.0 access token (OAUTHBEARER, XOAUTH2)")
 	f.StringVar(&o.caFile, "tls-ca", "", "PEM file of the only authorities to trust for the server's certificate")
 	f.StringVar(&o.serverName, "tls-server-name", "", "name that the server's certificate must have (default: the host)")
+	f.StringVar(&o.pin, "tls-pin", "", "accept this certificate of the server and no other, whoever issued it: sha256:FINGERPRINT")
 	f.BoolVar(&o.insecurePlaintext, "insecure-plaintext", false, "allow a login in clear text")
 }
 
@@ -59,7 +60,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown,
+		config := imap.Config{URL: o.url, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {

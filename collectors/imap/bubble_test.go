@@ -18,7 +18,7 @@ type memNet struct {
 	// cut says after how many bytes of the server the nth connection breaks; negative for never.
 	cut func(n int) int
 
-	tls    *tls.Config // of the server, nil for clear text
+	tls    func(n int) *tls.Config // of the server on the nth connection, nil for clear text
 	refuse func(n int) error
 
 	dials   int
@@ -48,7 +48,7 @@ func (m *memNet) dial(context.Context, string, string) (net.Conn, error) {
 	n := m.conns
 	m.mu.Unlock()
 	client, server := net.Pipe()
-	end := &serverEnd{Conn: server, in: make(chan []byte, 100_000), left: -1, written: func(k int) { m.written[n-1] += k }}
+	end := &serverEnd{Conn: server, in: make(chan []byte, 1000), left: -1, written: func(k int) { m.written[n-1] += k }}
 	m.written = append(m.written, 0)
 	if m.cut != nil {
 		end.left = m.cut(n)
@@ -58,7 +58,7 @@ func (m *memNet) dial(context.Context, string, string) (net.Conn, error) {
 		defer end.Close()
 		c := &fakeConn{fake: m.fake, nc: end, n: n}
 		if m.tls != nil {
-			tc := tls.Server(end, m.tls)
+			tc := tls.Server(end, m.tls(n))
 			if tc.Handshake() != nil {
 				return
 			}
@@ -84,7 +84,7 @@ type serverEnd struct {
 func (e *serverEnd) pump() {
 	defer close(e.in)
 	for {
-		buf := make([]byte, 32<<10)
+		buf := make([]byte, 2<<10)
 		n, err := e.Conn.Read(buf)
 		if n > 0 {
 			e.in <- buf[:n]

@@ -31,6 +31,7 @@ type run struct {
 	unsaid    int    // logins in a row that were sent and not answered
 	stalled   int    // answers in a row that say that the server is busy
 	at        string // what is being read
+	leaf      string // fingerprint of the server's certificate on the first connection
 	toExamine int    // answers to EXAMINE that are to come at the least
 	oddTails  bool   // the server goes on after a message's body
 

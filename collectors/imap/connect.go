@@ -84,7 +84,13 @@ func (r *run) connect(cause error) error {
 		link, err := r.c.connect(r.ctx, r.scope.Account)
 		if err == nil {
 			r.link, r.unsaid = link, 0
-			return nil
+			if link.tls == nil {
+				return nil
+			}
+			return r.keepOtherChain(link.tls.PeerCertificates)
+		}
+		if kerr := r.keepOtherChain(presented(err)); kerr != nil {
+			return errors.Join(err, kerr)
 		}
 		if errors.Is(err, errLoginUnanswered) {
 			r.unsaid++

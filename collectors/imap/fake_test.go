@@ -90,6 +90,7 @@ type fakeConn struct {
 	nc     net.Conn
 	n      int
 	folder *fakeFolder
+	lines  *bufio.Reader
 	items  string // that the fetch under way asks for
 }
 
@@ -164,9 +165,9 @@ func (c *fakeConn) serve() {
 	default:
 		c.say("* OK ready\r\n")
 	}
-	lines := bufio.NewReader(c.nc)
+	c.lines = bufio.NewReader(c.nc)
 	for {
-		line, err := lines.ReadString('\n')
+		line, err := c.lines.ReadString('\n')
 		if err != nil {
 			return
 		}

@@ -167,7 +167,9 @@ func faults() []fault {
 		{name: "connection refused for good", script: func(m *memNet) { m.refuse = func(int) error { return refused } },
 			err: ErrHostDown, says: "connection refused", empty: true, waits: 3 * time.Second, within: 10 * time.Second},
 		{name: "the host's name is not known", script: func(m *memNet) {
-			m.refuse = func(int) error { return &net.DNSError{Err: "no such host", Name: "mail.example.test", IsNotFound: true} }
+			m.refuse = func(int) error {
+				return &net.DNSError{Err: "no such host", Name: "mail.example.test", IsNotFound: true}
+			}
 		}, err: ErrHostDown, says: "no such host", empty: true, within: time.Second},
 		{name: "BYE as the greeting, twice", script: func(m *memNet) {
 			m.hello = func(c *fakeConn) bool {

@@ -45,23 +45,30 @@ func (c *Collector) handshake(ctx context.Context, tc *tls.Conn) error {
 // untrusted adds to the error of a handshake what a person needs to compare the server's certificate with the one that it
 // should have: nothing else of that session is kept.
 func untrusted(err error) error {
-	var verify *tls.CertificateVerificationError
-	var pin *pinError
-	var leaf *x509.Certificate
-	switch {
-	case errors.As(err, &pin):
-		leaf = pin.leaf
-	case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0:
-		leaf = verify.UnverifiedCertificates[0]
-	default:
+	chain := presented(err)
+	if len(chain) == 0 {
 		return err
 	}
+	leaf := chain[0]
 	return fmt.Errorf("%w; it has the fingerprint %s, is for %s, from %s, valid until %s", err, fingerprint(leaf),
 		visible.Cut(leaf.Subject.String(), 200), visible.Cut(leaf.Issuer.String(), 200), leaf.NotAfter.UTC().Format(time.RFC3339))
 }
 
+// presented is the chain that a server showed and that was not accepted, nil if err is about something else.
+func presented(err error) []*x509.Certificate {
+	var verify *tls.CertificateVerificationError
+	var pin *pinError
+	switch {
+	case errors.As(err, &pin):
+		return pin.chain
+	case errors.As(err, &verify):
+		return verify.UnverifiedCertificates
+	}
+	return nil
+}
+
 // A pinError says that the server showed another certificate than the one that was pinned.
-type pinError struct{ leaf *x509.Certificate }
+type pinError struct{ chain []*x509.Certificate }
 
 func (e *pinError) Error() string { return ErrTLSPin.Error() }
 func (e *pinError) Unwrap() error { return ErrTLSPin }
@@ -86,8 +93,8 @@ func parsePin(text string) (string, error) {
 
 // checkPin stands in for the check of the certificate where one is pinned: that it is this one, whoever issued it.
 func (c *Collector) checkPin(state tls.ConnectionState) error {
-	if leaf := state.PeerCertificates[0]; fingerprint(leaf) != c.pin {
-		return &pinError{leaf}
+	if fingerprint(state.PeerCertificates[0]) != c.pin {
+		return &pinError{state.PeerCertificates}
 	}
 	return nil
 }
@@ -112,7 +119,6 @@ func (r *run) keepTLS(l *link) error {
 			Note: "the session was in clear text",
 		})
 	}
-	var chain bytes.Buffer
 	p := tlsParameters{
 		Address:     r.c.addr,
 		Version:     tls.VersionName(l.tls.Version),
@@ -133,17 +139,34 @@ func (r *run) keepTLS(l *link) error {
 	for _, cert := range l.tls.PeerCertificates {
 		sum := sha256.Sum256(cert.Raw)
 		p.Certificates = append(p.Certificates, hex.EncodeToString(sum[:]))
-		// A bytes.Buffer takes every write.
-		_ = pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 	}
-	now := time.Now()
-	err := r.keep("tls", "certificates", r.name(sessionDir, "tls-certificates.pem"), "application/pem-certificate-chain", "", chain.Bytes(), now)
-	if err != nil {
+	r.leaf = fingerprint(l.tls.PeerCertificates[0])
+	if err := r.keepChain("certificates", "tls-certificates.pem", l.tls.PeerCertificates); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("imap: writing down the encryption: %w", err)
 	}
-	return r.keep("tls", "parameters", r.name(sessionDir, "tls-parameters.json"), "application/json", "", append(text, '\n'), now)
+	return r.keep("tls", "parameters", r.name(sessionDir, "tls-parameters.json"), "application/json", "", append(text, '\n'), time.Now())
+}
+
+// keepChain keeps certificates as PEM, in the order in which the server sent them.
+func (r *run) keepChain(item, file string, certs []*x509.Certificate) error {
+	var chain bytes.Buffer
+	for _, cert := range certs {
+		// A bytes.Buffer takes every write.
+		_ = pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+	}
+	return r.keep("tls", item, r.name(sessionDir, file), "application/pem-certificate-chain", "", chain.Bytes(), time.Now())
+}
+
+// keepOtherChain keeps the certificates that a later connection showed, where the server's own one is not that of the
+// first. The first connection of a run leaves that to keepTLS, or to the error if it fails.
+func (r *run) keepOtherChain(certs []*x509.Certificate) error {
+	if r.leaf == "" || len(certs) == 0 || fingerprint(certs[0]) == r.leaf {
+		return nil
+	}
+	id := strings.TrimPrefix(fingerprint(certs[0]), pinPrefix)[:16]
+	return r.keepChain("certificates "+id, "tls-certificates-"+id+".pem", certs)
 }
