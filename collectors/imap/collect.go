@@ -28,8 +28,13 @@ type run struct {
 	sink  collectors.Sink
 	link  *link // nil between a lost connection and the next
 
-	fruitless int  // connections lost since something was last kept
-	oddTails  bool // the server goes on after a message's body
+	fruitless int    // connections lost since something was last kept
+	unsaid    int    // logins in a row that were sent and not answered
+	stalled   int    // answers in a row that say that the server is busy
+	at        string // what is being read
+	leaf      string // fingerprint of the server's certificate on the first connection
+	toExamine int    // answers to EXAMINE that are to come at the least
+	oddTails  bool   // the server goes on after a message's body
 
 	extra bool // the connection is one beside the first: it is not opened again
 
@@ -56,12 +61,10 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 		status: map[string]folderStatus{},
 	}
 	defer func() { r.link.close() }()
-	link, err := c.connect(ctx, scope.Account)
-	if err != nil {
+	if err := r.connect(nil); err != nil {
 		return err
 	}
-	r.link = link
-	err = r.all()
+	err := r.all()
 	switch {
 	case err == nil:
 		return nil
@@ -101,7 +104,7 @@ func (r *run) all() error {
 
 // session keeps what the connection itself says: greeting, encryption, capabilities, ID, NAMESPACE.
 func (r *run) session() error {
-	r.c.cfg.Report.Step("session")
+	r.step("session")
 	l := r.link
 	err := r.keep("greeting", "", r.name(sessionDir, "greeting.txt"), protocolText, "", l.greeting.Raw, time.Now())
 	if err != nil {
@@ -159,8 +162,8 @@ func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Comm
 	if !offered {
 		return r.notOffered(resource)
 	}
-	if r.sink.Has(r.scope.Account, resource, "") {
-		return r.expect(resource, "")
+	if err := r.expect(resource, ""); err != nil || r.sink.Has(r.scope.Account, resource, "") {
+		return err
 	}
 	answer, err := r.do(cmd)
 	if err != nil {
@@ -169,18 +172,40 @@ func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Comm
 	return r.keepAnswer(resource, "", file, cmd, answer)
 }
 
-// do sends a command and reads its answer, over another connection if this one is lost on the way.
+// do sends a command and reads its answer, over another connection if this one is lost on the way, and again if the
+// server is busy.
 func (r *run) do(cmd *imapwire.Command) (*imapwire.Answer, error) {
 	for {
-		answer, err := r.link.conn.Do(cmd)
+		answer, err := r.doHere(cmd)
 		if err == nil {
 			r.fruitless = 0
 			return answer, nil
 		}
-		if err := r.recover(lost(r.ctx, err)); err != nil {
+		if err := r.recover(err); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// doHere is do over the present connection only, for what is said within a folder: over another one the folder must be
+// opened first.
+func (r *run) doHere(cmd *imapwire.Command) (*imapwire.Answer, error) {
+	for {
+		answer, err := r.link.conn.Do(cmd)
+		if err != nil {
+			return nil, lost(r.ctx, err)
+		}
+		again, err := r.bear(answer.Status, &r.stalled)
+		if !again || err != nil {
+			return answer, err
+		}
+	}
+}
+
+// step tells what is being read.
+func (r *run) step(what string) {
+	r.at = what
+	r.c.cfg.Report.Step(what)
 }
 
 // recover opens another connection after err, waiting longer each time that a connection brought nothing. It returns
@@ -191,44 +216,7 @@ func (r *run) recover(err error) error {
 	}
 	r.link.close()
 	r.link = nil
-	for {
-		r.fruitless++
-		if r.fruitless > r.c.cfg.Retries {
-			return err
-		}
-		if werr := r.wait(); werr != nil {
-			return werr
-		}
-		link, cerr := r.c.connect(r.ctx, r.scope.Account)
-		if cerr == nil {
-			r.link = link
-			return nil
-		}
-		if !mayRecover(cerr) {
-			return cerr
-		}
-		err = &lostError{cerr}
-	}
-}
-
-// wait waits before the next connection: Backoff after one that brought something, then twice as long each time.
-func (r *run) wait() error { return r.c.wait(r.ctx, r.fruitless) }
-
-func (c *Collector) wait(ctx context.Context, fruitless int) error {
-	timer := time.NewTimer(min(c.cfg.Backoff<<min(fruitless-1, 16), time.Minute))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// mayRecover says whether trying again later may help: a server that is down or busy comes back, a password that was
-// refused stays refused, and asking again would lock the account.
-func mayRecover(err error) bool {
-	return errors.Is(err, ErrHostDown) || errors.Is(err, ErrAuthUnavailable)
+	return r.connect(err)
 }
 
 func (r *run) gaveUp(err error) error {
@@ -290,8 +278,12 @@ func (r *run) expect(resource, item string) error {
 		return nil
 	}
 	items[item] = true
+	count := len(items)
+	if resource == "examine" {
+		count = max(count, r.toExamine)
+	}
 	return r.sink.Expect(evidence.Expectation{
-		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(len(items)),
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(count),
 	})
 }
 

@@ -38,9 +38,9 @@ func (r *run) enableQResync() error {
 		return nil
 	}
 	l.asked = true
-	answer, err := l.conn.Do(imapwire.NewCommand("ENABLE").Atom("QRESYNC"))
+	answer, err := r.doHere(imapwire.NewCommand("ENABLE").Atom("QRESYNC"))
 	if err != nil {
-		return lost(r.ctx, err)
+		return err
 	}
 	for i := range answer.Untagged {
 		if resp := &answer.Untagged[i]; resp.Name == "ENABLED" {
@@ -144,9 +144,9 @@ func (r *run) markedDeleted(f *folder, report *earlier.FolderReport) error {
 		return nil
 	}
 	cmd := imapwire.NewCommand("UID SEARCH").Atom("DELETED")
-	answer, err := r.link.conn.Do(cmd)
+	answer, err := r.doHere(cmd)
 	if err != nil {
-		return lost(r.ctx, err)
+		return err
 	}
 	found, err := foundUIDs(answer)
 	if err != nil || !answer.OK() {
@@ -169,9 +169,9 @@ func (r *run) keepInFolder(f *folder, resource, part, file string, cmd *imapwire
 // inFolder asks a question about the open folder and keeps the answer beside the folder's messages. The answer is nil where
 // the server refused, which is a gap then.
 func (r *run) inFolder(f *folder, resource, part, file string, cmd *imapwire.Command) (*imapwire.Answer, error) {
-	answer, err := r.link.conn.Do(cmd)
+	answer, err := r.doHere(cmd)
 	if err != nil {
-		return nil, lost(r.ctx, err)
+		return nil, err
 	}
 	if !answer.OK() {
 		item := itemInFolder(f, part)

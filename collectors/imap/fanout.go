@@ -127,6 +127,11 @@ func (r *run) beside(ctx context.Context, q *queue) error {
 	own := *r
 	own.ctx, own.link, own.fruitless, own.extra = ctx, link, 0, true
 	defer func() { own.link.close() }()
+	if link.tls != nil {
+		if err := own.keepOtherChain(link.tls.PeerCertificates); err != nil {
+			return err
+		}
+	}
 	for f := q.next(); f != nil; f = q.next() {
 		err := own.folder(f)
 		if isLost(err) && ctx.Err() == nil {

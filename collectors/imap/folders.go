@@ -47,7 +47,7 @@ type folderStatus struct{ messages, size int64 }
 
 // folders asks for the list of folders, keeps the answers, and returns those in scope.
 func (r *run) folders() ([]*folder, error) {
-	r.c.cfg.Report.Step("folders")
+	r.step("folders")
 	answer, err := r.list()
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (r *run) folders() ([]*folder, error) {
 		return nil, err
 	}
 	r.announce(chosen)
-	return chosen, nil
+	return chosen, r.expectFolders(chosen)
 }
 
 // list asks LIST with all that the server can add to it (RFC 5258, 5819, 6154), and the plain form where it cannot or
@@ -81,6 +81,9 @@ func (r *run) list() (*imapwire.Answer, error) {
 	extended := caps.has("LIST-EXTENDED") || caps.has("IMAP4REV2")
 	if extended {
 		cmd = imapwire.NewCommand("LIST").String("").String("*").Atom("RETURN").Atom("(" + listReturn(caps) + ")")
+	}
+	if err := r.expect("list", ""); err != nil {
+		return nil, err
 	}
 	answer, err := r.do(cmd)
 	if err != nil {
@@ -347,6 +350,28 @@ func (r *run) announce(folders []*folder) {
 		f.reading.announced = true
 		r.c.cfg.Report.Expect(st.messages, st.size)
 	}
+}
+
+// expectFolders announces what is in the folders before the first is opened, so that a collection that ends early does
+// not pass over those it never came to. Of one whose size is not known, one message is announced.
+func (r *run) expectFolders(folders []*folder) error {
+	if r.scope.Messages == collectors.MessagesNone {
+		r.toExamine = len(folders)
+		return nil
+	}
+	for _, f := range folders {
+		count := int64(1)
+		if st, known := r.status[f.raw]; known && !r.bounded() {
+			count = st.messages
+		}
+		err := r.sink.Expect(evidence.Expectation{
+			Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: count, Note: "the folder was not opened",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pathKey folds a path as the least discerning file systems do.

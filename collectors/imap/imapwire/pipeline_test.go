@@ -43,7 +43,7 @@ func TestGuardSettings(t *testing.T) {
 			n, _ := io.Copy(io.Discard, server)
 			sent <- n
 		}()
-		err := New(WithDeadlines(client, time.Second), Limits{}).Pipeline([]*Command{cmd, cmd}, 8, func(int, *Answer) error { return nil })
+		err := New(WithPace(client, Pace{Window: time.Second}), Limits{}).Pipeline([]*Command{cmd, cmd}, 8, func(int, *Answer) error { return nil })
 		client.Close()
 		if n := <-sent; !errors.As(err, &refused) || n > 0 {
 			t.Errorf("Pipeline(%q) = %v after %d bytes, want a RefusedError and nothing sent", name, err, n)
@@ -102,7 +102,7 @@ func pipelined(t *testing.T, batch int, reverse bool) (conn *Conn, most func() i
 			}
 		}
 	}()
-	return New(WithDeadlines(client, 10*time.Second), Limits{}), func() int {
+	return New(WithPace(client, Pace{Window: 10 * time.Second}), Limits{}), func() int {
 		client.Close()
 		return <-seen
 	}
