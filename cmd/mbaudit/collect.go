@@ -27,6 +27,7 @@ type collectOptions struct {
 	messages     string
 	folders      []string
 	since, until string
+	identity     identityOptions // of the bundle that --since names
 	imap         imapOptions
 	push         string
 	store        storeOptions
@@ -67,7 +68,8 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	f.StringArrayVar(&opts.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
 	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server, raw of imports")
 	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
-	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01")
+	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	opts.identity.addFlags(f)
 	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
 	opts.imap.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
@@ -107,6 +109,9 @@ type collection struct {
 	stamps     *stamper
 	storeProbe json.RawMessage // nil without --probe
 	pusher     *pusher         // nil where the bundle stays here
+
+	earlier     *earlierBundle // nil where --since names none
+	disappeared []disappeared
 }
 
 func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
@@ -115,7 +120,7 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 		return err
 	}
 	r := &collection{terminal: t, opts: opts, flags: flags, c: c}
-	if err := opts.absoluteImports(); err != nil {
+	if err := errors.Join(opts.absoluteImports(), opts.absoluteSince(c)); err != nil {
 		return err
 	}
 	dir, sealed, err := r.chooseBundle()
@@ -323,6 +328,7 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	if r.push != nil {
 		pushErr = r.push.send(ctx, r.terminal, r.c, dir)
 	}
+	r.sayDisappeared()
 	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}

@@ -58,12 +58,16 @@ func (r *collection) opening(tool evidence.Tool) evidence.Opening {
 			options[name] = values
 		}
 	}
-	return evidence.Opening{
+	opening := evidence.Opening{
 		Bundle: ulid.MustNewDefault(r.now()).String(), CreatedAt: r.bundleTime(), Case: r.c.Case.Case, Accounts: r.opts.accounts,
 		Operator:  evidence.Person{Name: r.c.Operator.Name, Organisation: r.c.Organisation, Contact: r.c.Operator.Contact},
 		Authority: r.c.Authority, Tool: tool, Sources: r.sources(), Options: options,
 		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(), Recipients: r.recipients,
 	}
+	if r.earlier != nil {
+		opening.Since = &r.earlier.link
+	}
+	return opening
 }
 
 // thisTool describes the running program, with the SHA-256 of its own file.

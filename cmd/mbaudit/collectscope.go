@@ -76,9 +76,16 @@ func (r *collection) parseScopes() error {
 	if err != nil {
 		return err
 	}
-	since, err := parseDay(r.opts.since, zone)
+	if err := r.parseEarlier(); err != nil {
+		return err
+	}
+	day := r.opts.since
+	if r.earlier != nil {
+		day = ""
+	}
+	since, err := parseDay(day, zone)
 	if err != nil {
-		return usageError(fmt.Errorf("--since: %w", err), "write a day as in 2026-11-01")
+		return usageError(fmt.Errorf("--since: %w, and no bundle of this case", err), "write a day as in 2026-11-01, or name a bundle as in 01J…")
 	}
 	until, err := parseDay(r.opts.until, zone)
 	if err != nil {
@@ -99,7 +106,8 @@ func (r *collection) parseScopes() error {
 			return usageError(fmt.Errorf("--account %q is empty or named twice", visible.Text(account)), "name each account once")
 		}
 		seen[account] = true
-		r.scopes = append(r.scopes, collectors.Scope{Account: account, Messages: mode, Folders: r.opts.folders, Since: since, Until: until})
+		r.scopes = append(r.scopes, collectors.Scope{Account: account, Messages: mode, Folders: r.opts.folders, Since: since, Until: until,
+			Earlier: r.earlier.state(account)})
 	}
 	if err := r.parseImports(); err != nil {
 		return err

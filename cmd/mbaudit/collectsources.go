@@ -22,6 +22,7 @@ func (r *collection) openServers() error {
 	if r.opts.imap.url == "" {
 		return nil
 	}
+	r.opts.imap.disappeared = r.heardDisappeared
 	sources, err := r.opts.imap.sources(r.terminal, r.opts.accounts)
 	if err != nil {
 		return err

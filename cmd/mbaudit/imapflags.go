@@ -10,6 +10,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -22,6 +23,8 @@ type imapOptions struct {
 	caFile, serverName, pin string
 	insecurePlaintext       bool
 	connections             int
+
+	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
 
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
@@ -64,7 +67,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections,
+		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections, Disappeared: o.disappeared,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/selection"
 	"github.com/mbaudit/mbaudit/evidence/timestamp"
@@ -183,6 +184,10 @@ func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir st
 	if err != nil {
 		return err
 	}
+	gone, err := earlier.Reports(b)
+	if err != nil {
+		return err
+	}
 	if c != nil && len(told) > 0 { // it is content of exhibits
 		err := c.note(journal.Collection, "rights and settings in bundle "+b.Opening.Bundle+" shown", map[string]string{"bundle": b.Opening.Bundle})
 		if err != nil {
@@ -192,11 +197,12 @@ func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir st
 	if g.json {
 		return t.printJSON(struct {
 			evidence.Acquisition
-			TagManifest evidence.Digest `json:"tagmanifest_sha256"`
-			Signed      bool            `json:"signed"`
-			Timestamps  []stampLine     `json:"timestamps"`
-			Settings    []toldSettings  `json:"settings,omitempty"`
-		}{b.Acquisition, b.TagManifest, evidence.Signed(dir), stamps, told})
+			TagManifest evidence.Digest           `json:"tagmanifest_sha256"`
+			Signed      bool                      `json:"signed"`
+			Timestamps  []stampLine               `json:"timestamps"`
+			Settings    []toldSettings            `json:"settings,omitempty"`
+			Disappeared map[string]earlier.Report `json:"disappeared,omitempty"`
+		}{b.Acquisition, b.TagManifest, evidence.Signed(dir), stamps, told, gone})
 	}
 	o := b.Opening
 	p := page{t}
@@ -243,6 +249,7 @@ func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir st
 	}
 	p.row("SHA-256", b.TagManifest.String())
 	showSettings(t, told, len(o.Accounts))
+	showDisappeared(t, gone)
 	showCoverage(t, b.Coverage, len(o.Accounts))
 	return nil
 }

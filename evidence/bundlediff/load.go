@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/evidence/settings"
 )
 
@@ -112,7 +113,7 @@ func (s *side) addMessage(r evidence.Record, t *table) {
 		f = &folder{numbered: true}
 		s.folders[folderKey{strings.Clone(key.account), strings.Clone(key.resource)}] = f
 	}
-	m := message{n: uint32(r.N), flags: t.add(normalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
+	m := message{n: uint32(r.N), flags: t.add(earlier.NormalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
 	copy(m.digest[:], x.SHA256[:])
 	s.bodies, s.headers = s.bodies || m.whole, s.headers || !m.whole
 	var numbered bool
@@ -130,14 +131,6 @@ func splitItem(item string) (uidValidity, uid uint32, ok bool) {
 	v, err1 := strconv.ParseUint(left, 10, 32)
 	u, err2 := strconv.ParseUint(right, 10, 32)
 	return uint32(v), uint32(u), found && err1 == nil && err2 == nil
-}
-
-// normalFlags puts flags in order, without \Recent, which a server sets and takes off by itself.
-func normalFlags(text string) string {
-	flags := strings.Fields(strings.Trim(text, "()"))
-	flags = slices.DeleteFunc(flags, func(f string) bool { return strings.EqualFold(f, `\Recent`) })
-	slices.Sort(flags)
-	return strings.Join(flags, " ")
 }
 
 // bounded says by which option a bundle was limited, or "".

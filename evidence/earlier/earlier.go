@@ -205,6 +205,25 @@ func (s *State) apply(report *Report) {
 	}
 }
 
+// Reports gives what a bundle says of messages that are not there any more, by account.
+func Reports(b *evidence.Bundle) (map[string]Report, error) {
+	reports := make(map[string]Report)
+	for r, err := range b.Records() {
+		if err != nil {
+			return nil, err
+		}
+		if r.Exhibit == nil || r.Exhibit.Resource != Resource {
+			continue
+		}
+		var report Report
+		if err := readJSON(b, r.Exhibit, &report); err != nil {
+			return nil, err
+		}
+		reports[strings.Clone(r.Exhibit.Account)] = report
+	}
+	return reports, nil
+}
+
 // maxDocument bounds what is read of one exhibit into memory.
 const maxDocument = 256 << 20
 

@@ -84,3 +84,43 @@ type Reflagged struct {
 	Before  string `json:"before"`
 	After   string `json:"after"`
 }
+
+// A Sum adds up what a report says.
+type Sum struct {
+	New, Vanished, Reflagged, Unused, Deleted int64
+	Renewed                                   int64 // folders whose UIDVALIDITY changed
+	FlagsUnknown                              int64 // folders that are there and whose flags were not compared
+}
+
+// Sum adds up the folders.
+func (r *Report) Sum() Sum {
+	var sum Sum
+	for _, f := range r.Folders {
+		sum.Unused += f.Unused.count()
+		sum.Deleted += f.Deleted.count()
+		c := f.Earlier
+		switch {
+		case c == nil && r.Since != nil:
+			sum.New += f.Present
+		case c == nil:
+		case c.Renewed != nil:
+			sum.New += c.New
+			sum.Renewed++
+		default:
+			sum.New += c.New
+			sum.Vanished += int64(len(c.Vanished))
+			sum.Reflagged += int64(len(c.Reflagged))
+			if c.Flags == FlagsUnknown && f.Present > 0 {
+				sum.FlagsUnknown++
+			}
+		}
+	}
+	return sum
+}
+
+func (n *Numbers) count() int64 {
+	if n == nil {
+		return 0
+	}
+	return n.Count
+}

@@ -29,7 +29,7 @@ func allowed() map[string][]string {
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
-		"evidence/bundlediff":      {"evidence", "evidence/settings"},
+		"evidence/bundlediff":      {"evidence", "evidence/earlier", "evidence/settings"},
 		"evidence/mailexport":      {"evidence", "evidence/selection"},
 		"evidence/selection":       {"evidence"},
 		"evidence/settings":        {"evidence"},
