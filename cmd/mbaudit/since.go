@@ -167,17 +167,20 @@ func disappearedLines(report earlier.Report) []string {
 	sum := report.Sum()
 	var lines []string
 	if s := report.Since; s != nil {
-		lines = append(lines, fmt.Sprintf("since %s, sealed %s: %s, %d vanished (may have been deleted or moved), %d re-flagged",
-			s.Bundle, utc(s.SealedAt), plural(sum.New, "new message"), sum.Vanished, sum.Reflagged))
+		lines = append(lines, fmt.Sprintf("since %s, sealed %s:", s.Bundle, utc(s.SealedAt)),
+			fmt.Sprintf("  %s, %d vanished, %d re-flagged", plural(sum.New, "new message"), sum.Vanished, sum.Reflagged))
+		if sum.Vanished > 0 {
+			lines = append(lines, "  what vanished may have been deleted or moved")
+		}
 	}
 	if sum.Renewed > 0 {
-		lines = append(lines, "  "+plural(sum.Renewed, "folder")+" read anew: their numbers mean other messages now (UIDVALIDITY)")
+		lines = append(lines, "  "+plural(sum.Renewed, "folder")+" read anew: other messages have their numbers (UIDVALIDITY)")
 	}
 	if sum.FlagsUnknown > 0 {
 		lines = append(lines, "  "+plural(sum.FlagsUnknown, "folder")+" of which it is not known whether flags changed")
 	}
 	if sum.Unused > 0 {
-		lines = append(lines, plural(sum.Unused, "number")+" below UIDNEXT without a message: some may have been deleted or moved, at any time")
+		lines = append(lines, plural(sum.Unused, "number")+" below UIDNEXT without a message, deleted or moved perhaps")
 	}
 	if sum.Deleted > 0 {
 		lines = append(lines, plural(sum.Deleted, "message")+" marked as deleted, and still there")
