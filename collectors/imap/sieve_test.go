@@ -437,6 +437,25 @@ func TestSieveStartTLS(t *testing.T) {
 	checkSieveGap(t, sink, "", evidence.GapFailed, "data came in clear text after the answer to STARTTLS")
 }
 
+func TestSieveEncryptedFromTheFirstByte(t *testing.T) {
+	ca := newTestCA(t)
+	cert := ca.issue(t, "localhost")
+	f := &fakeSieve{scripts: threeScripts(), cert: &cert, implicit: true}
+	cfg := f.start(t, oneInbox())
+	cfg.RootCAFile = ca.file
+	cfg.Sieve = strings.Replace(cfg.Sieve, "sieve://127.0.0.1", "sieves://localhost", 1)
+	sink := collectSieve(t, mustNew(t, cfg))
+	checkKept(t, sink, f.scripts...)
+	if slices.Contains(f.sent(), "STARTTLS") {
+		t.Errorf("STARTTLS was sent inside TLS: %q", f.sent())
+	}
+	for _, k := range sink.Resource("sieve-tls") {
+		if k.Item == "parameters" && !bytes.Contains(k.Body, []byte(`"starttls": false`)) {
+			t.Errorf("parameters: %s", k.Body)
+		}
+	}
+}
+
 // TestSieveLogins compares what is sent with what each way needs.
 func TestSieveLogins(t *testing.T) {
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
