@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -18,8 +20,11 @@ type imapOptions struct {
 	url, login, sieve       string
 	master, separator       string
 	passwordFile, tokenFile string
-	caFile, serverName      string
+	caFile, serverName, pin string
 	insecurePlaintext       bool
+	connections             int
+
+	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
 
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
@@ -32,14 +37,16 @@ func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tokenFile, "imap-token-file", "", "file with an OAuth 2.0 access token (OAUTHBEARER, XOAUTH2)")
 	f.StringVar(&o.caFile, "tls-ca", "", "PEM file of the only authorities to trust for the server's certificate")
 	f.StringVar(&o.serverName, "tls-server-name", "", "name that the server's certificate must have (default: the host)")
+	f.IntVar(&o.connections, "connections", imap.MaxConnections, "connections to the server at most; more than one are opened only where that is faster")
+	f.StringVar(&o.pin, "tls-pin", "", "accept this certificate of the server and no other, whoever issued it: sha256:FINGERPRINT")
 	f.BoolVar(&o.insecurePlaintext, "insecure-plaintext", false, "allow a login in clear text")
 }
 
 // check says what of the options cannot be, before anyone is asked for a password.
 func (o *imapOptions) check(accounts int) error {
 	switch {
-	case o.url == "":
-		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
+	case o.connections < 1 || o.connections > imap.MaxConnections:
+		return usageError(fmt.Errorf("--connections is %d", o.connections), fmt.Sprintf("write a number from 1 to %d", imap.MaxConnections))
 	case o.login != "" && accounts > 1:
 		return usageError(errors.New("--imap-login is for one account, there are several"), "collect the accounts one by one, or use --imap-master")
 	case o.tokenFile != "" && (o.passwordFile != "" || o.master != ""):
@@ -50,7 +57,7 @@ func (o *imapOptions) check(accounts int) error {
 
 // A source is a collector with the progress that it reports to.
 type source struct {
-	collector *imap.Collector
+	collector collectors.Collector
 	progress  *progress
 }
 
@@ -60,7 +67,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown,
+		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections, Disappeared: o.disappeared,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -20,8 +21,9 @@ import (
 
 type logVerifyOptions struct {
 	storeOptions
-	heads []string
-	tsaCA string
+	heads  []string
+	tsaCA  string
+	script bool
 }
 
 func newLogVerifyCommand(t *terminal, g *global) *cobra.Command {
@@ -33,15 +35,21 @@ func newLogVerifyCommand(t *terminal, g *global) *cobra.Command {
 elsewhere (--head), and the copy off this machine that log push made, where it is named.`,
 		Example: `  mbaudit log verify
   mbaudit log verify --head "3f2a 99c0 …"
-  mbaudit log verify s3://evidence/2026-0042`,
+  mbaudit log verify s3://evidence/2026-0042
+  mbaudit log verify --script > verify-log.sh`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.script {
+				_, err := io.WriteString(t.stdout, journal.VerifyScript())
+				return err
+			}
 			return runLogVerify(cmd.Context(), t, g, strings.Join(args, ""), &opts)
 		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&opts.heads, "head", nil, "SHA-256 that was noted elsewhere; spaces in it do not matter (repeatable)")
 	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities to trust for timestamps, besides the system's")
+	f.BoolVar(&opts.script, "script", false, "print the script that checks the chain without mbaudit, with sh and sha256sum")
 	opts.addReadFlags(f)
 	return cmd
 }

@@ -34,6 +34,8 @@ type terminal struct {
 	// interactive says whether questions can be asked, progress whether a bar can be drawn.
 	interactive, progress bool
 	width                 int // of the screen, in characters
+
+	followers []*follower // of the journals that this run writes to
 }
 
 func system() *terminal {

@@ -38,7 +38,9 @@ func run(ctx context.Context, t *terminal, args []string) int {
 	root.SetOut(t.stdout)
 	root.SetErr(t.stderr)
 	err := root.ExecuteContext(ctx)
-	return t.report(ctx, err)
+	status := t.report(ctx, err)
+	t.finishFollowers()
+	return status
 }
 
 // global holds the options that every command has.
@@ -171,7 +173,8 @@ func (g *global) openCase(t *terminal) (*openCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &openCase{Case: c, dir: dir, journal: j}, nil
+	open := &openCase{Case: c, dir: dir, journal: j}
+	return open, open.follow(t)
 }
 
 // path gives a place in the case directory.

@@ -13,6 +13,7 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -27,12 +28,26 @@ type run struct {
 	sink  collectors.Sink
 	link  *link // nil between a lost connection and the next
 
-	fruitless int  // connections lost since something was last kept
-	oddTails  bool // the server goes on after a message's body
+	fruitless int    // connections lost since something was last kept
+	unsaid    int    // logins in a row that were sent and not answered
+	stalled   int    // answers in a row that say that the server is busy
+	at        string // what is being read
+	leaf      string // fingerprint of the server's certificate on the first connection
+	toExamine int    // answers to EXAMINE that are to come at the least
+	oddTails  bool   // the server goes on after a message's body
 
-	expected map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
-	paths    map[string]bool            // directories of folders that are taken, as pathKey folds them
-	status   map[string]folderStatus    // by raw name
+	extra bool // the connection is one beside the first: it is not opened again
+
+	shared *ledger
+	status map[string]folderStatus // by raw name
+
+	// What the list of mailboxes is made of.
+	listed        []*folder // as LIST "" "*" has them
+	boxes         []box     // with those of others
+	namespaces    []settings.Namespace
+	subscriptions bool            // whether it is known what is subscribed
+	subscribed    map[string]bool // by mailboxKey, where LIST does not say it
+	listings      []listing
 }
 
 // Collect implements collectors.Collector for the account in scope.
@@ -42,16 +57,14 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 	}
 	r := &run{
 		c: c, ctx: ctx, scope: scope, sink: sink,
-		expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true},
+		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true, pathKey(settingsDir): true}},
 		status: map[string]folderStatus{},
 	}
 	defer func() { r.link.close() }()
-	link, err := c.connect(ctx, scope.Account)
-	if err != nil {
+	if err := r.connect(nil); err != nil {
 		return err
 	}
-	r.link = link
-	err = r.all()
+	err := r.all()
 	switch {
 	case err == nil:
 		return nil
@@ -74,10 +87,14 @@ func (r *run) all() error {
 	if err != nil {
 		return err
 	}
-	for _, f := range folders {
-		if err := r.folder(f); err != nil {
-			return err
-		}
+	if err := r.settings(); err != nil {
+		return err
+	}
+	if err := r.readFolders(folders); err != nil {
+		return err
+	}
+	if err := r.keepReport(folders); err != nil {
+		return err
 	}
 	if r.link != nil {
 		_, _ = r.link.conn.Do(imapwire.NewCommand("LOGOUT")) // everything is kept; the answer changes nothing
@@ -87,7 +104,7 @@ func (r *run) all() error {
 
 // session keeps what the connection itself says: greeting, encryption, capabilities, ID, NAMESPACE.
 func (r *run) session() error {
-	r.c.cfg.Report.Step("session")
+	r.step("session")
 	l := r.link
 	err := r.keep("greeting", "", r.name(sessionDir, "greeting.txt"), protocolText, "", l.greeting.Raw, time.Now())
 	if err != nil {
@@ -114,8 +131,7 @@ func (r *run) session() error {
 	if err := r.ask("id", l.caps.has("ID"), "id.txt", r.c.idCommand()); err != nil {
 		return err
 	}
-	return r.ask("namespace", l.caps.has("NAMESPACE") || l.caps.has("IMAP4REV2"), "namespace.txt",
-		imapwire.NewCommand("NAMESPACE"))
+	return r.namespace()
 }
 
 func (c *Collector) idCommand() *imapwire.Command {
@@ -144,13 +160,10 @@ func quote(s string) string {
 // ask asks one question about the account and keeps the answer under resource.
 func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Command) error {
 	if !offered {
-		return r.sink.Expect(evidence.Expectation{
-			Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, NotOffered: true,
-			Note: "not among the server's capabilities",
-		})
+		return r.notOffered(resource)
 	}
-	if r.sink.Has(r.scope.Account, resource, "") {
-		return r.expect(resource, "")
+	if err := r.expect(resource, ""); err != nil || r.sink.Has(r.scope.Account, resource, "") {
+		return err
 	}
 	answer, err := r.do(cmd)
 	if err != nil {
@@ -159,66 +172,51 @@ func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Comm
 	return r.keepAnswer(resource, "", file, cmd, answer)
 }
 
-// do sends a command and reads its answer, over another connection if this one is lost on the way.
+// do sends a command and reads its answer, over another connection if this one is lost on the way, and again if the
+// server is busy.
 func (r *run) do(cmd *imapwire.Command) (*imapwire.Answer, error) {
 	for {
-		answer, err := r.link.conn.Do(cmd)
+		answer, err := r.doHere(cmd)
 		if err == nil {
 			r.fruitless = 0
 			return answer, nil
 		}
-		if err := r.recover(lost(r.ctx, err)); err != nil {
+		if err := r.recover(err); err != nil {
 			return nil, err
 		}
 	}
 }
 
+// doHere is do over the present connection only, for what is said within a folder: over another one the folder must be
+// opened first.
+func (r *run) doHere(cmd *imapwire.Command) (*imapwire.Answer, error) {
+	for {
+		answer, err := r.link.conn.Do(cmd)
+		if err != nil {
+			return nil, lost(r.ctx, err)
+		}
+		again, err := r.bear(answer.Status, &r.stalled)
+		if !again || err != nil {
+			return answer, err
+		}
+	}
+}
+
+// step tells what is being read.
+func (r *run) step(what string) {
+	r.at = what
+	r.c.cfg.Report.Step(what)
+}
+
 // recover opens another connection after err, waiting longer each time that a connection brought nothing. It returns
 // err itself, or why there is no other connection.
 func (r *run) recover(err error) error {
-	if !isLost(err) {
+	if !isLost(err) || r.extra {
 		return err
 	}
 	r.link.close()
 	r.link = nil
-	for {
-		r.fruitless++
-		if r.fruitless > r.c.cfg.Retries {
-			return err
-		}
-		if werr := r.wait(); werr != nil {
-			return werr
-		}
-		link, cerr := r.c.connect(r.ctx, r.scope.Account)
-		if cerr == nil {
-			r.link = link
-			return nil
-		}
-		if !mayRecover(cerr) {
-			return cerr
-		}
-		err = &lostError{cerr}
-	}
-}
-
-// wait waits before the next connection: Backoff after one that brought something, then twice as long each time.
-func (r *run) wait() error { return r.c.wait(r.ctx, r.fruitless) }
-
-func (c *Collector) wait(ctx context.Context, fruitless int) error {
-	timer := time.NewTimer(min(c.cfg.Backoff<<min(fruitless-1, 16), time.Minute))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// mayRecover says whether trying again later may help: a server that is down or busy comes back, a password that was
-// refused stays refused, and asking again would lock the account.
-func mayRecover(err error) bool {
-	return errors.Is(err, ErrHostDown) || errors.Is(err, ErrAuthUnavailable)
+	return r.connect(err)
 }
 
 func (r *run) gaveUp(err error) error {
@@ -269,17 +267,23 @@ func (r *run) keep(resource, item, name, mediaType, request string, body []byte,
 
 // expect announces one more item of a resource whose items become known one by one.
 func (r *run) expect(resource, item string) error {
-	items := r.expected[resource]
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
+	items := r.shared.expected[resource]
 	if items == nil {
 		items = map[string]bool{}
-		r.expected[resource] = items
+		r.shared.expected[resource] = items
 	}
 	if items[item] {
 		return nil
 	}
 	items[item] = true
+	count := len(items)
+	if resource == "examine" {
+		count = max(count, r.toExamine)
+	}
 	return r.sink.Expect(evidence.Expectation{
-		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(len(items)),
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(count),
 	})
 }
 

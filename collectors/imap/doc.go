@@ -17,9 +17,16 @@
 // never ends the collection.
 //
 // Resources (rows of the coverage ledger): "greeting", "tls", "capability", "id", "namespace", "list", "lsub",
-// "status", "examine", and "messages/<folder>" for each folder. Messages have the item "<UIDVALIDITY>/<UID>".
+// "status", "mailboxes", "acl", "metadata", "quota", "examine", and "messages/<folder>" for each folder. Messages have the
+// item "<UIDVALIDITY>/<UID>".
 // Of Sieve: "sieve" (an exhibit for each script; the attribute "active" says whether it is the one at work), "sieve-list"
 // (LISTSCRIPTS before and after), "sieve-session" (capabilities before and after encryption and login), "sieve-tls".
+//
+// Rights and settings ("mailboxes", "acl", "metadata", "quota") are read before the messages and of all mailboxes. A
+// kind of settings has two exhibits, whatever the number of mailboxes: "answers", all that the server sent to the
+// commands of that kind, as received, and "settings", a document of package evidence/settings that is read from it
+// and says for each command which bytes are its answer. Commands are pipelined; an answer counts for the mailbox that
+// it names, not for the place in which it came.
 //
 // Who wants another source, or only reads bundles, need not read on.
 package imap

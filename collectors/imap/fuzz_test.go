@@ -28,7 +28,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		answer := &imapwire.Answer{}
 		r := imapwire.NewReader(bytes.NewReader(input), imapwire.Limits{Response: 64 << 10, Literal: 64 << 10})
-		run := &run{c: &Collector{}, status: map[string]folderStatus{}, paths: map[string]bool{}}
+		run := &run{c: &Collector{}, status: map[string]folderStatus{}, shared: &ledger{paths: map[string]bool{}}}
 		for {
 			resp, err := r.Next()
 			if err != nil {

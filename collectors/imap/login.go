@@ -50,22 +50,12 @@ func (c *Collector) authenticate(l *link, account string) error {
 	switch {
 	case !c.cfg.Token.Empty():
 		answer, detail, err = c.bearer(l, cred)
-	case l.caps.has("AUTH=PLAIN"):
-		answer, _, err = sasl1(l, sasl.NewPlainClient(cred.authzid, cred.user, cred.secret.Reveal()))
-		if err == nil && answer.Status.Name == "BAD" && cred.authzid == "" && !l.caps.has("LOGINDISABLED") {
-			answer, err = login(l, cred)
-		}
-	case cred.authzid != "":
-		err = fmt.Errorf("%w: a master user with an authorisation identity needs AUTH=PLAIN", ErrNoMechanism)
-	case l.caps.has("LOGINDISABLED"):
-		if l.tls == nil {
-			return fail(errors.New("the server takes no login without encryption (LOGINDISABLED)"), ErrAuthPrivacy, ErrPlaintextRefused)
-		}
-		err = fmt.Errorf("%w: neither AUTH=PLAIN nor LOGIN", ErrNoMechanism)
 	default:
-		answer, err = login(l, cred)
+		answer, err = password(l, cred)
 	}
 	switch {
+	case errors.Is(err, ErrAuthPrivacy):
+		return fail(err, ErrAuthPrivacy, ErrPlaintextRefused)
 	case errors.Is(err, ErrNoMechanism):
 		return fail(err, ErrNoMechanism)
 	case err != nil:
@@ -77,7 +67,65 @@ func (c *Collector) authenticate(l *link, account string) error {
 	if detail != "" {
 		status.Text = strings.TrimSpace(status.Text + " (" + hide(detail, cred) + ")")
 	}
+	if after, busy := busyStatus(status); busy {
+		return fail(&busyError{serverSays{status}, after}, authKinds(status)...)
+	}
 	return fail(serverSays{status}, authKinds(status)...)
+}
+
+// password logs in with a password: by SASL PLAIN, else by LOGIN, else by the SASL mechanism of that name, which old
+// servers offer beside LOGINDISABLED. A server that does not understand one of them is asked in the next way; one that
+// understood and refused is not asked again.
+func password(l *link, cred credentials) (answer *imapwire.Answer, err error) {
+	if l.caps.has("AUTH=PLAIN") {
+		answer, _, err = sasl1(l, sasl.NewPlainClient(cred.authzid, cred.user, cred.secret.Reveal()))
+		if err != nil || !notUnderstood(answer) {
+			return answer, err
+		}
+	}
+	if cred.authzid != "" {
+		if answer != nil {
+			return answer, nil
+		}
+		return nil, fmt.Errorf("%w: a master user with an authorisation identity needs AUTH=PLAIN", ErrNoMechanism)
+	}
+	if !l.caps.has("LOGINDISABLED") {
+		answer, err = login(l, cred)
+		if err != nil || !notUnderstood(answer) || !l.caps.has("AUTH=LOGIN") {
+			return answer, err
+		}
+	}
+	switch {
+	case l.caps.has("AUTH=LOGIN"):
+		return saslLogin(l, cred)
+	case answer != nil:
+		return answer, nil
+	case l.tls == nil:
+		return nil, fmt.Errorf("%w (LOGINDISABLED)", ErrAuthPrivacy)
+	}
+	return nil, fmt.Errorf("%w: neither AUTH=PLAIN nor AUTH=LOGIN nor LOGIN", ErrNoMechanism)
+}
+
+// notUnderstood says whether a server stumbled over the command itself, so that no password was looked at.
+func notUnderstood(a *imapwire.Answer) bool {
+	_, busy := busyStatus(a.Status)
+	return a.Status.Name == "BAD" && !busy
+}
+
+// saslLogin logs in by the mechanism LOGIN (draft-murchison-sasl-login): the server asks for two things, in words of
+// its own, and they are the name and the password. It takes no initial response.
+func saslLogin(l *link, cred credentials) (*imapwire.Answer, error) {
+	replies := []imapwire.Revealer{secret.New(encodeSASL([]byte(cred.user))), secret.New(encodeSASL([]byte(cred.secret.Reveal())))}
+	cmd := imapwire.NewCommand("AUTHENTICATE").Atom("LOGIN")
+	cmd.Respond = func(string) (imapwire.Revealer, error) {
+		if len(replies) == 0 {
+			return nil, errors.New("the server asks for more than a name and a password")
+		}
+		reply := replies[0]
+		replies = replies[1:]
+		return reply, nil
+	}
+	return l.conn.Do(cmd)
 }
 
 func login(l *link, cred credentials) (*imapwire.Answer, error) {

@@ -284,6 +284,18 @@ func (s *sieveReading) script(sc *script) error {
 	return s.gap("sieve", sc.label, failed.class(), request, failed)
 }
 
+// wait waits before the next connection: Backoff after one that brought something, then twice as long each time.
+func (s *sieveReading) wait() error {
+	timer := time.NewTimer(min(s.r.c.cfg.Backoff<<min(s.fruitless-1, 16), maxBackoff))
+	defer timer.Stop()
+	select {
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
 // ensureConnected connects again after a lost connection, or TRYLATER, waiting longer each time that one brought
 // nothing. Where that fails it is not tried again.
 func (s *sieveReading) ensureConnected() error {
@@ -293,7 +305,7 @@ func (s *sieveReading) ensureConnected() error {
 			s.dead = &sieveError{"connecting again to " + s.place.addr, fmt.Errorf("%d connections brought nothing", s.fruitless-1)}
 			break
 		}
-		if err := s.r.c.wait(s.ctx, s.fruitless); err != nil {
+		if err := s.wait(); err != nil {
 			s.dead = &sieveError{"connecting again to " + s.place.addr, err}
 			break
 		}

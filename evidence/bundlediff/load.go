@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 )
 
 // A message is what is remembered of one: a million of them must fit.
@@ -111,7 +113,7 @@ func (s *side) addMessage(r evidence.Record, t *table) {
 		f = &folder{numbered: true}
 		s.folders[folderKey{strings.Clone(key.account), strings.Clone(key.resource)}] = f
 	}
-	m := message{n: uint32(r.N), flags: t.add(normalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
+	m := message{n: uint32(r.N), flags: t.add(earlier.NormalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
 	copy(m.digest[:], x.SHA256[:])
 	s.bodies, s.headers = s.bodies || m.whole, s.headers || !m.whole
 	var numbered bool
@@ -129,14 +131,6 @@ func splitItem(item string) (uidValidity, uid uint32, ok bool) {
 	v, err1 := strconv.ParseUint(left, 10, 32)
 	u, err2 := strconv.ParseUint(right, 10, 32)
 	return uint32(v), uint32(u), found && err1 == nil && err2 == nil
-}
-
-// normalFlags puts flags in order, without \Recent, which a server sets and takes off by itself.
-func normalFlags(text string) string {
-	flags := strings.Fields(strings.Trim(text, "()"))
-	flags = slices.DeleteFunc(flags, func(f string) bool { return strings.EqualFold(f, `\Recent`) })
-	slices.Sort(flags)
-	return strings.Join(flags, " ")
 }
 
 // bounded says by which option a bundle was limited, or "".
@@ -193,9 +187,24 @@ func (s *side) reads(account, resource string) (complete bool, why string) {
 	return false, "it did not ask for it"
 }
 
-// body reads a small body whole; ok is false for a large one.
-func (s *side) body(x *evidence.StoredExhibit) (data []byte, ok bool, err error) {
-	if x.Size > maxText {
+// document reads a document of settings; why says why it is nil.
+func (s *side) document(x *evidence.StoredExhibit) (doc *settings.Document, why string, err error) {
+	data, ok, err := s.body(x, settings.MaxSize)
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok {
+		return nil, s.bundle.Opening.Bundle + ": it is too large to compare", nil
+	}
+	if doc, err = settings.Parse(data); err != nil {
+		return nil, s.bundle.Opening.Bundle + ": " + err.Error(), nil
+	}
+	return doc, "", nil
+}
+
+// body reads a body whole; ok is false for one over most bytes.
+func (s *side) body(x *evidence.StoredExhibit, most int64) (data []byte, ok bool, err error) {
+	if x.Size > most {
 		return nil, false, nil
 	}
 	r, err := s.bundle.Body(x)

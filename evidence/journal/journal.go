@@ -25,6 +25,9 @@ type Journal struct {
 
 	// Clock gives the recording time; nil is time.Now. It is set, if at all, before the first use.
 	Clock func() time.Time
+
+	// Appended, if set before the first use, is called with each entry that is on the disk now. It must not wait.
+	Appended func(Entry)
 }
 
 // Create makes a journal with its first entry: who opened the case, and how the incident became known. If the file is
@@ -97,6 +100,9 @@ func (j *Journal) Append(e Entry) (Entry, error) {
 	}
 	if err != nil {
 		return Entry{}, err
+	}
+	if j.Appended != nil {
+		j.Appended(written)
 	}
 	return written, nil
 }

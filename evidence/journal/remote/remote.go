@@ -139,6 +139,19 @@ func (c *Copy) Push(ctx context.Context, lines []journal.Line) (sent int, err er
 	return sent, nil
 }
 
+// PushAfter sends the lines after the first there ones, which an earlier call or Look found in the store, without asking
+// again. It returns how many are there now. An entry that somebody else sent meanwhile under one of the numbers is a
+// *ForkError, as for Push.
+func (c *Copy) PushAfter(ctx context.Context, lines []journal.Line, there uint64) (uint64, error) {
+	for there < uint64(len(lines)) {
+		if _, err := c.create(ctx, lines[there]); err != nil {
+			return there, err
+		}
+		there++
+	}
+	return there, nil
+}
+
 // create sends one line; created is false where another process has sent the very same one meanwhile.
 func (c *Copy) create(ctx context.Context, line journal.Line) (created bool, err error) {
 	object := store.Object{Name: c.Name(line.Seq), Size: int64(len(line.Bytes)), SHA256: sha256.Sum256(line.Bytes), ContentType: "application/json"}
