@@ -21,6 +21,7 @@ type fakeSieve struct {
 	scripts  []fakeScript
 	greeting string           // in place of the capabilities
 	cert     *tls.Certificate // offers STARTTLS
+	implicit bool             // with cert: encrypted from the first byte
 	cut      int              // bytes after which each connection is closed; 0 for never
 
 	// command, if it returns true, has answered the command itself. n is the number of the connection, from 1.
@@ -83,6 +84,9 @@ func (f *fakeSieve) start(t *testing.T, imapServer *fake) Config {
 			}
 			wg.Go(func() {
 				defer nc.Close()
+				if f.implicit {
+					c.encrypt()
+				}
 				c.serve()
 			})
 		}
@@ -124,6 +128,11 @@ func (c *sieveConn) serve() {
 	}
 }
 
+func (c *sieveConn) encrypt() {
+	c.nc, c.tls = tls.Server(c.nc, &tls.Config{Certificates: []tls.Certificate{*c.cert}}), true
+	c.lines = managesieve.NewReader(c.nc, managesieve.Limits{})
+}
+
 func (c *sieveConn) capabilities() {
 	mechanisms := c.sasl
 	if mechanisms == "" {
@@ -144,8 +153,7 @@ func (c *sieveConn) handle(name string, args []string) bool {
 		c.say("OK \"done\"\r\n")
 	case "STARTTLS":
 		c.say("OK\r\n")
-		c.nc, c.tls = tls.Server(c.nc, &tls.Config{Certificates: []tls.Certificate{*c.cert}}), true
-		c.lines = managesieve.NewReader(c.nc, managesieve.Limits{})
+		c.encrypt()
 		c.capabilities()
 	case "LISTSCRIPTS":
 		for _, s := range c.scripts {

@@ -437,6 +437,25 @@ func TestSieveStartTLS(t *testing.T) {
 	checkSieveGap(t, sink, "", evidence.GapFailed, "data came in clear text after the answer to STARTTLS")
 }
 
+func TestSieveEncryptedFromTheFirstByte(t *testing.T) {
+	ca := newTestCA(t)
+	cert := ca.issue(t, "localhost")
+	f := &fakeSieve{scripts: threeScripts(), cert: &cert, implicit: true}
+	cfg := f.start(t, oneInbox())
+	cfg.RootCAFile = ca.file
+	cfg.Sieve = strings.Replace(cfg.Sieve, "sieve://127.0.0.1", "sieves://localhost", 1)
+	sink := collectSieve(t, mustNew(t, cfg))
+	checkKept(t, sink, f.scripts...)
+	if slices.Contains(f.sent(), "STARTTLS") {
+		t.Errorf("STARTTLS was sent inside TLS: %q", f.sent())
+	}
+	for _, k := range sink.Resource("sieve-tls") {
+		if k.Item == "parameters" && !bytes.Contains(k.Body, []byte(`"starttls": false`)) {
+			t.Errorf("parameters: %s", k.Body)
+		}
+	}
+}
+
 // TestSieveLogins compares what is sent with what each way needs.
 func TestSieveLogins(t *testing.T) {
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -529,6 +548,62 @@ func TestSieveEnds(t *testing.T) {
 			t.Errorf("%s: gaps: %+v", name, gaps)
 		}
 		cancel()
+	}
+}
+
+// TestSieveCancelled stops a collection while the server keeps it waiting. What was not read then is not a gap: the
+// collection will go on.
+func TestSieveCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f := &fakeSieve{scripts: threeScripts()}
+	f.command = func(c *sieveConn, name string, args []string) bool {
+		if name != "GETSCRIPT" || args[0] != "second" {
+			return false
+		}
+		cancel()
+		return true
+	}
+	sink := &collectortest.Sink{}
+	err := mustNew(t, f.start(t, oneInbox())).Collect(ctx, rawScope, sink)
+	if !errors.Is(err, context.Canceled) || len(sink.Gaps()) > 0 || len(sink.Resource("sieve")) != 1 {
+		t.Errorf("error is %v, with gaps %+v and %d scripts", err, sink.Gaps(), len(sink.Resource("sieve")))
+	}
+}
+
+// TestSieveGone takes up a collection whose ManageSieve server was there the first time, unfinished, and is not any more.
+func TestSieveGone(t *testing.T) {
+	f := &fakeSieve{scripts: threeScripts()}
+	f.command = func(c *sieveConn, name string, args []string) bool {
+		if name == "GETSCRIPT" && args[0] == "second" {
+			c.say("NO \"not now\"\r\n")
+			return true
+		}
+		return false
+	}
+	cfg := f.start(t, oneInbox())
+	server := strings.TrimPrefix(cfg.Sieve, "sieve://")
+	cfg.Sieve = ""
+	there := true
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		switch {
+		case strings.HasSuffix(address, ":4190") && there:
+			address = server
+		case strings.HasSuffix(address, ":4190"):
+			return nil, syscall.ECONNREFUSED
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	c := mustNew(t, cfg)
+	sink := collectSieve(t, c)
+	checkSieveGap(t, sink, "second", evidence.GapRefused, "not now")
+	there = false
+	if err := c.Collect(t.Context(), collectors.Scope{Account: "alice@example.test", Messages: collectors.MessagesNone}, sink); err != nil {
+		t.Fatal(err)
+	}
+	checkSieveGap(t, sink, "", evidence.GapFailed, "nothing listens at 127.0.0.1:4190")
+	if e, _ := sink.Expected("sieve"); e.NotOffered {
+		t.Errorf("announced: %+v", e)
 	}
 }
 

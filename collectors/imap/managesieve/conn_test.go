@@ -271,3 +271,44 @@ func TestLongScriptIsProgress(t *testing.T) {
 		t.Errorf("the deadline was moved %d times, want %d", deadlines, want)
 	}
 }
+
+// A deaf server has said all that it will ever say.
+type deaf struct {
+	net.Conn
+	said io.Reader
+}
+
+func (d deaf) Read(p []byte) (int, error) { return d.said.Read(p) }
+func (deaf) Write(p []byte) (int, error)  { return len(p), nil }
+func (deaf) SetDeadline(time.Time) error  { return nil }
+
+// FuzzConversation has a server that says any bytes to a client that does all it can: it comes to an end, and a script is
+// nothing but what the server sent.
+func FuzzConversation(f *testing.F) {
+	f.Add(caps + caps + caps + "OK\r\n" + "OK\r\n" + "\"a\" ACTIVE\r\n{1}\r\nb\r\nOK\r\n{5}\r\nkeep;\r\nOK\r\n")
+	f.Add("BYE (REFERRAL \"sieve://x\") \"go\"\r\n")
+	f.Add("OK\r\nOK\r\nNO\r\n\"AAAA\"\r\nNO (SASL \"x\")\r\nOK\r\n\"quoted \\\" script\"\r\nOK\r\n")
+	f.Fuzz(func(t *testing.T, said string) {
+		conn := New(deaf{said: strings.NewReader(said)}, Limits{Line: 500, Literal: 200, Answer: 1000}, time.Second)
+		if answer, err := conn.Greeting(); err == nil {
+			_ = ReadCapability(answer).Mechanism("PLAIN")
+		}
+		if answer, err := conn.Capabilities(); err == nil {
+			_ = ReadCapability(answer)
+		}
+		_ = conn.Authenticate(sasl.NewPlainClient("", "u", "p"))
+		_, scripts, err := conn.List()
+		if err != nil {
+			return
+		}
+		for _, listed := range scripts {
+			script, err := conn.Get(listed.Name)
+			if err != nil {
+				return
+			}
+			if script.Form == "literal" && !strings.Contains(said, string(script.Body)) {
+				t.Errorf("%q is a script of a server that said %q", script.Body, said)
+			}
+		}
+	})
+}
