@@ -64,7 +64,7 @@ type Setting struct {
 
 	// Words are what is different in a document of settings, what was added first.
 	Words []settings.Difference `json:"words,omitempty"`
-	Note     string   `json:"note,omitempty"`
+	Note  string                `json:"note,omitempty"`
 }
 
 // A Folder is one that is not the same as a whole, or of which it cannot be told.
