@@ -165,7 +165,7 @@ func parseMyRights(resp *imapwire.Response) (string, bool) {
 	_, ok1 := s.Next()
 	rights, ok2 := s.Next()
 	mine := text(rights)
-	return strings.ToValidUTF8(mine, "�"), ok1 && ok2 && rights.Kind != imapwire.List
+	return strings.ToValidUTF8(mine, "�"), ok1 && ok2 && rights.Kind != imapwire.List && len(mine) <= longestRights
 }
 
 // parseACL reads "INBOX fred rwipslda -eve lr": pairs of identifier and rights after the mailbox. An identifier that
@@ -186,6 +186,9 @@ func parseACL(resp *imapwire.Response) ([]settings.Entry, bool) {
 			return nil, false // half a pair: what it says of the others may be shifted too
 		}
 		name := text(identifier)
+		if len(name) > longestIdent || len(rights.Raw) > longestRights {
+			return nil, false
+		}
 		entries = append(entries, settings.Entry{
 			Identifier: evidence.Bytes(name), Negative: strings.HasPrefix(name, "-"), Rights: evidence.Bytes(text(rights)),
 		})

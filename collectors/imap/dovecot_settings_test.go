@@ -16,6 +16,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
+	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/settings"
 	"github.com/mbaudit/mbaudit/internal/secret"
@@ -211,6 +212,8 @@ func TestDovecotSettings(t *testing.T) {
 		t.Errorf("only %d artefacts", len(rows))
 	}
 
+	commandsRead(t, d)
+
 	t.Run("master user", func(t *testing.T) {
 		cfg := dovecotConfig(d)
 		cfg.Password, cfg.MasterUser, cfg.MasterPassword = secret.String{}, d.MasterUser, secret.New(d.MasterPassword)
@@ -227,6 +230,37 @@ func TestDovecotSettings(t *testing.T) {
 			t.Errorf("gaps: %+v", again.Gaps())
 		}
 	})
+}
+
+// commandsRead checks, by Dovecot's own log of commands, that all questions came and that each is one that reads.
+func commandsRead(t *testing.T, d *servertest.DovecotServer) {
+	t.Helper()
+	servertest.WaitForLine(t, d.EventLog, `"cmd_name":"LOGOUT"`)
+	log, err := os.ReadFile(d.EventLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := map[string]int{}
+	for line := range strings.Lines(string(log)) {
+		var event struct {
+			Fields struct {
+				Name string `json:"cmd_name"`
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		sent[event.Fields.Name]++
+		if err := imapwire.Check(imapwire.NewCommand(event.Fields.Name).Atom("1").Atom("UID")); err != nil {
+			t.Errorf("a command came that does not only read: %v", err)
+		}
+	}
+	for _, name := range []string{"NAMESPACE", "LIST", "MYRIGHTS", "GETACL", "LISTRIGHTS", "GETMETADATA", "GETQUOTAROOT", "GETQUOTA"} {
+		if sent[name] == 0 {
+			t.Errorf("Dovecot logged no %s: %v", name, sent)
+		}
+	}
+	t.Logf("commands that Dovecot logged: %v", sent)
 }
 
 // filesSnapshot is the digest of every file of every user but Dovecot's own indexes, caches and lists of UIDs.
@@ -336,6 +370,9 @@ func metadataRows(t *testing.T, d *servertest.DovecotServer, doc *settings.Docum
 	for _, a := range doc.Annotations {
 		if a.SHA256 != nil {
 			ours[a.Name+" "+string(a.Entry)] = fmt.Sprintf("%d bytes, SHA-256 %s", a.Size, a.SHA256)
+			if a.Value != nil {
+				ours[a.Name+" "+string(a.Entry)] = fmt.Sprintf("%q", *a.Value)
+			}
 		}
 		mailboxes[a.Name] = true
 	}
@@ -362,7 +399,11 @@ func metadataRows(t *testing.T, d *servertest.DovecotServer, doc *settings.Docum
 				t.Fatal(err)
 			}
 			if len(values) > 0 && values[0].Value != "" {
-				theirs[mailbox+" "+key] = fmt.Sprintf("%d bytes, SHA-256 %x", len(values[0].Value), sha256.Sum256([]byte(values[0].Value)))
+				value := values[0].Value
+				theirs[mailbox+" "+key] = fmt.Sprintf("%q", value)
+				if len(value) > inlineValue {
+					theirs[mailbox+" "+key] = fmt.Sprintf("%d bytes, SHA-256 %x", len(value), sha256.Sum256([]byte(value)))
+				}
 			}
 		}
 	}

@@ -121,7 +121,7 @@ func header(message string) string {
 func (c *fakeConn) seq(uid uint32) int { return slices.Index(c.folder.uids(), uid) + 1 }
 
 // start serves until the test ends and returns the configuration of a collector for it.
-func (f *fake) start(t *testing.T) Config {
+func (f *fake) start(t testing.TB) Config {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -28,6 +28,10 @@ const (
 	oddText         = 1 << 10  // bytes of each that are repeated
 	inlineValue     = 4 << 10  // bytes of a value that are repeated in the document
 	settingsEntries = 100_000  // mailboxes, access control entries or annotations in a document
+	settingsNames   = 4 << 20  // bytes of the names of all mailboxes together
+	longestName     = 4 << 10  // bytes of a mailbox's name
+	longestIdent    = 1 << 10  // bytes of an identifier
+	longestRights   = 256      // bytes of a set of rights
 )
 
 // settings reads what the server tells of rights and settings: of all mailboxes, whatever folders are in scope for

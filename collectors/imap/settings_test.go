@@ -383,6 +383,28 @@ func TestForeignMailboxesAreBounded(t *testing.T) {
 	}
 }
 
+// TestNamesAreBounded has a mailbox whose name would be repeated in every document, and an identifier like it.
+func TestNamesAreBounded(t *testing.T) {
+	f := boxes("ACL", "INBOX", strings.Repeat("n", longestName+1))
+	f.command = func(c *fakeConn, tag, name, args string) bool {
+		if name == "GETACL" {
+			c.say("* ACL INBOX %s lr\r\n%s OK done\r\n", strings.Repeat("x", longestIdent+1), tag)
+			return true
+		}
+		return wellBehaved(c, tag, name, args)
+	}
+	sink, docs := collectSettings(t, f)
+	if g := gapOf(t, sink, "mailboxes", "more"); !strings.HasPrefix(g.Reason, "1 mailboxes are left out") {
+		t.Errorf("gap: %+v", g)
+	}
+	if g := gapOf(t, sink, "acl", "GETACL INBOX"); g.Class != evidence.GapInvalid {
+		t.Errorf("gap: %+v", g)
+	}
+	if n := f.count("MYRIGHTS"); n != 1 || len(docs[settings.ACL].Rights) != 1 || docs[settings.ACL].Rights[0].Entries != nil {
+		t.Errorf("MYRIGHTS was sent %d times, rights: %+v", n, docs[settings.ACL].Rights)
+	}
+}
+
 func TestLongAnnotations(t *testing.T) {
 	f := boxes("METADATA", "INBOX", "A")
 	f.command = func(c *fakeConn, tag, name, args string) bool {

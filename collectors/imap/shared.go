@@ -142,25 +142,9 @@ func (r *run) mailboxes() error {
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	for _, f := range slices.Concat(r.listed, foreign) {
-		if key := mailboxKey(f.raw); !seen[key] {
-			seen[key] = true
-			r.boxes = append(r.boxes, box{f, r.of(f)})
-		}
+	if err := r.sortOut(slices.Concat(r.listed, foreign)); err != nil {
+		return err
 	}
-	slices.SortFunc(r.boxes, func(a, b box) int { return cmp.Compare(a.raw, b.raw) })
-	if left := len(r.boxes) - settingsEntries; left > 0 {
-		r.boxes = r.boxes[:settingsEntries]
-		if err := r.expect(settings.Mailboxes, "more"); err != nil {
-			return err
-		}
-		err := r.gap(settings.Mailboxes, "more", evidence.GapFailed, "", fmt.Sprintf("%d mailboxes are left out, since the limit is %d", left, settingsEntries))
-		if err != nil {
-			return err
-		}
-	}
-
 	q, pending, err := r.inquire(settings.Mailboxes)
 	if err != nil || !pending {
 		return err
@@ -181,6 +165,34 @@ func (r *run) mailboxes() error {
 		q.doc.Boxes = append(q.doc.Boxes, r.described(b))
 	}
 	return r.keepDocument(q.doc)
+}
+
+// sortOut takes each mailbox once, within the limits; what is left out is a gap.
+func (r *run) sortOut(all []*folder) error {
+	seen := map[string]bool{}
+	left, names := 0, 0
+	for _, f := range all {
+		key := mailboxKey(f.raw)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if len(r.boxes) == settingsEntries || len(f.raw) > longestName || names+len(f.raw) > settingsNames {
+			left++
+			continue
+		}
+		names += len(f.raw)
+		r.boxes = append(r.boxes, box{f, r.of(f)})
+	}
+	slices.SortFunc(r.boxes, func(a, b box) int { return cmp.Compare(a.raw, b.raw) })
+	if left == 0 {
+		return nil
+	}
+	if err := r.expect(settings.Mailboxes, "more"); err != nil {
+		return err
+	}
+	return r.gap(settings.Mailboxes, "more", evidence.GapFailed, "LIST",
+		fmt.Sprintf("%d mailboxes are left out and not asked about: there are too many, or their names are too long", left))
 }
 
 // A box is a mailbox and the kind of namespace that it is in.

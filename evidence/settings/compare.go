@@ -121,15 +121,18 @@ func sameRights(a, b string) bool {
 func compareAnnotations(a, b *Document) []Difference {
 	unknown := map[string]bool{}
 	var out []Difference
-	for i, d := range []*Document{a, b} {
-		for _, m := range d.Unknown {
-			if !unknown[m.Key()] {
-				which := []string{"first", "second"}[i]
-				out = append(out, Difference{Unknown, fmt.Sprintf("annotations of %s: the %s could not read them", Annotation{Mailbox: m}.where(), which)})
-			}
-			unknown[m.Key()] = true
+	both(a.Unknown, b.Unknown, Mailbox.Key, func(x, y *Mailbox) {
+		switch {
+		case x == nil:
+			unknown[y.Key()] = true
+			out = append(out, Difference{Unknown, fmt.Sprintf("annotations of %s: the second could not read them", Annotation{Mailbox: *y}.where())})
+		case y == nil:
+			unknown[x.Key()] = true
+			out = append(out, Difference{Unknown, fmt.Sprintf("annotations of %s: the first could not read them", Annotation{Mailbox: *x}.where())})
+		default:
+			unknown[x.Key()] = true
 		}
-	}
+	})
 	key := func(n Annotation) string { return n.Key() + "\x00" + strings.ToLower(string(n.Entry)) }
 	both(set(a.Annotations), set(b.Annotations), key, func(x, y *Annotation) {
 		switch {
