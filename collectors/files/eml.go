@@ -37,7 +37,7 @@ func (r *run) emls(t *tree) error {
 	resource := "messages/" + r.label(t.place.path)
 	note := ""
 	if others > 0 {
-		note = fmt.Sprintf("%d other files are not named .eml and were not read: see the listing", others)
+		note = fmt.Sprintf("files not named .eml, only listed: %d", others)
 	}
 	if r.scope.Messages == collectors.MessagesNone {
 		return nil

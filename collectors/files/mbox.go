@@ -287,7 +287,7 @@ func (m *mboxFile) leading(p piece) error {
 		return err
 	}
 	if !m.r.has(resource, item) {
-		attrs := map[string]string{"path": m.path, "mbox.offset": fmt.Sprint(p.start), "note": `bytes before the first "From " line`}
+		attrs := map[string]string{"path": m.path, "mbox.at": fmt.Sprint(p.start), "note": `bytes before the first "From " line`}
 		ex := m.r.exhibit(resource, item, m.dir+"~leading.bin", "application/octet-stream", "reading "+m.path, attrs)
 		if err := m.r.put(ex, io.NewSectionReader(m.file, p.start, p.next-p.start)); err != nil {
 			return err
@@ -326,19 +326,19 @@ const headLimit = 64 << 10
 
 // attrs are what is said of a message around it, and in the fields that programs which write mbox files add.
 func (m *mboxFile) attrs(p piece, fromLine []byte) (map[string]string, error) {
-	a := map[string]string{"folder": m.folder, "path": m.path, "mbox.offset": fmt.Sprint(p.start), "mbox.form": m.origin.Form,
-		"mbox.separator": fmt.Sprint(p.next - p.end), "rfc822.size": fmt.Sprint(p.end - p.body)}
+	a := map[string]string{"folder": m.folder, "path": m.path, "mbox.at": fmt.Sprint(p.start), "mbox.form": m.origin.Form,
+		"mbox.sep": fmt.Sprint(p.next - p.end), "rfc822.size": fmt.Sprint(p.end - p.body)}
 	if at, zoned := fromDate(fromLine); !at.IsZero() {
-		a["internaldate"], a["internaldate.from"] = internalDate(at), `"From " line`
+		a["internaldate"], a["date.from"] = internalDate(at), `"From " line`
 		if !zoned {
-			a["internaldate.from"] += ", which has no time zone: taken for UTC"
+			a["date.from"] += ", which has no time zone: taken for UTC"
 		}
 	}
 	if n := p.escaped + p.twice; n > 0 {
-		a["mbox.escaped"] = fmt.Sprint(n)
+		a["escaped"] = fmt.Sprint(n)
 	}
 	if p.unescaped > 0 {
-		a["mbox.unescaped"] = fmt.Sprint(p.unescaped)
+		a["unescaped"] = fmt.Sprint(p.unescaped)
 	}
 	if p.torn {
 		a["note"] = "the file ends within a line: the message may be cut off"
@@ -375,7 +375,7 @@ func (m *mboxFile) derived(p piece, item string) error {
 	if m.r.has(resource, item) {
 		return nil
 	}
-	attrs := map[string]string{"folder": m.folder, "path": m.path, "mbox.offset": fmt.Sprint(p.start),
+	attrs := map[string]string{"folder": m.folder, "path": m.path, "mbox.at": fmt.Sprint(p.start),
 		"derived": fmt.Sprintf(`not what was received: a copy of %s item %s with a ">" before "From " taken off %d times, as the form %s says`,
 			m.resource, item, lines, form)}
 	ex := m.r.exhibit(resource, item, fmt.Sprintf("%s/%09d~derived.eml", m.dir, m.number), "message/rfc822", "reading "+m.path, attrs)

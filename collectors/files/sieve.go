@@ -28,7 +28,7 @@ func (r *run) sieve(t *tree) error {
 	for _, f := range scripts {
 		attrs := map[string]string{"script": visible.Text(withoutEnding(filepath.Base(f.rel))), "active": "unknown"}
 		if by != "" {
-			attrs["active"], attrs["active.from"] = "no", visible.Text(by)
+			attrs["active"], attrs["active.by"] = "no", visible.Text(by)
 			if withoutEnding(filepath.Join(t.base, f.rel)) == active {
 				attrs["active"] = "yes"
 			}

@@ -132,7 +132,7 @@ func (s *side) addMessage(r evidence.Record, t *table) {
 
 // isPlace says whether an item is a place in a file: with one message less before it, it is another number.
 func isPlace(x *evidence.StoredExhibit) bool {
-	return x.Attrs["mbox.offset"] != "" || x.Attrs["member"] != ""
+	return x.Attrs["mbox.at"] != "" || x.Attrs["member"] != ""
 }
 
 // splitItem reads <UIDVALIDITY>/<UID>.
