@@ -8,15 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
 )
-
-// benchSize is how large the mbox of the benchmark is.
-const benchSize = 1 << 30
 
 // writeLargeMbox writes an mbox of about size bytes with messages as they are in a mailbox, and says how many.
 func writeLargeMbox(t testing.TB, path string, size int64) (messages int64) {
@@ -46,13 +44,24 @@ func writeLargeMbox(t testing.TB, path string, size int64) (messages int64) {
 	return messages
 }
 
-// BenchmarkMbox imports an mbox of 1 GB into a sink that hashes and keeps nothing, and compares that with hashing the
-// file once. Three passes are needed: the file's SHA-256, its messages' limits, their SHA-256.
+// processorTime is what this process has used.
+func processorTime(t testing.TB) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkMbox imports an mbox of 256 MB into a sink that hashes and keeps nothing, and compares that with hashing the
+// file once, in processor time, which other programs on the machine disturb less. Three passes are needed: the file's
+// SHA-256, where its messages end, their SHA-256.
 func BenchmarkMbox(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "large.mbox")
-	messages := writeLargeMbox(b, path, benchSize)
+	messages := writeLargeMbox(b, path, 256<<20)
 	for b.Loop() {
-		start := time.Now()
+		start := processorTime(b)
 		f, err := os.Open(path)
 		if err != nil {
 			b.Fatal(err)
@@ -62,19 +71,19 @@ func BenchmarkMbox(b *testing.B) {
 			b.Fatal(err)
 		}
 		_ = f.Close() // it was only read
-		limit := time.Since(start)
+		limit := processorTime(b) - start
 
-		start = time.Now()
+		start = processorTime(b)
 		sink := &collectortest.Sink{DigestsOnly: true}
 		if err := mustNew(b, Mbox, path).Collect(b.Context(), scopeOf(collectors.MessagesRaw), sink); err != nil {
 			b.Fatal(err)
 		}
-		took := time.Since(start)
+		took := processorTime(b) - start
 		if n := int64(len(sink.Messages())); n != messages {
 			b.Fatalf("%d messages, want %d", n, messages)
 		}
 		b.ReportMetric(limit.Seconds()/took.Seconds(), "ratio-to-sha256")
-		b.ReportMetric(float64(size)/1e6/took.Seconds(), "MB/s")
-		b.ReportMetric(float64(size)/1e6/limit.Seconds(), "sha256-MB/s")
+		b.ReportMetric(float64(size)/1e6/took.Seconds(), "MB/cpu-s")
+		b.ReportMetric(float64(size)/1e6/limit.Seconds(), "sha256-MB/cpu-s")
 	}
 }

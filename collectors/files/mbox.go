@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -151,12 +152,13 @@ type mboxFile struct {
 	folder   string
 	origin   origin
 	number   int64 // of the message that came last
+	head     *bufio.Reader
 }
 
 // mbox imports one mbox file.
 func (r *run) mbox(t *tree, f *found) error {
 	path := t.path(f.rel)
-	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path, "")}
+	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path, ""), head: bufio.NewReaderSize(nil, headBuffer)}
 	m.folder = validText([]byte(strings.TrimSuffix(filepath.ToSlash(f.rel), filepath.Ext(f.rel))))
 	var info fs.FileInfo
 	var err error
@@ -321,8 +323,11 @@ func allBlank(r io.Reader) (bool, error) {
 	}
 }
 
-// headLimit is how much of a header is looked at for attributes.
-const headLimit = 64 << 10
+// headLimit is how much of a header is looked at for attributes, headBuffer how long a line of it may be.
+const (
+	headLimit  = 64 << 10
+	headBuffer = 16 << 10
+)
 
 // attrs are what is said of a message around it, and in the fields that programs which write mbox files add.
 func (m *mboxFile) attrs(p piece, fromLine []byte) (map[string]string, error) {
@@ -343,7 +348,8 @@ func (m *mboxFile) attrs(p piece, fromLine []byte) (map[string]string, error) {
 	if p.torn {
 		a["note"] = "the file ends within a line: the message may be cut off"
 	}
-	fields, err := readFields(io.NewSectionReader(m.file, p.body, min(p.end-p.body, headLimit)))
+	m.head.Reset(io.NewSectionReader(m.file, p.body, min(p.end-p.body, headLimit)))
+	fields, err := readFields(m.head)
 	if err != nil {
 		return nil, err
 	}

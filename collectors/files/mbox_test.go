@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -286,7 +287,7 @@ func FuzzSplit(f *testing.F) {
 		if at, _ := fromDate([]byte(data)); !at.IsZero() {
 			_ = internalDate(at)
 		}
-		if _, err := readFields(strings.NewReader(data)); err != nil {
+		if _, err := readFields(bufio.NewReader(strings.NewReader(data))); err != nil {
 			t.Error(err)
 		}
 	})
