@@ -57,10 +57,34 @@ func importMbox(t testing.TB, p *product, path string, messages int) finished {
 func TestImportMemory(t *testing.T) {
 	p := buildProduct(t)
 	path := filepath.Join(t.TempDir(), "large.mbox")
-	messages := largeMbox(t, path, 200<<20)
-	const most = 96 << 20
+	messages := largeMbox(t, path, 100<<20)
+	const most = 64 << 20
 	if f := importMbox(t, p, path, messages); f.peakMemory > most {
-		t.Errorf("importing an mbox of 200 MiB took %d MiB of memory, more than %d", f.peakMemory>>20, most>>20)
+		t.Errorf("importing an mbox of 100 MiB took %d MiB of memory, more than %d", f.peakMemory>>20, most>>20)
+	}
+}
+
+// TestImportKilled: an import that is killed half-way goes on, and each message is in the bundle once.
+func TestImportKilled(t *testing.T) {
+	p := buildProduct(t)
+	path := filepath.Join(t.TempDir(), "large.mbox")
+	messages := largeMbox(t, path, 30<<20)
+	usual := importMbox(t, p, path, messages).wall
+	for part := range 3 {
+		p.newCase(t)
+		args := []string{"collect", "--account", "alice@example.test", "--import", "mbox=" + path, "--tsa", "none", "--segment-size", "1"}
+		outcome := p.runAndKill(t, usual*time.Duration(part+1)/4, args...)
+		t.Logf("killed: %v, unfinished: %v", outcome.killed, p.unfinished(t))
+		switch {
+		case p.unfinished(t):
+			p.want(t, "collect", "--resume")
+		case !p.sealed(t):
+			p.want(t, args...) // killed before the bundle was begun
+		}
+		verified := p.want(t, "verify", p.dir).stdout
+		if want := fmt.Sprintf("VERIFIED: 1 account, %d exhibits, 0 gaps", messages+2); !strings.Contains(verified, want) {
+			t.Errorf("%s, want %s", verified, want)
+		}
 	}
 }
 

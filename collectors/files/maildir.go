@@ -39,7 +39,10 @@ type maildirFolder struct {
 // maildir imports a Maildir with its folders: those of Maildir++ (".Sent" beside cur), and directories that hold a cur
 // of their own.
 func (r *run) maildir(t *tree) error {
-	for _, f := range r.maildirFolders(t) {
+	folders := r.maildirFolders(t)
+	r.onlyListed = t.files()
+	for _, f := range folders {
+		r.onlyListed -= len(f.messages)
 		if err := r.maildirOwnFiles(t, f); err != nil {
 			return err
 		}
@@ -107,6 +110,7 @@ func (r *run) maildirOwnFiles(t *tree, m *maildirFolder) error {
 		if !f.mode.IsRegular() || filepath.Dir(f.rel) != m.dir || !slices.Contains(maildirFiles(), name) {
 			continue
 		}
+		r.onlyListed--
 		resource, item := r.importOf(t.place), "file/"+visible.Text(f.rel)
 		if err := r.announceOne(resource, item); err != nil {
 			return err

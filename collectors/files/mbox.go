@@ -30,6 +30,7 @@ func (r *run) mboxes(t *tree) error {
 			continue
 		}
 		if t.place.dir && !isMbox(t, f) {
+			r.onlyListed++
 			if err := r.otherMail(t, f); err != nil {
 				return err
 			}

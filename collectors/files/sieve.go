@@ -16,8 +16,12 @@ func (r *run) sieve(t *tree) error {
 	var scripts []*found
 	for i := range t.all {
 		f := &t.all[i]
-		if f.mode.IsRegular() && (!t.place.dir || isScript(f.rel)) {
+		switch {
+		case !f.mode.IsRegular():
+		case !t.place.dir || isScript(f.rel):
 			scripts = append(scripts, f)
+		default:
+			r.onlyListed++
 		}
 	}
 	resource := "scripts/" + r.label(t.place.path)
