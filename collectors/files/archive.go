@@ -95,7 +95,7 @@ func (r *run) archive(t *tree, f *found) error {
 	}
 	note := ""
 	if a.others > 0 {
-		note = fmt.Sprintf("%d other files are not named .eml and were not read", a.others)
+		note = fmt.Sprintf("files not named .eml, not read: %d", a.others)
 	}
 	if err := r.announce(a.resource, a.number, note); err != nil {
 		return err

@@ -115,8 +115,9 @@ type run struct {
 	scope collectors.Scope
 	sink  collectors.Sink
 
-	expected map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
-	names    map[uint64]bool            // hashes of the names given so far, as file systems fold them
+	expected   map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
+	names      map[uint64]bool            // hashes of the names given so far, as file systems fold them
+	onlyListed int                        // files of the present place that are not of the kind
 }
 
 // place imports one path.
@@ -130,16 +131,21 @@ func (r *run) place(p *place) error {
 	if err := r.list(t); err != nil {
 		return err
 	}
+	r.onlyListed = 0
 	switch r.c.cfg.Kind {
 	case Maildir:
-		return r.maildir(t)
+		err = r.maildir(t)
 	case Sieve:
-		return r.sieve(t)
+		err = r.sieve(t)
 	case EML:
-		return r.emls(t)
+		err = r.emls(t)
 	default:
-		return r.mboxes(t)
+		err = r.mboxes(t)
 	}
+	if err != nil {
+		return err
+	}
+	return r.announce(r.importOf(p), int64(len(r.expected[r.importOf(p)])), fmt.Sprintf("files found: %d, only listed: %d", t.files(), r.onlyListed))
 }
 
 // importOf is the resource of what describes a place.

@@ -18,7 +18,6 @@ import (
 // emls imports files that hold one message each: the file that was named itself, or all that are named .eml.
 func (r *run) emls(t *tree) error {
 	var messages []*found
-	others := 0
 	for i := range t.all {
 		f := &t.all[i]
 		switch {
@@ -28,7 +27,7 @@ func (r *run) emls(t *tree) error {
 		case !t.place.dir, isEML(f.rel):
 			messages = append(messages, f)
 		default:
-			others++
+			r.onlyListed++
 			if err := r.otherMail(t, f); err != nil {
 				return err
 			}
@@ -36,8 +35,8 @@ func (r *run) emls(t *tree) error {
 	}
 	resource := "messages/" + r.label(t.place.path)
 	note := ""
-	if others > 0 {
-		note = fmt.Sprintf("%d other files are not named .eml and were not read: see the listing", others)
+	if r.onlyListed > 0 {
+		note = fmt.Sprintf("files not named .eml, only listed: %d", r.onlyListed)
 	}
 	if r.scope.Messages == collectors.MessagesNone {
 		return nil

@@ -10,25 +10,24 @@ import (
 
 // readFields reads the header fields that programs which write mbox files add, by their names in lower case; of several
 // of a name the first.
-func readFields(r io.Reader) (map[string]string, error) {
+func readFields(in *bufio.Reader) (map[string]string, error) {
 	names := []string{"x-gmail-labels", "x-gm-thrid", "content-length", "status", "x-status"}
 	fields := map[string]string{}
-	in := bufio.NewReaderSize(r, headLimit)
 	current := ""
 	for {
 		line, err := in.ReadSlice('\n')
 		if isEmpty(line) {
 			break
 		}
-		text := strings.TrimRight(validText(line), "\r\n")
 		if folded := len(line) > 0 && (line[0] == ' ' || line[0] == '\t'); folded && current != "" {
-			fields[current] += text
+			fields[current] += strings.TrimRight(validText(line), "\r\n")
 		} else if !folded {
 			current = ""
-			name, value, found := strings.Cut(text, ":")
+			name, value, found := bytes.Cut(line, []byte(":"))
+			name = bytes.TrimRight(name, " \t")
 			for _, wanted := range names {
-				if _, there := fields[wanted]; found && !there && strings.EqualFold(strings.TrimRight(name, " \t"), wanted) {
-					current, fields[wanted] = wanted, strings.TrimLeft(value, " \t")
+				if _, there := fields[wanted]; found && !there && len(name) == len(wanted) && strings.EqualFold(string(name), wanted) {
+					current, fields[wanted] = wanted, validText(bytes.TrimSpace(value))
 				}
 			}
 		}

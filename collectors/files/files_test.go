@@ -543,7 +543,7 @@ func TestArchiveMembers(t *testing.T) {
 		t.Errorf("%d messages, gaps %+v", len(sink.Messages()), sink.Gaps())
 	}
 	e, _ := sink.Expected("messages/eml:" + path)
-	if !strings.Contains(e.Note, "3 other files") {
+	if !strings.Contains(e.Note, "not read: 3") {
 		t.Errorf("the note is %q", e.Note)
 	}
 }

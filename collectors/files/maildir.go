@@ -28,6 +28,8 @@ type maildirFolder struct {
 	name     string // in UTF-8
 	resource string
 	messages []*found
+	hidden   int // files whose name begins with a dot, which are no messages (maildir(5))
+	tmp      int // files in tmp, whose delivery was not finished
 
 	uidValidity string
 	uids        map[string]string // by the unique part of the file name
@@ -37,7 +39,10 @@ type maildirFolder struct {
 // maildir imports a Maildir with its folders: those of Maildir++ (".Sent" beside cur), and directories that hold a cur
 // of their own.
 func (r *run) maildir(t *tree) error {
-	for _, f := range r.maildirFolders(t) {
+	folders := r.maildirFolders(t)
+	r.onlyListed = t.files()
+	for _, f := range folders {
+		r.onlyListed -= len(f.messages)
 		if err := r.maildirOwnFiles(t, f); err != nil {
 			return err
 		}
@@ -68,7 +73,15 @@ func (r *run) maildirFolders(t *tree) []*maildirFolder {
 	for i := range t.all {
 		f := &t.all[i]
 		dir, sub := filepath.Split(filepath.Dir(f.rel))
-		if m := byDir[filepath.Clean(dir)]; m != nil && f.mode.IsRegular() && (sub == "cur" || sub == "new") {
+		m := byDir[filepath.Clean(dir)]
+		switch {
+		case m == nil || !f.mode.IsRegular():
+		case sub == "tmp":
+			m.tmp++
+		case sub != "cur" && sub != "new":
+		case strings.HasPrefix(filepath.Base(f.rel), "."):
+			m.hidden++
+		default:
 			m.messages = append(m.messages, f)
 		}
 	}
@@ -97,6 +110,7 @@ func (r *run) maildirOwnFiles(t *tree, m *maildirFolder) error {
 		if !f.mode.IsRegular() || filepath.Dir(f.rel) != m.dir || !slices.Contains(maildirFiles(), name) {
 			continue
 		}
+		r.onlyListed--
 		resource, item := r.importOf(t.place), "file/"+visible.Text(f.rel)
 		if err := r.announceOne(resource, item); err != nil {
 			return err
@@ -258,7 +272,11 @@ func (m *maildirFolder) imapFlags(letters string) string {
 
 // maildirMessages keeps the messages of a folder.
 func (r *run) maildirMessages(t *tree, m *maildirFolder) error {
-	if err := r.announce(m.resource, int64(len(m.messages)), ""); err != nil {
+	note := ""
+	if m.tmp+m.hidden > 0 {
+		note = fmt.Sprintf("no messages and only listed: %d files in tmp, %d that begin with a dot", m.tmp, m.hidden)
+	}
+	if err := r.announce(m.resource, int64(len(m.messages)), note); err != nil {
 		return err
 	}
 	r.c.cfg.Report.Step(m.name)
@@ -283,10 +301,10 @@ func (r *run) maildirMessages(t *tree, m *maildirFolder) error {
 
 // attrs are what name, time and Dovecot's files say of a message.
 func (m *maildirFolder) attrs(f *found, n maildirName) map[string]string {
-	a := map[string]string{"folder": m.name, "maildir.file": visible.Text(f.rel), "flags": m.imapFlags(n.flags),
-		"internaldate": internalDate(f.mtime), "internaldate.from": "modification time of the file", "rfc822.size": fmt.Sprint(f.size)}
+	a := map[string]string{"folder": m.name, "file": visible.Text(f.rel), "flags": m.imapFlags(n.flags),
+		"internaldate": internalDate(f.mtime), "date.from": "modification time of the file", "rfc822.size": fmt.Sprint(f.size)}
 	if n.info {
-		a["maildir.flags"] = visible.Text(n.flags)
+		a["letters"] = visible.Text(n.flags)
 	}
 	if uid := m.uids[n.unique]; uid != "" {
 		a["uid"], a["uidvalidity"] = uid, m.uidValidity

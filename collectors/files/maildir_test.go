@@ -118,12 +118,12 @@ func TestMaildirOddities(t *testing.T) {
 	got := map[string]collectortest.Kept{}
 	for _, k := range sink.Kept() {
 		if strings.HasPrefix(k.Resource, "messages/") {
-			got[k.Attrs["maildir.file"]] = k
+			got[k.Attrs["file"]] = k
 		}
 	}
 	seen := got["cur/1.host,S=99:2,Sa"]
 	for attr, want := range map[string]string{"flags": `(\Seen $Junk)`, "uid": "1", "uidvalidity": "7", "maildir.s": "99", "folder": "INBOX",
-		"note": "the file name says 99 bytes (S=), the file has 6", "internaldate.from": "modification time of the file"} {
+		"note": "the file name says 99 bytes (S=), the file has 6", "date.from": "modification time of the file"} {
 		if seen.Attrs[attr] != want {
 			t.Errorf("%s is %q, want %q", attr, seen.Attrs[attr], want)
 		}

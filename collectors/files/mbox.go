@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -29,6 +30,7 @@ func (r *run) mboxes(t *tree) error {
 			continue
 		}
 		if t.place.dir && !isMbox(t, f) {
+			r.onlyListed++
 			if err := r.otherMail(t, f); err != nil {
 				return err
 			}
@@ -151,12 +153,13 @@ type mboxFile struct {
 	folder   string
 	origin   origin
 	number   int64 // of the message that came last
+	head     *bufio.Reader
 }
 
 // mbox imports one mbox file.
 func (r *run) mbox(t *tree, f *found) error {
 	path := t.path(f.rel)
-	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path, "")}
+	m := &mboxFile{r: r, t: t, f: f, path: visible.Text(path), resource: "messages/" + r.label(path), dir: r.name(path, ""), head: bufio.NewReaderSize(nil, headBuffer)}
 	m.folder = validText([]byte(strings.TrimSuffix(filepath.ToSlash(f.rel), filepath.Ext(f.rel))))
 	var info fs.FileInfo
 	var err error
@@ -287,7 +290,7 @@ func (m *mboxFile) leading(p piece) error {
 		return err
 	}
 	if !m.r.has(resource, item) {
-		attrs := map[string]string{"path": m.path, "mbox.offset": fmt.Sprint(p.start), "note": `bytes before the first "From " line`}
+		attrs := map[string]string{"path": m.path, "mbox.at": fmt.Sprint(p.start), "note": `bytes before the first "From " line`}
 		ex := m.r.exhibit(resource, item, m.dir+"~leading.bin", "application/octet-stream", "reading "+m.path, attrs)
 		if err := m.r.put(ex, io.NewSectionReader(m.file, p.start, p.next-p.start)); err != nil {
 			return err
@@ -321,29 +324,33 @@ func allBlank(r io.Reader) (bool, error) {
 	}
 }
 
-// headLimit is how much of a header is looked at for attributes.
-const headLimit = 64 << 10
+// headLimit is how much of a header is looked at for attributes, headBuffer how long a line of it may be.
+const (
+	headLimit  = 64 << 10
+	headBuffer = 16 << 10
+)
 
 // attrs are what is said of a message around it, and in the fields that programs which write mbox files add.
 func (m *mboxFile) attrs(p piece, fromLine []byte) (map[string]string, error) {
-	a := map[string]string{"folder": m.folder, "path": m.path, "mbox.offset": fmt.Sprint(p.start), "mbox.form": m.origin.Form,
-		"mbox.separator": fmt.Sprint(p.next - p.end), "rfc822.size": fmt.Sprint(p.end - p.body)}
+	a := map[string]string{"folder": m.folder, "path": m.path, "mbox.at": fmt.Sprint(p.start), "mbox.form": m.origin.Form,
+		"mbox.sep": fmt.Sprint(p.next - p.end), "rfc822.size": fmt.Sprint(p.end - p.body)}
 	if at, zoned := fromDate(fromLine); !at.IsZero() {
-		a["internaldate"], a["internaldate.from"] = internalDate(at), `"From " line`
+		a["internaldate"], a["date.from"] = internalDate(at), `"From " line`
 		if !zoned {
-			a["internaldate.from"] += ", which has no time zone: taken for UTC"
+			a["date.from"] += ", which has no time zone: taken for UTC"
 		}
 	}
 	if n := p.escaped + p.twice; n > 0 {
-		a["mbox.escaped"] = fmt.Sprint(n)
+		a["escaped"] = fmt.Sprint(n)
 	}
 	if p.unescaped > 0 {
-		a["mbox.unescaped"] = fmt.Sprint(p.unescaped)
+		a["unescaped"] = fmt.Sprint(p.unescaped)
 	}
 	if p.torn {
 		a["note"] = "the file ends within a line: the message may be cut off"
 	}
-	fields, err := readFields(io.NewSectionReader(m.file, p.body, min(p.end-p.body, headLimit)))
+	m.head.Reset(io.NewSectionReader(m.file, p.body, min(p.end-p.body, headLimit)))
+	fields, err := readFields(m.head)
 	if err != nil {
 		return nil, err
 	}
@@ -375,7 +382,7 @@ func (m *mboxFile) derived(p piece, item string) error {
 	if m.r.has(resource, item) {
 		return nil
 	}
-	attrs := map[string]string{"folder": m.folder, "path": m.path, "mbox.offset": fmt.Sprint(p.start),
+	attrs := map[string]string{"folder": m.folder, "path": m.path, "mbox.at": fmt.Sprint(p.start),
 		"derived": fmt.Sprintf(`not what was received: a copy of %s item %s with a ">" before "From " taken off %d times, as the form %s says`,
 			m.resource, item, lines, form)}
 	ex := m.r.exhibit(resource, item, fmt.Sprintf("%s/%09d~derived.eml", m.dir, m.number), "message/rfc822", "reading "+m.path, attrs)

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -153,7 +154,7 @@ func checkReassembly(t testing.TB, sink *collectortest.Sink, data string) {
 			b.Write(k.Response)
 			b.Write(k.Body)
 			var n int
-			if _, err := fmt.Sscan(k.Attrs["mbox.separator"], &n); err != nil {
+			if _, err := fmt.Sscan(k.Attrs["mbox.sep"], &n); err != nil {
 				t.Fatal(err)
 			}
 			b.WriteString(data[b.Len() : b.Len()+n])
@@ -168,8 +169,8 @@ func TestMboxAttributes(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "All mail.mbox"), from2+"X-GM-THRID: 1849\r\nX-Gmail-Labels: =?UTF-8?Q?Priv=C3=A9,?=\r\n =?UTF-8?Q?Bo=C3=AEte?=\r\n"+
 		"Status: RO\r\nX-Status: A\r\n\r\nx\r\n>From y\r\n")
 	m := gather(t, Mbox, path, collectors.MessagesRaw).Messages()[0]
-	for name, want := range map[string]string{"folder": "All mail", "internaldate": "23-Nov-2026 14:06:00 +0000", "internaldate.from": `"From " line`,
-		"x-gm-thrid": "1849", "x-gm-labels": "Privé,Boîte", "flags": `(\Seen \Answered)`, "mbox.escaped": "1"} {
+	for name, want := range map[string]string{"folder": "All mail", "internaldate": "23-Nov-2026 14:06:00 +0000", "date.from": `"From " line`,
+		"x-gm-thrid": "1849", "x-gm-labels": "Privé,Boîte", "flags": `(\Seen \Answered)`, "escaped": "1"} {
 		if got := m.Attrs[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
@@ -286,7 +287,7 @@ func FuzzSplit(f *testing.F) {
 		if at, _ := fromDate([]byte(data)); !at.IsZero() {
 			_ = internalDate(at)
 		}
-		if _, err := readFields(strings.NewReader(data)); err != nil {
+		if _, err := readFields(bufio.NewReader(strings.NewReader(data))); err != nil {
 			t.Error(err)
 		}
 	})

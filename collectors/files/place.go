@@ -266,6 +266,17 @@ func (t *tree) open(rel string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
+// files counts the regular files.
+func (t *tree) files() int {
+	n := 0
+	for i := range t.all {
+		if t.all[i].mode.IsRegular() {
+			n++
+		}
+	}
+	return n
+}
+
 // path is where something found is, for people and for resources: below the path as it was named.
 func (t *tree) path(rel string) string {
 	if !t.place.dir {

@@ -16,8 +16,12 @@ func (r *run) sieve(t *tree) error {
 	var scripts []*found
 	for i := range t.all {
 		f := &t.all[i]
-		if f.mode.IsRegular() && (!t.place.dir || isScript(f.rel)) {
+		switch {
+		case !f.mode.IsRegular():
+		case !t.place.dir || isScript(f.rel):
 			scripts = append(scripts, f)
+		default:
+			r.onlyListed++
 		}
 	}
 	resource := "scripts/" + r.label(t.place.path)
@@ -28,7 +32,7 @@ func (r *run) sieve(t *tree) error {
 	for _, f := range scripts {
 		attrs := map[string]string{"script": visible.Text(withoutEnding(filepath.Base(f.rel))), "active": "unknown"}
 		if by != "" {
-			attrs["active"], attrs["active.from"] = "no", visible.Text(by)
+			attrs["active"], attrs["active.by"] = "no", visible.Text(by)
 			if withoutEnding(filepath.Join(t.base, f.rel)) == active {
 				attrs["active"] = "yes"
 			}

@@ -230,7 +230,7 @@ func (s *side) lacks(key settingKey, change Change) (Change, string) {
 	if s.gaps[key] {
 		return Unknown, s.bundle.Opening.Bundle + " could not read it"
 	}
-	if complete, why := s.reads(key.account, key.resource); !complete && why != "the server did not offer it" {
+	if complete, why := s.reads(key.account, key.resource, key.collector); !complete && why != "the server did not offer it" {
 		return Unknown, s.bundle.Opening.Bundle + ": " + why
 	}
 	return change, ""
@@ -287,9 +287,17 @@ func (c *comparison) folder(key folderKey) {
 	c.merge(key, a, b, func(m message) { onlyA = append(onlyA, stray{key, m}) }, func(m message) { onlyB = append(onlyB, stray{key, m}) })
 	f.OnlyA, f.OnlyB = int64(len(onlyA)), int64(len(onlyB))
 
-	completeA, whyA := c.a.reads(key.account, key.resource)
-	completeB, whyB := c.b.reads(key.account, key.resource)
-	rowA, rowB := c.a.coverage(key.account, key.resource) != nil, c.b.coverage(key.account, key.resource) != nil
+	coverageA, coverageB := c.a.coverage(key.account, key.resource), c.b.coverage(key.account, key.resource)
+	rowA, rowB := coverageA != nil, coverageB != nil
+	collector := ""
+	if row := cmp.Or(coverageA, coverageB); row != nil {
+		collector = row.Collector
+	}
+	completeA, whyA := c.a.reads(key.account, key.resource, collector)
+	completeB, whyB := c.b.reads(key.account, key.resource, collector)
+	if a.places() && b.places() && a.messages[0].whole != b.messages[0].whole {
+		completeA, whyA = false, "its messages are known by their bytes, and one of the two holds headers only"
+	}
 	switch {
 	case !completeA || !completeB:
 		f.Change = Unknown

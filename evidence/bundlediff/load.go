@@ -34,7 +34,11 @@ type folderKey struct{ account, resource string }
 type folder struct {
 	messages []message
 	numbered bool // all items are <UIDVALIDITY>/<UID>
+	byBytes  bool // items are places in a file (an mbox, an archive): messages are known by their bytes
 }
+
+// places says whether the folder holds messages whose items are places in a file.
+func (f *folder) places() bool { return f != nil && f.byBytes }
 
 // validities lists the UIDVALIDITY values in the folder.
 func (f *folder) validities() []uint32 {
@@ -120,9 +124,17 @@ func (s *side) addMessage(r evidence.Record, t *table) {
 	if m.uidValidity, m.uid, numbered = splitItem(x.Item); !numbered {
 		f.numbered = false
 		sum := sha256.Sum256([]byte(x.Item))
+		if isPlace(x) {
+			f.byBytes, sum = true, x.SHA256
+		}
 		m.uidValidity, m.uid = binary.BigEndian.Uint32(sum[:4]), binary.BigEndian.Uint32(sum[4:8])
 	}
 	f.messages = append(f.messages, m)
+}
+
+// isPlace says whether an item is a place in a file: with one message less before it, it is another number.
+func isPlace(x *evidence.StoredExhibit) bool {
+	return x.Attrs["mbox.at"] != "" || x.Attrs["member"] != ""
 }
 
 // splitItem reads <UIDVALIDITY>/<UID>.
@@ -158,8 +170,8 @@ func (s *side) coverage(account, resource string) *evidence.Coverage {
 }
 
 // reads says whether a bundle has read a resource completely; if not, why not. A folder that is in no row was read
-// completely where the list of folders was and nothing limited the collection: then it did not exist.
-func (s *side) reads(account, resource string) (complete bool, why string) {
+// completely where the same collector read the list of folders and nothing limited the collection: then it did not exist.
+func (s *side) reads(account, resource, collector string) (complete bool, why string) {
 	if !slices.Contains(s.bundle.Opening.Accounts, account) {
 		return false, "it does not examine " + account
 	}
@@ -179,8 +191,12 @@ func (s *side) reads(account, resource string) (complete bool, why string) {
 	case isMessages && s.option("folder") != "":
 		return false, "it was limited by --folder"
 	case isMessages:
-		if list := s.coverage(account, "list"); list != nil && list.Status == evidence.StatusComplete {
+		list := s.coverage(account, "list")
+		if list != nil && list.Collector == collector && list.Status == evidence.StatusComplete {
 			return true, ""
+		}
+		if list == nil || list.Collector != collector {
+			return false, "it did not read it"
 		}
 		return false, "it has no complete list of folders"
 	}
