@@ -119,7 +119,7 @@ func saslLogin(l *link, cred credentials) (*imapwire.Answer, error) {
 	cmd := imapwire.NewCommand("AUTHENTICATE").Atom("LOGIN")
 	cmd.Respond = func(string) (imapwire.Revealer, error) {
 		if len(replies) == 0 {
-			return nil, errors.New("the server asks for more than a name and a password")
+			return nil, fmt.Errorf("%w: the server asks for more than a name and a password", ErrNoMechanism)
 		}
 		reply := replies[0]
 		replies = replies[1:]
