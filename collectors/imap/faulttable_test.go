@@ -224,7 +224,24 @@ func faults() []fault {
 		{name: "LIST: [INUSE] for good", script: onCommand("LIST", always, reply("NO [INUSE] being rebuilt")),
 			coverage: []string{"list 1/0/1 incomplete"}, gaps: []string{"refused list *being rebuilt"}, missing: items(77, 1, 10), says: "being rebuilt"},
 
+		{name: "ID breaks the connection each time", script: func(m *memNet) {
+			m.caps = "ID"
+			onCommand("ID", always, bye("who wants to know"))(m)
+		}, coverage: []string{"id 1/0/1 incomplete", allThere}, gaps: []string{"failed id *broke 3 times at this question: the server says goodbye: who wants to know"}},
+		{name: "STATUS breaks the connection each time", script: onCommand("STATUS", always, bye("")),
+			coverage: []string{allThere, "status 1/0/1 incomplete"}, gaps: []string{"failed status INBOX*broke 3 times"}},
+
 		// Opening folders.
+		{name: "EXAMINE breaks the connection for one of two folders", script: func(m *memNet) {
+			m.folders = append(m.folders, &fakeFolder{name: "Broken", uidValidity: 5, uidNext: 2, messages: map[uint32]string{1: "Subject: x\r\n\r\ny"}})
+			m.command = func(c *fakeConn, tag, name, args string) bool {
+				breaks := name == "EXAMINE" && strings.Contains(args, "Broken")
+				if breaks {
+					_ = c.nc.Close()
+				}
+				return breaks
+			}
+		}, coverage: []string{"examine 3/2/1 incomplete", "messages/Broken 1/0/1 incomplete", allThere}, gaps: []string{"failed examine Broken once more*broke 3 times", "failed messages/Broken *broke 3 times while the folder was opened"}},
 		{name: "EXAMINE: [INUSE], then OK", script: onCommand("EXAMINE", times(2), reply("NO [INUSE] locked by another session")), waits: 30 * time.Second},
 		{name: "EXAMINE: [INUSE] for good", script: onCommand("EXAMINE", always, reply("NO [INUSE] locked by another session")),
 			coverage: []string{"examine 1/0/1 incomplete", "messages/INBOX 1/0/1 incomplete"},
