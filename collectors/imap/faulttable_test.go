@@ -206,6 +206,16 @@ func faults() []fault {
 		{name: "login: wrong password, try again later", script: onCommand("LOGIN", always, reply("NO [AUTHENTICATIONFAILED] rate limit, try again later")), err: ErrAuth, empty: true, logins: 1, within: time.Second},
 		{name: "login: BYE in place of an answer, for good", script: onCommand("LOGIN", always, bye("\u202enot today")),
 			err: ErrHostDown, says: `\u{202E}not today`, empty: true, logins: 3},
+		{name: "login: BYE over failed logins", script: onCommand("LOGIN", always, bye("Too many invalid login attempts with "+fakePassword)),
+			err: ErrAuth, says: "attempts with [redacted]", empty: true, logins: 1, within: time.Second},
+		{name: "the name server is out of order once", script: func(m *memNet) {
+			m.refuse = func(n int) error {
+				if n > 1 {
+					return nil
+				}
+				return &net.DNSError{Err: "server misbehaving", Name: "mail.example.test", IsTemporary: true}
+			}
+		}, waits: time.Second},
 		{name: "login: never an answer", script: onCommand("LOGIN", always, func(c *fakeConn, tag string) { hang(c) }), err: ErrHostDown, empty: true, logins: 3},
 		{name: "capabilities change after login", script: func(m *memNet) {
 			m.command = func(c *fakeConn, tag, name, args string) bool {

@@ -53,6 +53,13 @@ func (c *Collector) authenticate(l *link, account string) error {
 	default:
 		answer, err = password(l, cred)
 	}
+	var bye *imapwire.ByeError
+	if errors.As(err, &bye) {
+		err = &imapwire.ByeError{Status: redact(bye.Status, cred)}
+		if refusesLogin(bye.Status) {
+			return fail(err, ErrAuth)
+		}
+	}
 	switch {
 	case errors.Is(err, ErrAuthPrivacy):
 		return fail(err, ErrAuthPrivacy, ErrPlaintextRefused)
@@ -219,6 +226,17 @@ func bearerDetail(challenge string) string {
 		status += "; it needs the scope " + d.Scope
 	}
 	return status
+}
+
+// refusesLogin says whether a BYE is about the login itself, so that another one would count against the account.
+func refusesLogin(s imapwire.Status) bool {
+	switch s.CodeName() {
+	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED":
+		return true
+	case "UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED":
+		return false
+	}
+	return lockWords.MatchString(s.Text[:min(len(s.Text), maxStatusText)])
 }
 
 // redact takes the secret out of what a server answered, in case it echoes it.
