@@ -723,3 +723,56 @@ func messagesIn(t *testing.T, dir string) map[string]string {
 	}
 	return kept
 }
+
+// TestResumeAfterTheServerWasDown takes up what a server that went away left: nothing of that time is left in the sealed
+// bundle as missing.
+func TestResumeAfterTheServerWasDown(t *testing.T) {
+	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "01JDCTZ0000000000000000000")
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		second := &fakeFolder{name: "Sent", uidValidity: 5, uidNext: 2, messages: map[uint32]string{1: "Subject: x\r\n\r\ny"}}
+		m := &memNet{fake: &fake{folders: []*fakeFolder{inbox(10), second}}}
+		m.hello = func(c *fakeConn) bool {
+			if down && c.n > 1 {
+				bye("[UNAVAILABLE] no more")(c, "")
+			}
+			return down && c.n > 1
+		}
+		m.message = func(c *fakeConn, uid uint32, alone bool) bool {
+			if down && uid == 6 {
+				_ = c.nc.Close()
+			}
+			return down && uid == 6
+		}
+		w, err := evidence.Create(dir, evidence.Opening{Bundle: filepath.Base(dir), CreatedAt: time.Now(), Accounts: []string{rawScope.Account}, Signer: identity.Fingerprint()}, evidence.WriterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := mustNew(t, m.config()).Collect(t.Context(), rawScope, w); !errors.Is(err, ErrLost) {
+			t.Errorf("error is %v, want ErrLost", err)
+		}
+		m.wait()
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		down = false
+		if w, err = evidence.Resume(dir, evidence.WriterConfig{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := mustNew(t, m.config()).Collect(t.Context(), rawScope, w); err != nil {
+			t.Fatal(err)
+		}
+		m.wait()
+		sealed, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := shownCoverage(sealed.Coverage), []string{allThere, "messages/Sent 1/1/0 complete"}; !slices.Equal(got, want) || sealed.Counts.Gaps > 0 {
+			t.Errorf("coverage is %q with %d gaps, want %q and none", got, sealed.Counts.Gaps, want)
+		}
+	})
+}
