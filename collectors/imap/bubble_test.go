@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -20,6 +21,7 @@ type memNet struct {
 
 	tls    func(n int) *tls.Config // of the server on the nth connection, nil for clear text
 	refuse func(n int) error
+	tap    *bytes.Buffer // gets what the first connection brings; may be nil
 
 	dials   int
 	wg      sync.WaitGroup
@@ -50,6 +52,9 @@ func (m *memNet) dial(context.Context, string, string) (net.Conn, error) {
 	client, server := net.Pipe()
 	end := &serverEnd{Conn: server, in: make(chan []byte, 1000), left: -1, written: func(k int) { m.written[n-1] += k }}
 	m.written = append(m.written, 0)
+	if m.tap != nil && n == 1 {
+		end.tap = m.tap
+	}
 	if m.cut != nil {
 		end.left = m.cut(n)
 	}
@@ -79,6 +84,7 @@ type serverEnd struct {
 	rest    []byte
 	left    int // bytes until it breaks; negative for never
 	written func(int)
+	tap     *bytes.Buffer
 }
 
 func (e *serverEnd) pump() {
@@ -115,6 +121,9 @@ func (e *serverEnd) Write(p []byte) (int, error) {
 	}
 	n, err := e.Conn.Write(p)
 	e.written(n)
+	if e.tap != nil {
+		e.tap.Write(p[:n])
+	}
 	if e.left >= 0 {
 		e.left -= n
 		if n < whole || e.left == 0 {

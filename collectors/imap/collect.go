@@ -30,6 +30,7 @@ type run struct {
 
 	fruitless int    // connections lost since something was last kept
 	unsaid    int    // logins in a row that were sent and not answered
+	breakers  int    // questions and folders in a row that cost the connection each time
 	stalled   int    // answers in a row that say that the server is busy
 	at        string // what is being read
 	leaf      string // fingerprint of the server's certificate on the first connection
@@ -165,7 +166,10 @@ func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Comm
 	if err := r.expect(resource, ""); err != nil || r.sink.Has(r.scope.Account, resource, "") {
 		return err
 	}
-	answer, err := r.do(cmd)
+	answer, err := r.try(cmd)
+	if broken := (*brokenError)(nil); errors.As(err, &broken) {
+		return r.gap(resource, "", evidence.GapFailed, cmd.Shown(), broken.Error())
+	}
 	if err != nil {
 		return err
 	}
@@ -183,6 +187,43 @@ func (r *run) do(cmd *imapwire.Command) (*imapwire.Answer, error) {
 		}
 		if err := r.recover(err); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// How often a question, or the opening of a folder, may cost the connection before it is given up, and how many such in a
+// row are met before the server itself is.
+const (
+	maxBreaks   = 3
+	maxBreakers = 5
+)
+
+// A brokenError says that a question was given up, and that there is another connection.
+type brokenError struct {
+	times int
+	cause error
+}
+
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("the connection broke %d times at this question: %v", e.times, e.cause)
+}
+
+// try is do for what a collection can go without. A question that costs the connection each time it is asked is given up
+// with a brokenError.
+func (r *run) try(cmd *imapwire.Command) (*imapwire.Answer, error) {
+	for times := 1; ; times++ {
+		answer, err := r.doHere(cmd)
+		if err == nil {
+			r.fruitless, r.breakers = 0, 0
+			return answer, nil
+		}
+		if rerr := r.recover(err); rerr != nil {
+			return nil, rerr
+		}
+		if times >= maxBreaks && r.breakers < maxBreakers {
+			r.breakers++
+			r.fruitless = 0
+			return nil, &brokenError{times, err}
 		}
 	}
 }

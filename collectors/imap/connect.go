@@ -110,7 +110,7 @@ func (r *run) connect(cause error) error {
 		switch {
 		case !mayRetry(err) || r.unsaid >= maxUnansweredLogins:
 			return err
-		case cause == nil && (refusals > maxRefusedFirst || errors.As(err, new(*net.DNSError))):
+		case cause == nil && (refusals > maxRefusedFirst || unknownHost(err)):
 			return err
 		case cause == nil:
 			last = err
@@ -118,6 +118,11 @@ func (r *run) connect(cause error) error {
 			last = lostAfter(err, cause)
 		}
 	}
+}
+
+func unknownHost(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
 }
 
 // How often a run tries what may be no use. A login that was sent and not answered may have been counted as a wrong

@@ -16,6 +16,11 @@
 // active or not. Whatever goes wrong with that is a gap or a "not offered" of the row "sieve", which is always there, and
 // never ends the collection.
 //
+// What goes wrong: a connection that is lost is opened again with growing pauses, a server that is busy is waited for
+// as long as it says, and both have an end; a password that was refused is never sent again. faulttable_test.go is the
+// table of misbehaviour and of what the sealed bundle then says. Before the first folder is opened all are announced to
+// the sink, so that a collection that ends early does not read as complete.
+//
 // Resources (rows of the coverage ledger): "greeting", "tls", "capability", "id", "namespace", "list", "lsub",
 // "status", "mailboxes", "acl", "metadata", "quota", "examine", and "messages/<folder>" for each folder. Messages have the
 // item "<UIDVALIDITY>/<UID>".

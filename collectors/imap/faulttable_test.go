@@ -206,6 +206,16 @@ func faults() []fault {
 		{name: "login: wrong password, try again later", script: onCommand("LOGIN", always, reply("NO [AUTHENTICATIONFAILED] rate limit, try again later")), err: ErrAuth, empty: true, logins: 1, within: time.Second},
 		{name: "login: BYE in place of an answer, for good", script: onCommand("LOGIN", always, bye("\u202enot today")),
 			err: ErrHostDown, says: `\u{202E}not today`, empty: true, logins: 3},
+		{name: "login: BYE over failed logins", script: onCommand("LOGIN", always, bye("Too many invalid login attempts with "+fakePassword)),
+			err: ErrAuth, says: "attempts with [redacted]", empty: true, logins: 1, within: time.Second},
+		{name: "the name server is out of order once", script: func(m *memNet) {
+			m.refuse = func(n int) error {
+				if n > 1 {
+					return nil
+				}
+				return &net.DNSError{Err: "server misbehaving", Name: "mail.example.test", IsTemporary: true}
+			}
+		}, waits: time.Second},
 		{name: "login: never an answer", script: onCommand("LOGIN", always, func(c *fakeConn, tag string) { hang(c) }), err: ErrHostDown, empty: true, logins: 3},
 		{name: "capabilities change after login", script: func(m *memNet) {
 			m.command = func(c *fakeConn, tag, name, args string) bool {
@@ -224,7 +234,24 @@ func faults() []fault {
 		{name: "LIST: [INUSE] for good", script: onCommand("LIST", always, reply("NO [INUSE] being rebuilt")),
 			coverage: []string{"list 1/0/1 incomplete"}, gaps: []string{"refused list *being rebuilt"}, missing: items(77, 1, 10), says: "being rebuilt"},
 
+		{name: "ID breaks the connection each time", script: func(m *memNet) {
+			m.caps = "ID"
+			onCommand("ID", always, bye("who wants to know"))(m)
+		}, coverage: []string{"id 1/0/1 incomplete", allThere}, gaps: []string{"failed id *broke 3 times at this question: the server says goodbye: who wants to know"}},
+		{name: "STATUS breaks the connection each time", script: onCommand("STATUS", always, bye("")),
+			coverage: []string{allThere, "status 1/0/1 incomplete"}, gaps: []string{"failed status INBOX*broke 3 times"}},
+
 		// Opening folders.
+		{name: "EXAMINE breaks the connection for one of two folders", script: func(m *memNet) {
+			m.folders = append(m.folders, &fakeFolder{name: "Broken", uidValidity: 5, uidNext: 2, messages: map[uint32]string{1: "Subject: x\r\n\r\ny"}})
+			m.command = func(c *fakeConn, tag, name, args string) bool {
+				breaks := name == "EXAMINE" && strings.Contains(args, "Broken")
+				if breaks {
+					_ = c.nc.Close()
+				}
+				return breaks
+			}
+		}, coverage: []string{"examine 3/2/1 incomplete", "messages/Broken 1/0/1 incomplete", allThere}, gaps: []string{"failed examine Broken once more*broke 3 times", "failed messages/Broken *broke 3 times while the folder was opened"}},
 		{name: "EXAMINE: [INUSE], then OK", script: onCommand("EXAMINE", times(2), reply("NO [INUSE] locked by another session")), waits: 30 * time.Second},
 		{name: "EXAMINE: [INUSE] for good", script: onCommand("EXAMINE", always, reply("NO [INUSE] locked by another session")),
 			coverage: []string{"examine 1/0/1 incomplete", "messages/INBOX 1/0/1 incomplete"},
@@ -695,4 +722,57 @@ func messagesIn(t *testing.T, dir string) map[string]string {
 		kept[x.Item] = string(body)
 	}
 	return kept
+}
+
+// TestResumeAfterTheServerWasDown takes up what a server that went away left: nothing of that time is left in the sealed
+// bundle as missing.
+func TestResumeAfterTheServerWasDown(t *testing.T) {
+	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "01JDCTZ0000000000000000000")
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		second := &fakeFolder{name: "Sent", uidValidity: 5, uidNext: 2, messages: map[uint32]string{1: "Subject: x\r\n\r\ny"}}
+		m := &memNet{fake: &fake{folders: []*fakeFolder{inbox(10), second}}}
+		m.hello = func(c *fakeConn) bool {
+			if down && c.n > 1 {
+				bye("[UNAVAILABLE] no more")(c, "")
+			}
+			return down && c.n > 1
+		}
+		m.message = func(c *fakeConn, uid uint32, alone bool) bool {
+			if down && uid == 6 {
+				_ = c.nc.Close()
+			}
+			return down && uid == 6
+		}
+		w, err := evidence.Create(dir, evidence.Opening{Bundle: filepath.Base(dir), CreatedAt: time.Now(), Accounts: []string{rawScope.Account}, Signer: identity.Fingerprint()}, evidence.WriterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := mustNew(t, m.config()).Collect(t.Context(), rawScope, w); !errors.Is(err, ErrLost) {
+			t.Errorf("error is %v, want ErrLost", err)
+		}
+		m.wait()
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		down = false
+		if w, err = evidence.Resume(dir, evidence.WriterConfig{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := mustNew(t, m.config()).Collect(t.Context(), rawScope, w); err != nil {
+			t.Fatal(err)
+		}
+		m.wait()
+		sealed, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := shownCoverage(sealed.Coverage), []string{allThere, "messages/Sent 1/1/0 complete"}; !slices.Equal(got, want) || sealed.Counts.Gaps > 0 {
+			t.Errorf("coverage is %q with %d gaps, want %q and none", got, sealed.Counts.Gaps, want)
+		}
+	})
 }

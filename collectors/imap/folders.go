@@ -319,7 +319,13 @@ func (r *run) statusOfEach(folders []*folder) error {
 			continue
 		}
 		cmd := imapwire.NewCommand("STATUS").String(f.raw).Atom("(" + statusItems(caps) + ")")
-		answer, err := r.do(cmd)
+		answer, err := r.try(cmd)
+		if broken := (*brokenError)(nil); errors.As(err, &broken) {
+			if err := errors.Join(r.expect("status", f.label), r.gap("status", f.label, evidence.GapFailed, cmd.Shown(), broken.Error())); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}

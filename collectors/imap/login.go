@@ -53,6 +53,13 @@ func (c *Collector) authenticate(l *link, account string) error {
 	default:
 		answer, err = password(l, cred)
 	}
+	var bye *imapwire.ByeError
+	if errors.As(err, &bye) {
+		err = &imapwire.ByeError{Status: redact(bye.Status, cred)}
+		if refusesLogin(bye.Status) {
+			return fail(err, ErrAuth)
+		}
+	}
 	switch {
 	case errors.Is(err, ErrAuthPrivacy):
 		return fail(err, ErrAuthPrivacy, ErrPlaintextRefused)
@@ -119,7 +126,7 @@ func saslLogin(l *link, cred credentials) (*imapwire.Answer, error) {
 	cmd := imapwire.NewCommand("AUTHENTICATE").Atom("LOGIN")
 	cmd.Respond = func(string) (imapwire.Revealer, error) {
 		if len(replies) == 0 {
-			return nil, errors.New("the server asks for more than a name and a password")
+			return nil, fmt.Errorf("%w: the server asks for more than a name and a password", ErrNoMechanism)
 		}
 		reply := replies[0]
 		replies = replies[1:]
@@ -229,6 +236,17 @@ func bearerDetail(challenge string) string {
 		status += "; it needs the scope " + d.Scope
 	}
 	return status
+}
+
+// refusesLogin says whether a BYE is about the login itself, so that another one would count against the account.
+func refusesLogin(s imapwire.Status) bool {
+	switch s.CodeName() {
+	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED":
+		return true
+	case "UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED":
+		return false
+	}
+	return lockWords.MatchString(s.Text[:min(len(s.Text), maxStatusText)])
 }
 
 // redact takes the secret out of what a server answered, in case it echoes it.

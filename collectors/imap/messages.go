@@ -70,6 +70,7 @@ type reading struct {
 	// connection, answers that say that the server is busy, searches for what is left.
 	refusals, unsent, poisoned, starved, recounts int
 
+	breaks  int  // connections lost in a row before a message was asked for
 	recount bool // what is left is to be searched for
 	basic   bool // the server refuses the extended items
 	modseq  bool
@@ -94,6 +95,11 @@ func (r *run) folder(f *folder) error {
 		}
 		if rerr := r.recover(err); rerr != nil {
 			return errors.Join(rerr, r.announceUnread(f, rerr))
+		}
+		if f.reading.breaks >= maxBreaks && r.breakers < maxBreakers {
+			r.breakers++
+			r.fruitless = 0
+			return r.gapOpening(f, err)
 		}
 	}
 }
@@ -120,6 +126,28 @@ func (g *reading) unread() string {
 		}
 	}
 	return g.name(left)
+}
+
+// gapOpening gives up a folder that costs the connection each time that it is opened. Where all its messages have been
+// read already, it is only not known what became of it meanwhile.
+func (r *run) gapOpening(f *folder, cause error) error {
+	g := &f.reading
+	reason := fmt.Sprintf("the connection broke %d times while the folder was opened: %v", g.breaks, cause)
+	item := f.label + " once more"
+	if err := r.expect("examine", item); err != nil {
+		return err
+	}
+	if err := r.gap("examine", item, evidence.GapFailed, "EXAMINE", reason); err != nil {
+		return err
+	}
+	unread := slices.ContainsFunc(g.state, func(s uidState) bool { return s != done })
+	switch {
+	case r.scope.Messages == collectors.MessagesNone, g.known && !unread:
+		return nil
+	case unread:
+		reason += "; unread are " + g.unread()
+	}
+	return r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", reason)
 }
 
 // name writes UIDs as a person reads them: "3 messages (UIDs 4:5,9 under UIDVALIDITY 77)".
@@ -647,8 +675,12 @@ func (g *reading) afterLoss(r *run, cause error, f *folder) error {
 	}
 	g.cursor, g.retries = 0, nil
 	if suspect < 0 {
+		if _, busy := busyIn(cause); !busy {
+			g.breaks++
+		}
 		return nil
 	}
+	g.breaks = 0
 	alone := g.size == 1
 	g.size = 1
 	uid, limit := g.uids[suspect], deathsPerUID
@@ -667,6 +699,7 @@ func (g *reading) afterLoss(r *run, cause error, f *folder) error {
 // poisoned names in a gap a message that costs the connection, and gives the folder up where one follows the other.
 func (r *run) poisoned(f *folder, i int, class evidence.GapClass, reason string) error {
 	g := &f.reading
+	g.breaks = 0
 	if g.poisoned++; g.poisoned >= maxPoisoned {
 		return r.giveUpFolder(f, class, fmt.Sprintf("each of %d messages in a row cost the connection: %s", g.poisoned, reason))
 	}
@@ -825,7 +858,8 @@ func (r *run) put(f *folder, flight []*batch, resp *imapwire.Response, body io.R
 	_, err := r.sink.Put(ex, body)
 	if err == nil {
 		g.state[i] = done
-		g.refusals, g.unsent, g.poisoned, g.starved, g.recounts, r.fruitless = 0, 0, 0, 0, 0, 0
+		g.refusals, g.unsent, g.poisoned, g.starved, g.recounts, g.breaks = 0, 0, 0, 0, 0, 0
+		r.fruitless, r.breakers = 0, 0
 		r.link.conn.Wanted()
 		g.size = min(2*g.size, g.chunk)
 		r.c.cfg.Report.Done(1, size)

@@ -63,7 +63,7 @@ var (
 	waitWords = regexp.MustCompile(`(?i)(?:back-?off time:?|again (?:in|after)|retry (?:in|after)|retry-after:?|wait(?: for)?)\s*(\d{1,9})\s*([a-z]*)`)
 )
 
-// waitStated finds how long a server says to wait, 0 if it does not.
+// waitStated finds how long a server says to wait, a day at the most, 0 if it does not say.
 func waitStated(text string) time.Duration {
 	m := waitWords.FindStringSubmatch(text)
 	if m == nil {
@@ -82,7 +82,7 @@ func waitStated(text string) time.Duration {
 	case word == "h", strings.HasPrefix(word, "hour"):
 		unit = time.Hour
 	}
-	return time.Duration(n) * unit
+	return time.Duration(min(n, int64(24*time.Hour/unit))) * unit
 }
 
 // busyIn finds in an error what a server said of being busy.
