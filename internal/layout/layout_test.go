@@ -26,6 +26,7 @@ func allowed() map[string][]string {
 		"collectors/imap/imapwire":    {"internal/visible"},
 		"collectors/imap/managesieve": {"internal/visible"},
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
+		"collectors/authlog":          {"collectors", "evidence", "internal/maillog", "internal/visible"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
@@ -48,6 +49,7 @@ func allowed() map[string][]string {
 		"internal/casefile": {},
 		"internal/demo":     {"evidence/timestamp", "internal/seedmail"},
 		"internal/layout":   {},
+		"internal/maillog":  {},
 		"internal/secret":   {},
 		"internal/visible":  {},
 
