@@ -66,6 +66,8 @@ delete_mode: delayed
 auditlog: yes
 annotation_allow_undefined: yes
 serverinfo: on
+# Messages stay as they were handed over, 8-bit header fields too.
+munge8bit: no
 EOF
 	cat >"$dir/cyrus.conf" <<EOF
 # Written by cyrus.sh.
