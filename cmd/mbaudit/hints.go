@@ -28,6 +28,7 @@ func hintFor(err error) string {
 		{imap.ErrTLSName, "connect by the name that is in the certificate, or name it with: --tls-server-name NAME"},
 		{imap.ErrTLSUntrusted, "if the server's authority is your organisation's own, add its certificate with: --tls-ca FILE.pem"},
 		{imap.ErrNotIMAP, "check the port: imaps:// is 993, imap:// is 143"},
+		{imap.ErrTooSlow, "give it longer, as in: --timeout 5m; or check host and port"},
 		{imap.ErrHostDown, "check host and port, as in: --imap imaps://mail.example.com:993"},
 		{imap.ErrNoFolder, "leave --folder out to collect every folder"},
 		{s3.ErrNoBucket, "make the bucket first, with Object Lock switched on, or correct s3://BUCKET/PREFIX"},
