@@ -129,7 +129,7 @@ func TestCyrusSays(t *testing.T) {
 				if after := cyrusSnapshot(t, c, alice); after != before {
 					t.Errorf("the source changed.\nbefore:\n%s\nafter:\n%s", before, after)
 				}
-				checkReadOnly(t, c.Commands(t, alice))
+				checkReadOnly(t, c.Commands(t, alice), 20)
 			})
 		}
 	}
@@ -210,11 +210,11 @@ func checkCyrusResources(t *testing.T, c *servertest.CyrusServer, sink *collecto
 	}
 }
 
-// checkReadOnly looks at what Cyrus says that clients sent.
-func checkReadOnly(t *testing.T, log string) {
+// checkReadOnly looks at what Cyrus says that clients sent, which must be some commands at least.
+func checkReadOnly(t *testing.T, log string, atLeast int) {
 	t.Helper()
 	commands := regexp.MustCompile(`(?m)^(?:<\d+<)?A\d{4} ([A-Z]+(?: (?:FETCH|SEARCH|STORE|COPY|MOVE|EXPUNGE))?)(.*)$`).FindAllStringSubmatch(log, -1)
-	if len(commands) < 20 {
+	if len(commands) < atLeast {
 		t.Fatalf("Cyrus wrote down only %d commands of ours:\n%s", len(commands), log)
 	}
 	for _, m := range commands {
@@ -222,7 +222,7 @@ func checkReadOnly(t *testing.T, log string) {
 		case "OK": // an answer
 		case "CAPABILITY", "ID", "NAMESPACE", "LIST", "LSUB", "STATUS", "EXAMINE", "UID SEARCH", "LOGOUT",
 			"GETACL", "MYRIGHTS", "LISTRIGHTS", "GETQUOTA", "GETQUOTAROOT", "GETMETADATA", "UNSELECT", "ENABLE", "NOOP", "COMPRESS":
-		case "UID FETCH":
+		case "UID FETCH", "FETCH":
 			if strings.Contains(m[2], "BODY[") {
 				t.Errorf("a fetch that sets \\Seen was sent: %s", m[0])
 			}

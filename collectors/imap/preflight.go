@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,23 +99,36 @@ func (c *Collector) Preflight(ctx context.Context, account string, opts Prefligh
 	bounded, cancel := context.WithTimeoutCause(ctx, opts.Patience, ErrTooSlow)
 	defer cancel()
 	p := &preflight{
-		c: &one, account: account,
+		c: &one, account: account, kept: &gapsOnly{},
 		report: &PreflightReport{V: 1, At: time.Now().UTC(), Server: c.addr, Account: account, Kind: "other", Checks: []Check{}, Hints: []Hint{}},
 	}
 	err := p.all(bounded)
-	p.addSieve(bounded, opts.SievePort)
+	if p.report.Check("connection").Verdict == OK {
+		p.addSieve(bounded, opts.SievePort)
+	}
+	p.report.Usable = err == nil
 	p.report.Hints = append(p.report.Hints, hints(p.report)...)
 	if err != nil && ctx.Err() != nil {
 		return p.report, context.Cause(ctx)
 	}
-	if err != nil && errors.Is(err, ErrTooSlow) {
-		err = &Error{
-			Account: account, Doing: "waiting for " + c.addr, Kinds: []error{ErrTooSlow},
-			Err: fmt.Errorf("%w: not all that is needed came within %v", ErrTooSlow, opts.Patience),
+	return p.report, p.explain(err, opts.Patience)
+}
+
+// explain makes of an error of the connection one that says what was being done, for whom.
+func (p *preflight) explain(err error, patience time.Duration) error {
+	var already *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrTooSlow), errors.Is(err, os.ErrDeadlineExceeded):
+		return &Error{
+			Account: p.account, Doing: "waiting for " + p.c.addr, Kinds: []error{ErrTooSlow},
+			Err: fmt.Errorf("%w: not all that is needed came within %v", ErrTooSlow, patience),
 		}
+	case errors.As(err, &already):
+		return err
 	}
-	p.report.Usable = err == nil
-	return p.report, err
+	return &Error{Account: p.account, Doing: "reading from " + p.c.addr, Kinds: []error{ErrLost}, Err: err}
 }
 
 // A preflight is one run of Preflight.
@@ -122,7 +137,17 @@ type preflight struct {
 	account string
 	report  *PreflightReport
 	caps    caps // after the login
-	run     *run // its sink keeps nothing; its link is nil once the connection is lost
+	run     *run // writes to kept; its link is nil once the connection is lost
+	kept    *gapsOnly
+}
+
+// show makes what a server said safe to show: cut, and without the secret that it was just told.
+func (p *preflight) show(text string) string {
+	t := []rune(visible.Line(hide(text, p.c.credentials(p.account))))
+	if len(t) <= shownText {
+		return string(t)
+	}
+	return string(t[:shownText-1]) + "…"
 }
 
 func (p *preflight) add(name string, v Verdict, detail, meaning string) {
@@ -137,7 +162,7 @@ func (p *preflight) all(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
-	p.add("connection", OK, "greeting: "+visible.Cut(l.greeting.Status().String(), shownText), "")
+	p.add("connection", OK, p.show(greetingText(l)), "")
 	err = p.c.secureAndLogIn(ctx, p.account, l)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -151,10 +176,19 @@ func (p *preflight) all(ctx context.Context) error {
 	}
 	p.caps = l.caps
 	p.run = &run{
-		c: p.c, ctx: ctx, sink: nowhere{}, link: l, scope: collectors.Scope{Account: p.account, Messages: collectors.MessagesNone},
+		c: p.c, ctx: ctx, sink: p.kept, link: l, scope: collectors.Scope{Account: p.account, Messages: collectors.MessagesNone},
 		expected: map[string]map[string]bool{}, paths: map[string]bool{}, status: map[string]folderStatus{},
 	}
 	return p.questions()
+}
+
+// greetingText is the greeting without the capabilities that some servers put into it; they have lines of their own.
+func greetingText(l *link) string {
+	status := l.greeting.Status()
+	if status.CodeName() == "CAPABILITY" {
+		status.Code = ""
+	}
+	return visible.Text(status.String())
 }
 
 func (p *preflight) questions() error {
@@ -178,12 +212,12 @@ func (p *preflight) questions() error {
 func (p *preflight) addUnreachable(err error) {
 	switch {
 	case errors.Is(err, ErrTLSName), errors.Is(err, ErrTLSUntrusted), errors.Is(err, ErrTLS):
-		p.add("connection", OK, "the server answers", "")
+		p.add("connection", OK, "something answers", "")
 		p.addEncryption(&link{}, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		p.add("connection", Refused, visible.Cut(cause(err), shownText), "")
+		p.add("connection", Refused, p.show(cause(err)), "")
 	default:
-		p.add("connection", Unknown, visible.Cut(cause(err), shownText), "")
+		p.add("connection", Unknown, p.show(cause(err)), "")
 	}
 }
 
@@ -216,9 +250,9 @@ func (p *preflight) addEncryption(l *link, err error) {
 		}
 	case errors.As(err, &refused) && len(refused.UnverifiedCertificates) > 0:
 		p.add("encryption", Refused, "not used: the certificate was refused, and nothing secret was sent", "")
-		p.add("certificate", Refused, p.certificate(refused.UnverifiedCertificates[0])+"; "+visible.Cut(refused.Err.Error(), shownText), "")
+		p.add("certificate", Refused, p.certificate(refused.UnverifiedCertificates[0])+"; "+p.show(visible.Text(refused.Err.Error())), "")
 	case errors.Is(err, ErrTLS), errors.Is(err, ErrTLSName), errors.Is(err, ErrTLSUntrusted):
-		p.add("encryption", Refused, visible.Cut(cause(err), shownText), "")
+		p.add("encryption", Refused, p.show(cause(err)), "")
 	case l.beforeLogin == nil:
 		p.add("encryption", Unknown, "the server did not say what it offers", "")
 	default:
@@ -246,7 +280,8 @@ func certNames(cert *x509.Certificate) string {
 	if len(names) == 0 {
 		return cert.Subject.String()
 	}
-	return strings.Join(names, ", ")
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 // addMechanisms lists the ways to log in, as offered on this connection before the login.
@@ -266,11 +301,15 @@ func (p *preflight) addMechanisms(l *link) {
 	if !before.has("LOGINDISABLED") {
 		ways = append(ways, "the command LOGIN")
 	}
+	if len(ways) == 0 && l.tls == nil && before.has("STARTTLS") {
+		p.add("mechanisms", Unknown, "none before encryption", "")
+		return
+	}
 	if len(ways) == 0 {
 		p.add("mechanisms", NotOffered, "no way to log in is offered on this connection", "")
 		return
 	}
-	p.add("mechanisms", OK, visible.Cut(strings.Join(ways, ", "), shownText), "")
+	p.add("mechanisms", OK, p.show(visible.Text(strings.Join(ways, ", "))), "")
 }
 
 func (p *preflight) addLogin(l *link, err error) {
@@ -278,15 +317,15 @@ func (p *preflight) addLogin(l *link, err error) {
 	case err == nil && l.preauth:
 		p.add("login", OK, "the server wants none (PREAUTH)", "")
 	case err == nil:
-		p.add("login", OK, "", "")
+		p.add("login", OK, "accepted", "")
 	case errors.Is(err, ErrNoMechanism), errors.Is(err, ErrAuthPrivacy), errors.Is(err, ErrAuth):
-		p.add("login", Refused, visible.Cut(cause(err), shownText), "")
+		p.add("login", Refused, p.show(cause(err)), "")
 	case errors.Is(err, ErrAuthUnavailable):
-		p.add("login", Unknown, visible.Cut(cause(err), shownText), "")
+		p.add("login", Unknown, p.show(cause(err)), "")
 	case l.tls == nil:
-		p.add("login", Unknown, "not tried: "+visible.Cut(cause(err), shownText), "")
+		p.add("login", Unknown, "not tried: "+p.show(cause(err)), "")
 	default:
-		p.add("login", Unknown, visible.Cut(cause(err), shownText), "")
+		p.add("login", Unknown, p.show(cause(err)), "")
 	}
 }
 
@@ -301,7 +340,7 @@ func (p *preflight) askID() error {
 		return err
 	}
 	if !answer.OK() {
-		p.add("ID", Refused, says(answer), "the server's own name and version")
+		p.add("ID", Refused, p.says(answer), "the server's own name and version")
 		return nil
 	}
 	id := parseID(answer)
@@ -310,7 +349,9 @@ func (p *preflight) askID() error {
 	return nil
 }
 
-func says(answer *imapwire.Answer) string { return visible.Cut(answer.Status.String(), shownText) }
+func (p *preflight) says(answer *imapwire.Answer) string {
+	return p.show(visible.Text(answer.Status.String()))
+}
 
 // parseID reads the pairs of an ID response, keys in upper case.
 func parseID(answer *imapwire.Answer) map[string]string {
@@ -356,20 +397,19 @@ func (p *preflight) identify(greeting, name, version string, offered caps) {
 		}
 	}
 	if name != "" {
-		p.report.Software = visible.Cut(strings.TrimSpace(name+" "+version), 60)
+		p.report.Software = visible.Cut(hide(strings.TrimSpace(name+" "+version), p.c.credentials(p.account)), 60)
 	}
 }
 
 // askFolders lists the folders and adds up what is in them.
 func (p *preflight) askFolders() ([]*folder, error) {
-	const meaning = "what there is to collect"
 	answer, err := p.run.list()
 	if err != nil {
 		verdict := Unknown
 		if !isLost(err) && !errors.Is(err, ErrTooSlow) {
 			verdict = Refused
 		}
-		p.add("folders", verdict, visible.Cut(cause(err), shownText), meaning)
+		p.add("folders", verdict, p.show(cause(err)), "")
 		return nil, err
 	}
 	all := parseList(answer)
@@ -380,12 +420,26 @@ func (p *preflight) askFolders() ([]*folder, error) {
 	}
 	p.report.Folders = len(folders)
 	if len(folders) == 0 {
-		p.add("folders", NotOffered, fmt.Sprintf("the server lists %d folders, none of which holds messages", len(all)), meaning)
+		p.add("folders", NotOffered, fmt.Sprintf("the server lists %d folders, none of which holds messages", len(all)), "")
 		return nil, &Error{Account: p.account, Doing: "listing the folders on " + p.c.addr, Kinds: []error{ErrNoFolder}, Err: errors.New("the server lists no folder that holds messages")}
 	}
-	p.add("folders", OK, strconv.Itoa(len(folders)), meaning)
+	p.add("folders", OK, fmt.Sprintf("%d that can hold messages", len(folders)), "")
+	p.addListStatus()
 	p.addSpecialUse(folders)
 	return folders, p.countMessages(folders)
+}
+
+// addListStatus says whether the extended LIST, which asks for the counters too, was answered.
+func (p *preflight) addListStatus() {
+	const meaning = "the counters of all folders at one moment, in one answer"
+	switch refusal := p.kept.refusal("list", "extended"); {
+	case !p.caps.has("LIST-STATUS") && !p.caps.has("IMAP4REV2"):
+		p.add("LIST-STATUS", NotOffered, "", meaning)
+	case refusal != "":
+		p.add("LIST-STATUS", Refused, "announced, but: "+p.show(refusal), meaning)
+	default:
+		p.add("LIST-STATUS", OK, "", meaning)
+	}
 }
 
 func (p *preflight) addSpecialUse(folders []*folder) {
@@ -411,54 +465,60 @@ func (p *preflight) addSpecialUse(folders []*folder) {
 // countMessages adds up what STATUS says of each folder. Servers may count for a long time; that is no reason not to
 // collect.
 func (p *preflight) countMessages(folders []*folder) error {
-	const meaning = "how long a collection takes, and how much room it needs"
 	if err := p.run.statusOfEach(folders); err != nil {
 		if !isLost(err) && !errors.Is(err, ErrTooSlow) {
 			return err
 		}
-		p.add("messages", Unknown, visible.Cut(cause(err), shownText), meaning)
+		p.add("messages", Unknown, p.show(cause(err)), "")
 		return err
 	}
 	counted := 0
 	for _, f := range folders {
 		if st, ok := p.run.status[f.raw]; ok {
 			counted++
-			p.report.Messages += max(st.messages, 0)
-			p.report.Bytes += max(st.size, 0)
+			p.report.Messages = sum(p.report.Messages, st.messages)
+			p.report.Bytes = sum(p.report.Bytes, st.size)
 		}
 	}
-	detail := strconv.FormatInt(p.report.Messages, 10)
+	detail := fmt.Sprintf("%d in all folders", p.report.Messages)
 	if counted < len(folders) {
-		detail += fmt.Sprintf(" in the %d of %d folders that the server counted", counted, len(folders))
+		detail = fmt.Sprintf("%d in the %d of %d folders that the server counted", p.report.Messages, counted, len(folders))
 	}
 	verdict := OK
 	if counted == 0 {
 		verdict, detail = Unknown, "the server counted none of the folders"
 	}
-	p.add("messages", verdict, detail, meaning)
+	p.add("messages", verdict, detail, "")
 	return nil
+}
+
+// sum adds what a server claims, which may be any number, and stops where numbers end.
+func sum(a, b int64) int64 {
+	if b = max(b, 0); a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // openOne opens the fullest folder, and else INBOX, with EXAMINE, as a collection does.
 func (p *preflight) openOne(folders []*folder) error {
-	const meaning = "folders are opened for reading only"
 	f := p.fullest(folders)
 	cmd := imapwire.NewCommand("EXAMINE").String(f.raw)
 	answer, err := p.run.do(cmd)
 	if err != nil {
-		p.add("EXAMINE", Unknown, visible.Cut(cause(err), shownText), meaning)
+		p.add("EXAMINE", Unknown, p.show(cause(err)), "")
 		return err
 	}
 	if !answer.OK() {
-		p.add("EXAMINE", Refused, visible.Cut(f.label, 40)+": "+says(answer), meaning)
+		p.add("EXAMINE", Refused, visible.Cut(f.label, 40)+": "+p.says(answer), "")
 		return &Error{Account: p.account, Doing: "opening " + visible.Cut(f.label, 40) + " on " + p.c.addr, Kinds: []error{ErrNoFolder}, Err: serverSays{answer.Status}}
 	}
 	sel, codes := parseSelection(answer), selectionCodes(answer)
-	detail := visible.Cut(f.label, 40)
+	detail := visible.Cut(f.label, 40) + " opens for reading only"
 	if answer.Status.CodeName() != "READ-ONLY" {
-		detail += ", though the server does not say [READ-ONLY]"
+		detail = visible.Cut(f.label, 40) + " opens; the server does not say that it is for reading only"
 	}
-	p.add("EXAMINE", OK, detail, meaning)
+	p.add("EXAMINE", OK, detail, "")
 	p.addModSeq(codes)
 	p.addObjectID(codes)
 	return p.estimate(sel)
@@ -518,35 +578,35 @@ func (p *preflight) addObjectID(codes map[string]bool) {
 // estimate makes of the sizes of some messages of the open folder what all messages may come to, where STATUS could not
 // tell sizes.
 func (p *preflight) estimate(sel selection) error {
-	const meaning = "of the messages, as they are sent"
 	if p.caps.has("STATUS=SIZE") || p.caps.has("IMAP4REV2") {
-		p.add("size", OK, fmt.Sprintf("%d bytes", p.report.Bytes), meaning)
+		p.add("size", OK, fmt.Sprintf("%d bytes, all messages together", p.report.Bytes), "")
 		return nil
 	}
 	if p.report.Messages == 0 || sel.exists <= 0 {
-		p.add("size", Unknown, "no message to measure", meaning)
+		p.add("size", Unknown, "no message to measure", "")
 		return nil
 	}
 	set := fmt.Sprintf("%d:%d", max(sel.exists-sampled+1, 1), sel.exists)
 	answer, err := p.run.do(imapwire.NewCommand("FETCH").Atom(set).Atom("(RFC822.SIZE)"))
 	if err != nil {
-		p.add("size", Unknown, visible.Cut(cause(err), shownText), meaning)
+		p.add("size", Unknown, p.show(cause(err)), "")
 		return nil
 	}
-	var n, sum int64
+	var n, measured int64
 	for i := range answer.Untagged {
 		for name, value := range answer.Untagged[i].Items() {
 			if size, ok := value.Number(); ok && strings.EqualFold(string(name), "RFC822.SIZE") {
-				n, sum = n+1, sum+int64(size)
+				n, measured = n+1, measured+int64(size)
 			}
 		}
 	}
 	if n == 0 {
-		p.add("size", Unknown, "the server tells no sizes", meaning)
+		p.add("size", Unknown, "the server tells no sizes", "")
 		return nil
 	}
-	p.report.Bytes, p.report.BytesEstimated = sum/n*p.report.Messages, true
-	p.add("size", OK, fmt.Sprintf("about %d bytes, from the mean of %d messages", p.report.Bytes, n), meaning)
+	// Messages and their sizes have 32 bits each, but the sum of several folders' messages has more.
+	p.report.Bytes, p.report.BytesEstimated = measured/n*min(p.report.Messages, math.MaxInt64/max(measured/n, 1)), true
+	p.add("size", OK, fmt.Sprintf("about %d bytes, from the mean of %d messages", p.report.Bytes, n), "")
 	return nil
 }
 
@@ -560,14 +620,13 @@ func (p *preflight) askExtensions() error {
 		try           *imapwire.Command // nil where the announcement is all there is to know
 	}{
 		{"NAMESPACE", "where shared folders and those of others are", offered.has("NAMESPACE") || rev2, imapwire.NewCommand("NAMESPACE")},
-		{"LIST-STATUS", "the counters of all folders in one answer", offered.has("LIST-STATUS") || rev2, nil},
 		{"SAVEDATE", "when a message was put into its folder", offered.has("SAVEDATE"), nil},
 		{"ACL", "who else was given rights on a folder", offered.has("ACL"), imapwire.NewCommand("MYRIGHTS").String("INBOX")},
 		{"METADATA", "annotations that programs left on folders", offered.has("METADATA"),
 			imapwire.NewCommand("GETMETADATA").String("INBOX").Atom("(/private/comment)")},
 		{"QUOTA", "how full the mailbox is, by the server's count", offered.has("QUOTA"), imapwire.NewCommand("GETQUOTAROOT").String("INBOX")},
 		{"COMPRESS", "a slow link carries more", offered.has("COMPRESS=DEFLATE"), nil},
-		{"FILTER=SIEVE", "Sieve scripts can be tried by IMAP", offered.has("FILTER=SIEVE"), nil},
+		{"FILTER=SIEVE", "a Sieve filter can be run on a folder by IMAP", offered.has("FILTER=SIEVE"), nil},
 		{"X-GM-EXT-1", "Gmail's labels, message and thread numbers", offered.has("X-GM-EXT-1"), nil},
 	} {
 		if !x.offered {
@@ -585,12 +644,12 @@ func (p *preflight) askExtensions() error {
 		answer, err := p.run.do(x.try)
 		switch {
 		case err != nil && (isLost(err) || errors.Is(err, ErrTooSlow)):
-			p.add(x.name, Unknown, "announced; "+visible.Cut(cause(err), shownText), x.meaning)
+			p.add(x.name, Unknown, "announced; "+p.show(cause(err)), x.meaning)
 			p.run.link = nil
 		case err != nil:
 			return err
 		case !answer.OK():
-			p.add(x.name, Refused, "announced, but: "+says(answer), x.meaning)
+			p.add(x.name, Refused, "announced, but: "+p.says(answer), x.meaning)
 		default:
 			p.add(x.name, OK, "", x.meaning)
 		}
@@ -603,19 +662,22 @@ func (p *preflight) addSieve(ctx context.Context, port int) {
 	const meaning = "filters and forwarding that run on the server"
 	addr := net.JoinHostPort(p.c.host, strconv.Itoa(port))
 	nc, err := p.c.cfg.Dial(ctx, "tcp", addr)
-	if err != nil {
-		p.add("MANAGESIEVE", Unknown, "not reached at "+addr+": "+visible.Cut(err.Error(), shownText), meaning)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		p.add("MANAGESIEVE", NotOffered, "nothing listens at "+addr, meaning)
+		return
+	case err != nil:
+		p.add("MANAGESIEVE", Unknown, "not reached at "+addr+": "+p.show(err.Error()), meaning)
 		return
 	}
 	defer nc.Close()
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 	said, err := sieveGreeting(imapwire.WithDeadlines(nc, min(p.c.cfg.Timeout, 10*time.Second)))
-	switch {
-	case err != nil:
-		p.add("MANAGESIEVE", Unknown, addr+" answers, but not as ManageSieve: "+visible.Cut(err.Error(), shownText), meaning)
-	default:
-		p.add("MANAGESIEVE", OK, addr+", "+visible.Cut(said, 80), meaning)
+	if err != nil {
+		p.add("MANAGESIEVE", Unknown, addr+" answers, but not as ManageSieve: "+p.show(err.Error()), meaning)
+		return
 	}
+	p.add("MANAGESIEVE", OK, addr+", "+p.show(visible.Cut(said, 80)), meaning)
 }
 
 // sieveGreeting reads the capabilities that a ManageSieve server begins with, and returns the name of the software.
@@ -671,13 +733,28 @@ func newLines(r io.Reader, bound int) func() (string, error) {
 	}
 }
 
-// nowhere is a sink that keeps nothing: a preflight asks with the collector's own questions and makes no bundle.
-type nowhere struct{}
+// gapsOnly is a sink that keeps no exhibit: a preflight asks with the collector's own questions and makes no bundle.
+type gapsOnly struct{ gaps []evidence.Gap }
 
-func (nowhere) Put(_ evidence.Exhibit, body io.Reader) (evidence.Digest, error) {
+func (s *gapsOnly) Put(_ evidence.Exhibit, body io.Reader) (evidence.Digest, error) {
 	_, err := io.Copy(io.Discard, body)
 	return evidence.Digest{}, err
 }
-func (nowhere) Gap(evidence.Gap) error            { return nil }
-func (nowhere) Expect(evidence.Expectation) error { return nil }
-func (nowhere) Has(_, _, _ string) bool           { return false }
+
+func (s *gapsOnly) Gap(g evidence.Gap) error {
+	s.gaps = append(s.gaps, g)
+	return nil
+}
+
+func (s *gapsOnly) Expect(evidence.Expectation) error { return nil }
+func (s *gapsOnly) Has(_, _, _ string) bool           { return false }
+
+// refusal returns why something was refused, "" if it was not.
+func (s *gapsOnly) refusal(resource, item string) string {
+	for _, g := range s.gaps {
+		if g.Resource == resource && g.Item == item {
+			return g.Reason
+		}
+	}
+	return ""
+}

@@ -10,10 +10,10 @@ type Hint struct {
 	Type []string `json:"type,omitempty"` // lines for a configuration file or a shell
 }
 
-// hints returns what applies to the server of a report.
+// hints returns what applies to the server of a report: how to get in where that failed, else what to switch on.
 func hints(p *PreflightReport) []Hint {
-	if !answered(p) {
-		return nil
+	if !p.Usable {
+		return loginHints(p)
 	}
 	switch p.Kind {
 	case "dovecot":
@@ -32,9 +32,22 @@ func hints(p *PreflightReport) []Hint {
 	return otherHints()
 }
 
-// answered says whether an IMAP server was there to be told apart from others.
-func answered(p *PreflightReport) bool {
-	return p.Check("mechanisms").Verdict != Unknown
+func loginHints(p *PreflightReport) []Hint {
+	switch {
+	case p.Check("login").Verdict != Refused:
+		return nil
+	case p.Kind == "gmail":
+		return []Hint{{What: "A password must be an app password, which needs 2-step verification; else use --imap-token-file."}}
+	case p.Kind == "exchange" && online(p.Server):
+		return []Hint{{What: "Exchange Online takes no passwords over IMAP, app passwords neither: use --imap-token-file."}}
+	}
+	return nil
+}
+
+// lacks says whether the server was asked for something and has it not to give.
+func (p *PreflightReport) lacks(name string) bool {
+	v := p.Check(name).Verdict
+	return v == NotOffered || v == Refused
 }
 
 // dovecotHints come in two forms, as Dovecot 2.4 does not read the configuration of 2.3. A server that tells its
@@ -64,7 +77,7 @@ func dovecotHints(p *PreflightReport) []Hint {
 		{What: "The names that clients give themselves (ID) are the event imap_id_received, for an event_exporter; " +
 			"imap_id_log is gone.", For: "Dovecot 2.4"},
 	}
-	if p.Check("METADATA").Verdict != OK {
+	if p.lacks("METADATA") {
 		hints = append(hints,
 			Hint{What: "Let annotations be read: METADATA.", For: "Dovecot 2.3", Type: []string{
 				"mail_attribute_dict = file:%h/dovecot-attributes", "protocol imap {", "  imap_metadata = yes", "}",
@@ -74,7 +87,7 @@ func dovecotHints(p *PreflightReport) []Hint {
 				"protocol imap {", "  imap_metadata = yes", "}",
 			}})
 	}
-	if p.Check("ACL").Verdict != OK {
+	if p.lacks("ACL") {
 		hints = append(hints,
 			Hint{What: "Let rights on folders be read: ACL. Test it first: rights that were stored before begin to count.", For: "Dovecot 2.3", Type: []string{
 				"mail_plugins = $mail_plugins acl", "protocol imap {", "  mail_plugins = $mail_plugins imap_acl", "}",
@@ -85,7 +98,7 @@ func dovecotHints(p *PreflightReport) []Hint {
 				"acl_driver = vfile",
 			}})
 	}
-	if p.Check("MANAGESIEVE").Verdict != OK {
+	if p.lacks("MANAGESIEVE") {
 		hints = append(hints, Hint{What: "If filters run by Sieve, let the scripts be read: ManageSieve (package dovecot-managesieved).",
 			Type: []string{"protocols = $protocols sieve"}, For: "Dovecot 2.3"},
 			Hint{What: "If filters run by Sieve, let the scripts be read: ManageSieve.", For: "Dovecot 2.4", Type: []string{"protocols {", "  sieve = yes", "}"}})
@@ -117,7 +130,7 @@ func cyrusHints() []Hint {
 	return []Hint{
 		{What: "Log each action on a message or a folder to syslog, from now on (imapd.conf).", Type: []string{"auditlog: 1"}},
 		{What: "Expunged messages and deleted folders stay on disk until cyr_expire removes them, if these are " +
-			"delayed (imapd.conf; the default since 2.5). Before anything else, hold up cyr_expire: its entries " +
+			"delayed (imapd.conf; the default since 2.5). Before collecting, hold up cyr_expire: its entries " +
 			"in EVENTS of cyrus.conf, and cron.", Type: []string{"expunge_mode: delayed", "delete_mode: delayed"}},
 		{What: "List what of a folder can still be brought back; without -l, unexpunge changes the mailbox.",
 			Type: []string{"unexpunge -l user.alice"}},
@@ -142,7 +155,6 @@ func exchangeHints(p *PreflightReport) []Hint {
 	}
 	if online(p.Server) {
 		return append(hints,
-			Hint{What: "Exchange Online takes no passwords over IMAP, app passwords neither: use --imap-token-file."},
 			Hint{What: "Who read and did what is in the unified audit log, while it is kept:",
 				Type: []string{"Search-UnifiedAuditLog -UserIds ADDRESS -StartDate … -EndDate …"}})
 	}
@@ -167,7 +179,6 @@ func gmailHints() []Hint {
 	return []Hint{
 		{What: "Filters, forwarding, delegates and sign-ins are not to be seen by IMAP. In a Workspace domain, an " +
 			"administrator finds them in the admin console; have them exported."},
-		{What: "A password must be an app password, which needs 2-step verification; else use --imap-token-file."},
 		{What: "The account's settings can hide folders and all but the newest messages from IMAP (Settings, " +
 			"Labels: Show in IMAP; Forwarding and POP/IMAP: Folder size limits). Look before you count."},
 	}

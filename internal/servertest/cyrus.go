@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -45,6 +47,9 @@ type CyrusServer struct {
 	Dir      string // everything of the server's
 	MailRoot string // below it is one file for each message; expunged ones stay for a while
 	Conf     string // imapd.conf
+
+	programs, libraries string // directories of Cyrus' own
+	user                string // whom it runs as
 }
 
 // Cyrus starts a fresh Cyrus for the test. Folders are named as Debian sets it up: INBOX.Sent, user.bob.Projets.
@@ -81,6 +86,9 @@ func startCyrus(t testing.TB, naming ...string) *CyrusServer {
 		Dir:        s["CYRUS_DIR"],
 		MailRoot:   s["CYRUS_MAIL_ROOT"],
 		Conf:       s["CYRUS_CONF"],
+		programs:   s["CYRUS_PROGRAMS"],
+		libraries:  s["CYRUS_LIBRARIES"],
+		user:       s["CYRUS_USER"],
 	}
 }
 
@@ -172,6 +180,23 @@ func (c *CyrusServer) PutScript(t testing.TB, user, name, script string, active 
 	if active {
 		conn.sieve("SETACTIVE", fmt.Sprintf("SETACTIVE \"%s\"\r\n", name))
 	}
+}
+
+// CheckConf returns what Cyrus' own check finds wrong with the text of an imapd.conf, nothing where all is well.
+func (c *CyrusServer) CheckConf(t testing.TB, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "imapd.conf")
+	if err := os.WriteFile(file, []byte("cyrus_user: "+c.user+"\n"+text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(c.programs, "cyr_info"), "-C", file, "-M", os.DevNull, "conf-lint")
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+c.libraries)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 // messageFile matches the names of files in which Cyrus keeps messages.

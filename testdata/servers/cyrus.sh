@@ -173,6 +173,9 @@ CYRUS_PREFIX='$box'
 CYRUS_OTHER_USERS='$others'
 CYRUS_MAIL_ROOT='$dir/mail'
 CYRUS_CONF='$dir/imapd.conf'
+CYRUS_USER='$user'
+CYRUS_PROGRAMS='$bin'
+CYRUS_LIBRARIES='$LD_LIBRARY_PATH'
 EOF
 }
 
