@@ -78,14 +78,12 @@ func cyrusFolders(t testing.TB, c *servertest.CyrusServer, user string) []string
 // UIDNEXT, HIGHESTMODSEQ), and flags, mod-sequence and save date of each message.
 func cyrusSnapshot(t testing.TB, c *servertest.CyrusServer, user string) string {
 	t.Helper()
-	var b strings.Builder
-	b.WriteString(c.Files(t))
+	var ask []string
 	for _, name := range cyrusFolders(t, c, user) {
-		b.WriteString(c.Do(t, user,
-			"STATUS "+name+" (MESSAGES RECENT UNSEEN UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE)",
-			"EXAMINE "+name, "UID FETCH 1:* (FLAGS MODSEQ INTERNALDATE RFC822.SIZE SAVEDATE)"))
+		ask = append(ask, "STATUS "+name+" (MESSAGES RECENT UNSEEN UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE)",
+			"EXAMINE "+name, "UID FETCH 1:* (FLAGS MODSEQ INTERNALDATE RFC822.SIZE SAVEDATE)")
 	}
-	return b.String()
+	return c.Files(t) + c.Do(t, user, ask...)
 }
 
 // TestCyrus holds the collector to its promises on a server that it was not made on.
@@ -110,6 +108,9 @@ func TestCyrus(t *testing.T) {
 func TestCyrusSays(t *testing.T) {
 	for _, kind := range cyrusKinds {
 		for _, mode := range []collectors.MessageMode{collectors.MessagesRaw, collectors.MessagesMetadata} {
+			if mode == collectors.MessagesRaw && kind.name != cyrusKinds[0].name {
+				continue // TestCyrus has read these
+			}
 			t.Run(kind.name+", "+mode.String(), func(t *testing.T) {
 				c := kind.start(t)
 				alice := c.Users[0]
@@ -140,11 +141,15 @@ func checkCyrusCounts(t *testing.T, c *servertest.CyrusServer, sink *collectorte
 	t.Helper()
 	status := regexp.MustCompile(`(?m)^\* STATUS ("[^"]*"|\S+) \(MESSAGES (\d+) SIZE (\d+)\)`)
 	var messages, bytes int64
+	var ask []string
 	for _, name := range cyrusFolders(t, c, c.Users[0]) {
-		m := status.FindStringSubmatch(c.Do(t, c.Users[0], "STATUS "+name+" (MESSAGES SIZE)"))
-		if m == nil {
-			t.Fatalf("Cyrus does not say how large %s is", name)
-		}
+		ask = append(ask, "STATUS "+name+" (MESSAGES SIZE)")
+	}
+	said := status.FindAllStringSubmatch(c.Do(t, c.Users[0], ask...), -1)
+	if len(said) != len(ask) {
+		t.Fatalf("Cyrus says of %d folders how large they are, of %d", len(said), len(ask))
+	}
+	for _, m := range said {
 		n, _ := strconv.ParseInt(m[2], 10, 64)
 		size, _ := strconv.ParseInt(m[3], 10, 64)
 		messages, bytes = messages+n, bytes+size
