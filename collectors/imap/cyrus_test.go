@@ -117,6 +117,9 @@ func TestCyrusSays(t *testing.T) {
 				seedCyrus(t, c)
 				c.LogCommands(t, alice)
 				before := cyrusSnapshot(t, c, alice)
+				if !regexp.MustCompile(`RECENT [1-9]`).MatchString(before) || !regexp.MustCompile(`UNSEEN [1-9]`).MatchString(before) {
+					t.Fatalf("no message is recent and unseen, so that nothing would show that they stay so:\n%s", before)
+				}
 				sink := &collectortest.Sink{}
 				if err := mustNew(t, cyrusConfig(c)).Collect(t.Context(), collectors.Scope{Account: alice, Messages: mode}, sink); err != nil {
 					t.Fatal(err)
