@@ -30,6 +30,7 @@ func hintFor(err error) string {
 		{imap.ErrTLSPin, "the server has another certificate than the one you named with --tls-pin: ask its administrator whether it was renewed; somebody may be on the way"},
 		{imap.ErrNotIMAP, "check the port: imaps:// is 993, imap:// is 143"},
 		{imap.ErrLost, "see whether server and network are up again"},
+		{imap.ErrTooSlow, "give it longer, as in: --timeout 5m; or check host and port"},
 		{imap.ErrHostDown, "check host and port, as in: --imap imaps://mail.example.com:993"},
 		{imap.ErrNoFolder, "leave --folder out to collect every folder"},
 		{s3.ErrNoBucket, "make the bucket first, with Object Lock switched on, or correct s3://BUCKET/PREFIX"},
