@@ -48,15 +48,16 @@ func (r *Result) Property(name string) string {
 }
 
 // Authentications reads the fields Authentication-Results and ARC-Authentication-Results, from the top down. truncated
-// says that there are more than MaxViews.
+// says that there are more than MaxViews, or results than MaxItems.
 func (h *Header) Authentications() (all []Authentication, truncated bool) {
+	total := 0
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		arc := f.Is("ARC-Authentication-Results")
 		if !arc && !f.Is("Authentication-Results") {
 			continue
 		}
-		if len(all) == MaxViews {
+		if len(all) == MaxViews || total > MaxItems {
 			return all, true
 		}
 		value, cut := f.Unfolded()
@@ -66,6 +67,9 @@ func (h *Header) Authentications() (all []Authentication, truncated bool) {
 			a.Problems = add(a.Problems, ProblemCut)
 		}
 		all = append(all, a)
+		for _, r := range a.Results {
+			total += 1 + len(r.Properties)
+		}
 	}
 	return all, false
 }
@@ -226,14 +230,15 @@ func (s *Signature) Tag(name string) string {
 }
 
 // Signatures reads the fields DKIM-Signature, ARC-Message-Signature and ARC-Seal, from the top down. truncated says that
-// there are more than MaxViews.
+// there are more than MaxViews, or tags than MaxItems.
 func (h *Header) Signatures() (all []Signature, truncated bool) {
+	total := 0
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		if !f.Is("DKIM-Signature") && !f.Is("ARC-Message-Signature") && !f.Is("ARC-Seal") {
 			continue
 		}
-		if len(all) == MaxViews {
+		if len(all) == MaxViews || total > MaxItems {
 			return all, true
 		}
 		value, cut := f.Unfolded()
@@ -245,6 +250,7 @@ func (h *Header) Signatures() (all []Signature, truncated bool) {
 		if s.Instance, _ = strconv.Atoi(s.Identity); f.Is("DKIM-Signature") {
 			s.Instance = 0
 		}
+		total += len(s.Tags) + len(s.Signed)
 		all = append(all, s)
 	}
 	return all, false
@@ -280,8 +286,7 @@ func ParseSignature(value string) Signature {
 	s.Domain, s.Selector, s.Algorithm, s.Identity = s.Tag("d"), s.Tag("s"), s.Tag("a"), s.Tag("i")
 	s.BodyHash, s.Value, s.Length = s.Tag("bh"), s.Tag("b"), s.Tag("l")
 	if signed := s.Tag("h"); signed != "" {
-		s.Signed = strings.Split(strings.ToLower(signed), ":")
-		s.Signed = s.Signed[:min(len(s.Signed), MaxItems)]
+		s.Signed = strings.SplitN(strings.ToLower(signed), ":", MaxItems)
 	}
 	s.At, s.Expires = unixTime(s.Tag("t")), unixTime(s.Tag("x"))
 	if s.Domain == "" || s.Selector == "" || s.Value == "" {

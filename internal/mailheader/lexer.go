@@ -35,7 +35,7 @@ type lexer struct {
 	specials                     string
 	words                        *wordFinder // nil: encoded words are atoms
 	noQuote, noComment, noBraces bool
-	afterAt                      bool
+	afterAt, afterComment        bool
 	unclosed                     bool
 }
 
@@ -48,8 +48,8 @@ func (l *lexer) next() (token, bool) {
 		return token{}, false
 	}
 	t := l.read()
-	t.spaced = t.from > start
-	l.afterAt = t.is('@')
+	t.spaced = t.from > start || l.afterComment
+	l.afterAt, l.afterComment = t.is('@'), t.kind == comment
 	return t, true
 }
 
@@ -74,17 +74,16 @@ func (l *lexer) read() token {
 			return token{kind: literal, text: l.text[from:l.pos], from: from}
 		}
 		l.noBraces, l.unclosed = true, true
-	case strings.IndexByte(l.specials, c) >= 0:
-		l.pos++
-		return token{kind: special, text: l.text[from:l.pos], from: from}
-	}
-	if l.words != nil && c == '=' {
+	case c == '=' && l.words != nil:
 		if w, ok := l.words.at(from); ok {
 			l.pos = w.to
 			return token{kind: encoded, text: l.text[from:l.pos], from: from}
 		}
 	}
 	l.pos++
+	if strings.IndexByte(l.specials, c) >= 0 {
+		return token{kind: special, text: l.text[from:l.pos], from: from}
+	}
 	for l.pos < len(l.text) && !l.endsAtom() {
 		l.pos++
 	}

@@ -83,7 +83,7 @@ func ParseMedia(value string) Media {
 		if first {
 			m.first(segment, &raws)
 		} else if len(segment) > 0 {
-			m.parameter(segment, &raws)
+			m.parameters(segment, &raws)
 		}
 		if !more {
 			break
@@ -116,7 +116,7 @@ func (m *Media) first(tokens []token, raws *[]rawParam) {
 	if i := slices.IndexFunc(tokens, func(t token) bool { return t.is('=') }); i > 0 {
 		m.Problems = add(m.Problems, ProblemSyntax)
 		m.first(tokens[:i-1], raws)
-		m.parameter(tokens[i-1:], raws)
+		m.parameters(tokens[i-1:], raws)
 		return
 	}
 	m.Value = strings.ToLower(valid(strings.ReplaceAll(joined(tokens), " ", "")))
@@ -134,20 +134,23 @@ type rawParam struct {
 	order    int
 }
 
+// parameters reads what stands between two semicolons: one parameter, or several where a="1" b="2" lacks one.
+func (m *Media) parameters(tokens []token, raws *[]rawParam) {
+	from := 0
+	for i := 3; i+1 < len(tokens); i++ {
+		if tokens[i+1].is('=') && tokens[i].kind == atom && tokens[i].spaced && tokens[i-1].kind == quoted && i > from {
+			m.Problems = add(m.Problems, ProblemSyntax)
+			m.parameter(tokens[from:i], raws)
+			from = i
+		}
+	}
+	m.parameter(tokens[from:], raws)
+}
+
 func (m *Media) parameter(tokens []token, raws *[]rawParam) {
 	if len(tokens) < 2 || !tokens[1].is('=') || tokens[0].kind == special {
 		m.Problems = add(m.Problems, ProblemSyntax)
 		return
-	}
-	// Two parameters without a semicolon between them: a="1" b="2".
-	if i := slices.IndexFunc(tokens[2:], func(t token) bool { return t.is('=') }); i > 0 {
-		second := 2 + i - 1
-		if tokens[second].kind == atom && tokens[second].spaced && tokens[second-1].kind == quoted {
-			m.Problems = add(m.Problems, ProblemSyntax)
-			m.parameter(tokens[:second], raws)
-			m.parameter(tokens[second:], raws)
-			return
-		}
 	}
 	if len(*raws) == MaxItems {
 		m.Truncated = true

@@ -44,67 +44,72 @@ func (h *Header) Received() (hops []Hop, truncated bool) {
 // ParseReceived reads the value of a Received field. Words in a place where no clause is go unread.
 func ParseReceived(value string) Hop {
 	value, _ = bound(value)
-	var hop Hop
-	lex := lexer{text: value, specials: ";", words: nil}
-	current := ""
-	clauses := make(map[string]*strings.Builder)
-	semicolon := -1
-	write := func(name, text string) {
-		b := clauses[name]
-		if b == nil {
-			b = &strings.Builder{}
-			clauses[name] = b
-		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(text)
-	}
-	fresh := false // the clause has no word yet
+	r := receivedReader{lex: lexer{text: value, specials: ";"}, clauses: make(map[string]*strings.Builder), semicolon: -1}
 	for {
-		t, ok := lex.next()
+		t, ok := r.lex.next()
 		if !ok {
 			break
 		}
-		switch {
-		case t.is(';'):
-			semicolon = t.from
-		case t.kind == comment:
-			switch current {
-			case "from", "by":
-				write(current+" comment", unescape(t.text))
-			default:
-				write("comment", unescape(t.text))
-			}
-		case t.kind == atom && !fresh && isClause(t.text) && (semicolon < 0):
-			current, fresh = strings.ToLower(t.text), true
-			if clauses[current] != nil {
-				current = "" // the first one counts
-			}
-		case current != "" && semicolon < 0:
-			write(current, t.content())
-			fresh = false
-		default:
-			fresh = false
-		}
+		r.take(t)
 	}
-	get := func(name string) string {
-		if clauses[name] == nil {
-			return ""
-		}
-		return valid(clauses[name].String())
-	}
-	hop.From, hop.FromComment, hop.By, hop.ByComment = get("from"), get("from comment"), get("by"), get("by comment")
-	hop.Via, hop.With, hop.ID, hop.Comment = get("via"), get("with"), get("id"), get("comment")
-	hop.For = strings.Trim(get("for"), "<>")
-	hop.ID = strings.Trim(hop.ID, "<>")
+	hop := Hop{From: r.get("from"), FromComment: r.get("from comment"), By: r.get("by"), ByComment: r.get("by comment"),
+		Via: r.get("via"), With: r.get("with"), Comment: r.get("comment"),
+		For: strings.Trim(r.get("for"), "<>"), ID: strings.Trim(r.get("id"), "<>")}
 	hop.FromIPs, hop.ByIPs = IPs(hop.From+" "+hop.FromComment), IPs(hop.By+" "+hop.ByComment)
-	if last := strings.LastIndexByte(value, ';'); semicolon >= 0 && last >= semicolon {
-		hop.Date = ParseDate(strings.TrimSpace(value[semicolon+1:]))
+	if r.semicolon >= 0 {
+		hop.Date = ParseDate(strings.TrimSpace(value[r.semicolon+1:]))
 	} else {
 		hop.Date = Date{Unparsable: true, Problems: []Problem{ProblemMissing}}
 	}
 	return hop
+}
+
+// A receivedReader collects the words and comments of each clause.
+type receivedReader struct {
+	lex       lexer
+	clauses   map[string]*strings.Builder
+	current   string // the clause that is read; "" is none
+	fresh     bool   // it has no word yet
+	semicolon int    // where the last one is, or -1
+}
+
+func (r *receivedReader) take(t token) {
+	switch {
+	case t.is(';'):
+		r.semicolon = t.from
+	case t.kind == comment && (r.current == "from" || r.current == "by"):
+		r.write(r.current+" comment", unescape(t.text))
+	case t.kind == comment:
+		r.write("comment", unescape(t.text))
+	case r.semicolon >= 0:
+	case t.kind == atom && !r.fresh && isClause(t.text):
+		r.current, r.fresh = strings.ToLower(t.text), true
+		if r.clauses[r.current] != nil {
+			r.current = "" // the first one counts
+		}
+	case r.current != "":
+		r.write(r.current, t.content())
+		r.fresh = false
+	}
+}
+
+func (r *receivedReader) write(name, text string) {
+	b := r.clauses[name]
+	if b == nil {
+		b = &strings.Builder{}
+		r.clauses[name] = b
+	}
+	if b.Len() > 0 {
+		b.WriteByte(' ')
+	}
+	b.WriteString(text)
+}
+
+func (r *receivedReader) get(name string) string {
+	if r.clauses[name] == nil {
+		return ""
+	}
+	return valid(r.clauses[name].String())
 }
 
 func isClause(text string) bool {
@@ -140,16 +145,10 @@ func IPs(text string) []netip.Addr {
 		for end < len(text) && isIPChar(text[end]) {
 			end++
 		}
-		run := text[i:end]
-		within := end < len(text) && isWordChar(text[end])
-		if within {
-			if strings.Count(run, ":") == 0 || !strings.Contains(run, ".") {
-				i = end
-				continue
+		if end == len(text) || !isWordChar(text[end]) {
+			if addr, ok := parseIP(text[i:end]); ok && !slices.Contains(found, addr) {
+				found = append(found, addr)
 			}
-		}
-		if addr, ok := parseIP(run); ok && !within && !slices.Contains(found, addr) {
-			found = append(found, addr)
 		}
 		i = end
 	}
