@@ -517,6 +517,9 @@ func (v *exhibitView) content(r evidence.Record) error {
 		return err
 	}
 	v.t.print("")
+	if err := v.summary(r); err != nil {
+		return err
+	}
 	const longest = 64 << 10 // of what is read of one line
 	lines := bufio.NewReaderSize(body, longest)
 	for n := 0; ; {

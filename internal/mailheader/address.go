@@ -91,6 +91,10 @@ func ParseAddresses(value string) AddressList {
 			break
 		}
 		p.take(t)
+		if len(p.list.Addresses) == MaxItems && p.lex.pos < len(value) {
+			p.list.Truncated = true
+			return p.list
+		}
 	}
 	p.endEntry()
 	p.emitPending()
