@@ -152,14 +152,19 @@ func (m *Media) parameter(tokens []token, raws *[]rawParam) {
 		m.Problems = add(m.Problems, ProblemSyntax)
 		return
 	}
+	if len(tokens) > 3 && tokens[2].kind != encoded {
+		m.Problems = add(m.Problems, ProblemSyntax)
+	}
+	m.raw(tokens[0].content(), joined(tokens[2:]), raws)
+}
+
+// raw takes the marks of RFC 2231 off a parameter's name.
+func (m *Media) raw(name, value string, raws *[]rawParam) {
 	if len(*raws) == MaxItems {
 		m.Truncated = true
 		return
 	}
-	if len(tokens) > 3 && tokens[2].kind != encoded {
-		m.Problems = add(m.Problems, ProblemSyntax)
-	}
-	raw := rawParam{name: strings.ToLower(valid(tokens[0].content())), section: -1, value: joined(tokens[2:]), order: len(*raws)}
+	raw := rawParam{name: strings.ToLower(valid(name)), section: -1, value: value, order: len(*raws)}
 	if raw.extended = strings.HasSuffix(raw.name, "*"); raw.extended {
 		raw.name = strings.TrimSuffix(raw.name, "*")
 	}
@@ -171,6 +176,18 @@ func (m *Media) parameter(tokens []token, raws *[]rawParam) {
 		}
 	}
 	*raws = append(*raws, raw)
+}
+
+// Params decodes parameters that are parted into names and values already, as IMAP servers send them: RFC 2231, and
+// encoded words. At most MaxItems are kept.
+func Params(pairs [][2]string) []Param {
+	var m Media
+	var raws []rawParam
+	for _, pair := range pairs {
+		m.raw(pair[0], pair[1], &raws)
+	}
+	m.assemble(raws)
+	return m.Params
 }
 
 // assemble joins the sections of each parameter and decodes them. What RFC 2231 encodes stands before what is plain.
