@@ -41,6 +41,8 @@ func newShowCommand(t *terminal, g *global) *cobra.Command {
 		Short: "what a sealed bundle holds; one exhibit and where it came from",
 		Long: `show prints a summary of a sealed bundle, with --list its records, or one exhibit: its
 provenance and its first lines, with everything that a terminal would obey written out.
+Of a message From, To, Subject and Date are decoded before that, with a warning where a
+field is there twice or a display name holds another address.
 It verifies the exhibit's bytes against its line; mbaudit verify does so for the whole bundle.
 
 The content of a message that is marked personal is shown with --include-personal only.

@@ -22,16 +22,19 @@ func (v *exhibitView) summary(r evidence.Record) error {
 	if err != nil {
 		return err
 	}
-	p := page{v.t}
+	showHeader(page{v.t}, &header)
+	v.t.print("")
+	return nil
+}
+
+func showHeader(p page, header *mailheader.Header) {
 	p.row("From", addressLine(header.Addresses("From")))
 	p.row("To", addressLine(header.Addresses("To")))
 	p.row("Subject", shortened(header.Text("Subject").Text))
-	p.row("Date", dateLine(&header))
-	for _, warning := range headerWarnings(&header) {
+	p.row("Date", dateLine(header))
+	for _, warning := range headerWarnings(header) {
 		p.row("warning", warning)
 	}
-	v.t.print("")
-	return nil
 }
 
 // shortened keeps a line that a stranger wrote from filling the screen.
@@ -49,7 +52,7 @@ func addressLine(list mailheader.AddressList) string {
 	var parts []string
 	for i := range list.Addresses {
 		if i == most {
-			parts = append(parts, fmt.Sprintf("and %d more", len(list.Addresses)-most))
+			parts = append(parts, moreThan(list, most))
 			break
 		}
 		a := &list.Addresses[i]
@@ -63,6 +66,14 @@ func addressLine(list mailheader.AddressList) string {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// moreThan says how many addresses are left out. Of a list that was not read to its end nobody knows.
+func moreThan(list mailheader.AddressList, most int) string {
+	if list.Truncated {
+		return "and more"
+	}
+	return fmt.Sprintf("and %d more", len(list.Addresses)-most)
 }
 
 func dateLine(header *mailheader.Header) string {
