@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,6 +28,7 @@ type collectOptions struct {
 	messages     string
 	folders      []string
 	since, until string
+	logZone      string
 	identity     identityOptions // of the bundle that --since names
 	imap         imapOptions
 	push         string
@@ -70,6 +72,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
 	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
 	opts.identity.addFlags(f)
+	f.StringVar(&opts.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
 	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
 	opts.imap.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
@@ -101,8 +104,9 @@ type collection struct {
 	servers    []reading
 	imports    []reading
 	progress   []*progress
-	recipients []string     // public keys; none: not encrypted
-	push       *destination // nil where the bundle stays here
+	logZone    *time.Location // of lines of imported logs that name none
+	recipients []string       // public keys; none: not encrypted
+	push       *destination   // nil where the bundle stays here
 	tsas       []string
 	roots      *x509.CertPool // of trusted time-stamping authorities
 	w          *evidence.Writer

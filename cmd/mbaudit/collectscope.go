@@ -16,7 +16,7 @@ import (
 
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
-	return []string{"account", "import", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
+	return []string{"account", "import", "log-time-zone", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
 		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "tsa", "segment-size", "recipient"}
 }
 
@@ -108,6 +108,11 @@ func (r *collection) parseScopes() error {
 		seen[account] = true
 		r.scopes = append(r.scopes, collectors.Scope{Account: account, Messages: mode, Folders: r.opts.folders, Since: since, Until: until,
 			Earlier: r.earlier.state(account)})
+	}
+	if r.opts.logZone != "" {
+		if r.logZone, err = time.LoadLocation(r.opts.logZone); err != nil {
+			return usageError(fmt.Errorf("--log-time-zone %q is not known", visible.Text(r.opts.logZone)), "write it as in Europe/Paris, or UTC")
+		}
 	}
 	if err := r.parseImports(); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
@@ -57,7 +56,7 @@ func (o *imapOptions) check(accounts int) error {
 
 // A source is a collector with the progress that it reports to.
 type source struct {
-	collector collectors.Collector
+	collector *imap.Collector
 	progress  *progress
 }
 

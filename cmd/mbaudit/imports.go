@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/authlog"
 	"github.com/mbaudit/mbaudit/collectors/files"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -16,7 +18,7 @@ import (
 // A wantedImport is one --import: KIND=PATH, or KIND:ACCOUNT=PATH where it must be said whose it is.
 type wantedImport struct {
 	kind    importKind
-	account string // as typed; empty: the only account, or of what is shared each
+	account string // as typed; empty: the only account, or of what is shared the first
 	path    string // absolute: a run that resumes may begin elsewhere
 
 	collector string // name of the one that reads it, once it is open
@@ -124,21 +126,13 @@ func (r *collection) openImports() error {
 	shown := newProgress(r.terminal)
 	r.progress = append(r.progress, shown)
 	for n, i := range r.wanted {
-		collector, err := i.kind.open(i.path, shown)
+		collector, err := i.kind.open(openImport{i.path, r.opts.accounts, r.logZone, shown})
 		if err != nil {
 			return importError(err, i)
 		}
 		r.wanted[n].collector = collector.Name()
-		accounts := []string{i.account}
-		switch {
-		case i.account == "" && i.kind.shared:
-			accounts = r.opts.accounts
-		case i.account == "":
-			accounts = r.opts.accounts[:1]
-		}
-		for _, account := range accounts {
-			r.imports = append(r.imports, reading{collector, collectors.Scope{Account: account, Messages: r.importMode}})
-		}
+		account := cmp.Or(i.account, r.opts.accounts[0])
+		r.imports = append(r.imports, reading{collector, collectors.Scope{Account: account, Messages: r.importMode}})
 	}
 	return nil
 }
@@ -153,7 +147,7 @@ func importError(err error, i wantedImport) error {
 		return usageError(err, fmt.Sprintf("write --import %s=%s", kind.Means, visible.Text(kind.Path)))
 	case errors.As(err, &kind):
 		return usageError(err, "name what it is: "+strings.TrimSpace(strings.ReplaceAll(importKindsHelp(), "\n", ";")))
-	case errors.Is(err, files.ErrNothing), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, files.ErrNothing), errors.Is(err, authlog.ErrNothing), errors.Is(err, fs.ErrNotExist):
 		return usageError(err, "check the path; a disk may have to be mounted first")
 	case errors.Is(err, fs.ErrPermission):
 		return withHint(err, "read it as a user who may, or let its owner hand over a copy")

@@ -15,10 +15,9 @@ import (
 )
 
 type preflightOptions struct {
-	account   string
-	imap      imapOptions
-	patience  time.Duration
-	sievePort int
+	account  string
+	imap     imapOptions
+	patience time.Duration
 }
 
 func newPreflightCommand(t *terminal, g *global) *cobra.Command {
@@ -43,7 +42,6 @@ Exit status: 0 if a collection can work, 1 if not, with what to do about it.`,
 	f.StringVar(&opts.account, "account", "", "account to examine")
 	opts.imap.addFlags(f)
 	f.DurationVar(&opts.patience, "timeout", time.Minute, "how long to wait for the server altogether")
-	f.IntVar(&opts.sievePort, "sieve-port", 4190, "port of ManageSieve")
 	return cmd
 }
 
@@ -53,8 +51,8 @@ func runPreflight(ctx context.Context, t *terminal, g *global, opts *preflightOp
 		return usageError(errors.New("no account is named"), "add --account alice@example.com")
 	case opts.patience <= 0:
 		return usageError(errors.New("--timeout is not a time to wait"), "write it as in: --timeout 5m")
-	case opts.sievePort < 1 || opts.sievePort > 65535:
-		return usageError(fmt.Errorf("--sieve-port is %d", opts.sievePort), "write a number from 1 to 65535, or leave it out")
+	case opts.imap.url == "":
+		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
 	}
 	if err := opts.imap.check(1); err != nil {
 		return err
@@ -76,7 +74,7 @@ func runPreflight(ctx context.Context, t *terminal, g *global, opts *preflightOp
 		}
 	}
 	report, failed := sources[opts.account].collector.Preflight(ctx, opts.account,
-		imap.PreflightOptions{Patience: opts.patience, SievePort: opts.sievePort})
+		imap.PreflightOptions{Patience: opts.patience})
 	if err := done(preflightSummary(report), failed); err != nil {
 		return errors.Join(failed, err)
 	}

@@ -43,6 +43,8 @@ func newShowCommand(t *terminal, g *global) *cobra.Command {
 		Long: `show prints a summary of a sealed bundle with who else has rights in the account's
 mailboxes, its quota and annotations; with --list its records; or one exhibit: its
 provenance and its first lines, with everything that a terminal would obey written out.
+Of a message From, To, Subject and Date are decoded before that, with a warning where a
+field is there twice or a display name holds another address.
 It verifies the exhibit's bytes against its line; mbaudit verify does so for the whole bundle.
 
 The content of a message that is marked personal is shown with --include-personal only.
@@ -537,6 +539,9 @@ func (v *exhibitView) content(r evidence.Record) error {
 		return err
 	}
 	v.t.print("")
+	if err := v.summary(r); err != nil {
+		return err
+	}
 	const longest = 64 << 10 // of what is read of one line
 	lines := bufio.NewReaderSize(body, longest)
 	for n := 0; ; {

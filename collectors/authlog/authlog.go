@@ -58,6 +58,11 @@ func New(cfg Config) (*Collector, error) {
 			return nil, fmt.Errorf("authlog: the pattern %s: %w", visible.Text(cfg.Path), err)
 		}
 	}
+	if found, err := find(cfg.Path); err != nil {
+		return nil, err
+	} else if len(found) == 0 {
+		return nil, nothing(cfg.Path)
+	}
 	if cfg.MaxDecompressed < 0 || cfg.MaxRatio < 0 {
 		return nil, errors.New("authlog: limits on decompression are not negative")
 	}
@@ -117,7 +122,7 @@ func (r *run) all() error {
 		return err
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("%w at %s: give a file, a directory, or a pattern in quotes such as '/var/log/mail.log*'", ErrNothing, visible.Text(r.where))
+		return nothing(r.cfg.Path)
 	}
 	for i := range found {
 		if found[i].refused == "" {
@@ -152,6 +157,10 @@ func (r *run) announce(found int64) error {
 		r.expect("log", found),
 		r.expect("log-events", r.files+r.parts),
 		r.expect("log-summary", r.files))
+}
+
+func nothing(path string) error {
+	return fmt.Errorf("%w at %s: give a file, a directory, or a pattern in quotes such as '/var/log/mail.log*'", ErrNothing, visible.Text(utf8Path(path)))
 }
 
 func (r *run) resource(kind string) string { return kind + ":" + r.where }

@@ -438,15 +438,23 @@ func hugeDictionary(t testing.TB) []byte {
 func TestNothing(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{filepath.Join(dir, "mail.log"), filepath.Join(dir, "*.log"), filepath.Join(dir, "no", "*.log"), dir} {
-		c, err := New(Config{Path: path})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sink := &collectortest.Sink{}
-		err = c.Collect(t.Context(), collectors.Scope{Account: alice}, sink)
-		if !errors.Is(err, ErrNothing) || len(sink.Kept())+len(sink.Gaps()) > 0 {
+		if _, err := New(Config{Path: path}); !errors.Is(err, ErrNothing) {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	gone := filepath.Join(dir, "gone.log")
+	write(t, gone, []byte(line("Jan 20 10:00:00")), day(2025, 2, 3))
+	c, err := New(Config{Path: gone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	sink := &collectortest.Sink{}
+	err = c.Collect(t.Context(), collectors.Scope{Account: alice}, sink)
+	if !errors.Is(err, ErrNothing) || len(sink.Kept())+len(sink.Gaps()) > 0 {
+		t.Errorf("%v", err)
 	}
 	for _, cfg := range []Config{{}, {Path: "[x"}, {Path: "a\x00b"}, {Path: "x", MaxRatio: -1}} {
 		if _, err := New(cfg); err == nil {

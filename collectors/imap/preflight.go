@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -71,8 +70,7 @@ func (p *PreflightReport) Check(name string) Check {
 
 // PreflightOptions bound a Preflight.
 type PreflightOptions struct {
-	Patience  time.Duration // with the server, for all questions together; 1 minute if 0
-	SievePort int           // of ManageSieve; 4190 if 0
+	Patience time.Duration // with the server, for all questions together; 1 minute if 0
 }
 
 // ErrTooSlow says that a server goes on and on: Preflight has waited for as long as it was told to.
@@ -90,9 +88,6 @@ func (c *Collector) Preflight(ctx context.Context, account string, opts Prefligh
 	if opts.Patience <= 0 {
 		opts.Patience = time.Minute
 	}
-	if opts.SievePort == 0 {
-		opts.SievePort = 4190
-	}
 	one := *c // with a shorter patience, and without a second connection where the first one breaks
 	one.cfg.Timeout = min(c.cfg.Timeout, opts.Patience)
 	one.cfg.Retries = -1
@@ -104,7 +99,7 @@ func (c *Collector) Preflight(ctx context.Context, account string, opts Prefligh
 	}
 	err := p.all(bounded)
 	if p.report.Check("connection").Verdict == OK {
-		p.addSieve(bounded, opts.SievePort)
+		p.addSieve(bounded)
 	}
 	p.report.Usable = err == nil
 	p.report.Hints = append(p.report.Hints, hints(p.report)...)
@@ -177,7 +172,7 @@ func (p *preflight) all(ctx context.Context) error {
 	p.caps = l.caps
 	p.run = &run{
 		c: p.c, ctx: ctx, sink: p.kept, link: l, scope: collectors.Scope{Account: p.account, Messages: collectors.MessagesNone},
-		expected: map[string]map[string]bool{}, paths: map[string]bool{}, status: map[string]folderStatus{},
+		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{}}, status: map[string]folderStatus{},
 	}
 	return p.questions()
 }
@@ -658,9 +653,13 @@ func (p *preflight) askExtensions() error {
 }
 
 // addSieve looks whether ManageSieve answers (RFC 5804) and reads its greeting. It does not log in.
-func (p *preflight) addSieve(ctx context.Context, port int) {
+func (p *preflight) addSieve(ctx context.Context) {
 	const meaning = "filters and forwarding that run on the server"
-	addr := net.JoinHostPort(p.c.host, strconv.Itoa(port))
+	if p.c.sieve.none {
+		p.add("MANAGESIEVE", Unknown, "not asked (--sieve none)", meaning)
+		return
+	}
+	addr := p.c.sieve.addr
 	nc, err := p.c.cfg.Dial(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -672,7 +671,10 @@ func (p *preflight) addSieve(ctx context.Context, port int) {
 	}
 	defer nc.Close()
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
-	said, err := sieveGreeting(imapwire.WithDeadlines(nc, min(p.c.cfg.Timeout, 10*time.Second)))
+	if p.c.sieve.tls {
+		nc = tls.Client(nc, p.c.tlsConfigFor(p.c.sieve.serverName, "managesieve"))
+	}
+	said, err := sieveGreeting(imapwire.WithPace(nc, imapwire.Pace{Window: min(p.c.cfg.Timeout, 10*time.Second)}))
 	if err != nil {
 		p.add("MANAGESIEVE", Unknown, addr+" answers, but not as ManageSieve: "+p.show(err.Error()), meaning)
 		return

@@ -74,8 +74,8 @@ func TestPreflightDovecot(t *testing.T) {
 	alice := d.Users[0]
 	sum := d.Seed(t, alice, seedmail.Spec{Seed: 11, Messages: 40})
 	before := dovecotSnapshot(t, d, alice)
-	c := mustNew(t, dovecotConfig(d))
-	p, err := c.Preflight(t.Context(), alice, PreflightOptions{SievePort: d.SievePort})
+	c := mustNew(t, withSieve(dovecotConfig(d), d.SievePort))
+	p, err := c.Preflight(t.Context(), alice, PreflightOptions{})
 	if err != nil || !p.Usable {
 		t.Fatalf("not usable: %v, %+v", err, p)
 	}
@@ -137,7 +137,7 @@ func TestPreflightDovecotLogins(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			cfg := dovecotConfig(d)
 			test.change(&cfg)
-			p, err := mustNew(t, cfg).Preflight(t.Context(), alice, PreflightOptions{SievePort: sieve})
+			p, err := mustNew(t, withSieve(cfg, sieve)).Preflight(t.Context(), alice, PreflightOptions{})
 			if !errors.Is(err, test.want) || p.Usable {
 				t.Errorf("error is %v, want %v; usable: %v", err, test.want, p.Usable)
 			}
@@ -160,7 +160,7 @@ func TestPreflightCyrus(t *testing.T) {
 			wire := seedCyrus(t, c)
 			before := cyrusSnapshot(t, c, alice)
 			c.LogCommands(t, alice)
-			p, err := mustNew(t, cyrusConfig(c)).Preflight(t.Context(), alice, PreflightOptions{SievePort: c.SievePort})
+			p, err := mustNew(t, withSieve(cyrusConfig(c), c.SievePort)).Preflight(t.Context(), alice, PreflightOptions{})
 			if err != nil || !p.Usable {
 				t.Fatalf("not usable: %v, %+v", err, p)
 			}
@@ -202,7 +202,7 @@ func TestPreflightNothingOffered(t *testing.T) {
 		}
 		return true
 	}
-	p, err := mustNew(t, f.start(t)).Preflight(t.Context(), "alice", PreflightOptions{SievePort: nobodyListens(t)})
+	p, err := mustNew(t, withSieve(f.start(t), nobodyListens(t))).Preflight(t.Context(), "alice", PreflightOptions{})
 	if err != nil || !p.Usable {
 		t.Fatalf("not usable: %v", err)
 	}
@@ -240,7 +240,7 @@ func TestPreflightRefusals(t *testing.T) {
 		}
 		return true
 	}
-	p, err := mustNew(t, f.start(t)).Preflight(t.Context(), "alice", PreflightOptions{SievePort: sieveServer(t, "* OK this is not Sieve\r\n")})
+	p, err := mustNew(t, withSieve(f.start(t), sieveServer(t, "* OK this is not Sieve\r\n"))).Preflight(t.Context(), "alice", PreflightOptions{})
 	if err != nil || !p.Usable {
 		t.Fatalf("not usable: %v", err)
 	}
@@ -279,7 +279,7 @@ func TestPreflightHostile(t *testing.T) {
 		return true
 	}
 	sieve := sieveServer(t, "\"IMPLEMENTATION\" \""+evil+"\"\r\n\"SIEVE\" \"fileinto\"\r\nOK\r\n")
-	p, err := mustNew(t, f.start(t)).Preflight(t.Context(), "alice", PreflightOptions{SievePort: sieve})
+	p, err := mustNew(t, withSieve(f.start(t), sieve)).Preflight(t.Context(), "alice", PreflightOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestPreflightPlaintextOnly(t *testing.T) {
 	f := &fake{folders: []*fakeFolder{inbox(1)}, caps: "AUTH=PLAIN"}
 	cfg := f.start(t)
 	cfg.InsecurePlaintext = false
-	p, err := mustNew(t, cfg).Preflight(t.Context(), "alice", PreflightOptions{SievePort: nobodyListens(t)})
+	p, err := mustNew(t, withSieve(cfg, nobodyListens(t))).Preflight(t.Context(), "alice", PreflightOptions{})
 	if !errors.Is(err, ErrPlaintextRefused) || p.Usable {
 		t.Errorf("error is %v, want %v", err, ErrPlaintextRefused)
 	}
@@ -349,7 +349,7 @@ func TestPreflightSilence(t *testing.T) {
 			t.Parallel()
 			f := &fake{folders: []*fakeFolder{inbox(1)}, caps: "ACL QUOTA STATUS=SIZE"}
 			f.command = func(_ *fakeConn, _, name, _ string) bool { return name == test.at }
-			p, err := mustNew(t, f.start(t)).Preflight(t.Context(), "alice", PreflightOptions{Patience: 3 * time.Second, SievePort: nobodyListens(t)})
+			p, err := mustNew(t, withSieve(f.start(t), nobodyListens(t))).Preflight(t.Context(), "alice", PreflightOptions{Patience: 3 * time.Second})
 			if !errors.Is(err, test.want) || test.want == nil && err != nil {
 				t.Errorf("error is %v, want %v", err, test.want)
 			}
@@ -366,7 +366,7 @@ func TestPreflightSilence(t *testing.T) {
 func TestPreflightHangsUp(t *testing.T) {
 	f := &fake{folders: []*fakeFolder{inbox(1)}, caps: "ACL QUOTA STATUS=SIZE"}
 	f.command = func(c *fakeConn, _, name, _ string) bool { return name == "MYRIGHTS" && c.nc.Close() == nil }
-	p, err := mustNew(t, f.start(t)).Preflight(t.Context(), "alice", PreflightOptions{SievePort: nobodyListens(t)})
+	p, err := mustNew(t, withSieve(f.start(t), nobodyListens(t))).Preflight(t.Context(), "alice", PreflightOptions{})
 	if err != nil || !p.Usable || p.Check("ACL").Verdict != Unknown || p.Check("QUOTA").Verdict != Unknown || f.conns != 1 {
 		t.Errorf("error %v, %d connections, %+v", err, f.conns, p.Checks)
 	}
@@ -398,7 +398,7 @@ func TestPreflightKinds(t *testing.T) {
 		"* OK IMAP4 ready": "other",
 	} {
 		f := &fake{folders: []*fakeFolder{inbox(1)}, greeting: greeting + "\r\n"}
-		p, err := mustNew(t, f.start(t)).Preflight(t.Context(), "alice", PreflightOptions{SievePort: nobodyListens(t)})
+		p, err := mustNew(t, withSieve(f.start(t), nobodyListens(t))).Preflight(t.Context(), "alice", PreflightOptions{})
 		if err != nil || p.Kind != want {
 			t.Errorf("%q is taken for %q, want %q (%v)", greeting, p.Kind, want, err)
 		}
@@ -530,4 +530,10 @@ func FuzzParseID(f *testing.F) {
 			}
 		}
 	})
+}
+
+// withSieve says where ManageSieve is looked for.
+func withSieve(cfg Config, port int) Config {
+	cfg.Sieve = "sieve://localhost:" + strconv.Itoa(port)
+	return cfg
 }
