@@ -429,6 +429,38 @@ func TestLongAnnotations(t *testing.T) {
 	}
 }
 
+// TestAnswersAreBounded has a server with a megabyte of annotations for each mailbox.
+func TestAnswersAreBounded(t *testing.T) {
+	names := []string{"INBOX"}
+	for i := range 199 {
+		names = append(names, fmt.Sprintf("box%03d", i))
+	}
+	f := boxes("METADATA ACL", names...)
+	value := strings.Repeat("x", 1<<20)
+	f.command = func(c *fakeConn, tag, name, args string) bool {
+		if name != "GETMETADATA" {
+			return wellBehaved(c, tag, name, args)
+		}
+		_, rest, _ := strings.Cut(args, ") ")
+		box, _, _ := strings.Cut(rest, " (")
+		c.say("* METADATA %s (/private/x {%d}\r\n%s)\r\n%s OK done\r\n", box, len(value), value, tag)
+		return true
+	}
+	sink, docs := collectSettings(t, f)
+	g := gapOf(t, sink, "metadata", "GETMETADATA")
+	if g.Class != evidence.GapFailed || !strings.Contains(g.Reason, "over the limit of 33554432") {
+		t.Errorf("gap: %+v", g)
+	}
+	asked := f.count("GETMETADATA")
+	if asked > 33+settingsWindow {
+		t.Errorf("%d mailboxes were asked about after the limit", asked)
+	}
+	doc := docs[settings.Metadata]
+	if len(doc.Annotations) != asked || len(doc.Unknown) != len(names)+1-asked {
+		t.Errorf("%d asked, %d annotations, %d unknown", asked, len(doc.Annotations), len(doc.Unknown))
+	}
+}
+
 func TestAnnotateMore(t *testing.T) {
 	f := boxes("ANNOTATEMORE", "INBOX")
 	f.command = func(c *fakeConn, tag, name, args string) bool {
