@@ -204,15 +204,20 @@ func parseListRights(resp *imapwire.Response, entry *settings.Entry) bool {
 	if !ok1 || !ok2 || !ok3 || required.Kind == imapwire.List {
 		return false
 	}
-	entry.Always, entry.May = evidence.Bytes(text(required)), nil
+	always, may := evidence.Bytes(text(required)), []evidence.Bytes{}
 	for {
-		may, ok := s.Next()
+		v, ok := s.Next()
 		if !ok {
-			return len(s.Rest()) == 0
+			break
 		}
-		if len(entry.May) == maxGrants {
+		if len(may) == maxGrants || v.Kind == imapwire.List {
 			return false
 		}
-		entry.May = append(entry.May, evidence.Bytes(text(may)))
+		may = append(may, evidence.Bytes(text(v)))
 	}
+	if len(s.Rest()) > 0 {
+		return false
+	}
+	entry.Always, entry.May = &always, may
+	return true
 }

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -136,7 +137,7 @@ func documents(t testing.TB, sink *collectortest.Sink) map[string]*settings.Docu
 		for _, a := range answersOf(doc) {
 			source := doc.Sources[a.Source]
 			raw := kept[source.Resource+"\x00"+source.Item]
-			if a.Off+a.Len > int64(len(raw)) || !strings.HasSuffix(string(raw[:a.Off+a.Len]), "\n") ||
+			if a.Off+a.Len > int64(len(raw)) || !bytes.HasSuffix(raw[:a.Off+a.Len], []byte("\n")) ||
 				!strings.Contains(lastLine(raw[a.Off:a.Off+a.Len]), " "+a.Status+" ") {
 				t.Errorf("%s.json: the answer to %s is not at %d", kind, a.Command, a.Off)
 			}
@@ -146,8 +147,8 @@ func documents(t testing.TB, sink *collectortest.Sink) map[string]*settings.Docu
 }
 
 func lastLine(b []byte) string {
-	lines := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
-	return lines[len(lines)-1]
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	return string(b[bytes.LastIndexByte(b, '\n')+1:])
 }
 
 func answersOf(d *settings.Document) []settings.Answer {

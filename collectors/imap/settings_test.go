@@ -127,7 +127,7 @@ func TestSettings(t *testing.T) {
 		t.Fatalf("INBOX: %+v", inbox)
 	}
 	eve := inbox.Entries[2]
-	if string(eve.Identifier) != `-eve "x"` || !eve.Negative || string(eve.Rights) != "w" || fmt.Sprintf("%s", eve.May) != "[l r swi]" {
+	if string(eve.Identifier) != `-eve "x"` || !eve.Negative || string(eve.Rights) != "w" || eve.Always == nil || fmt.Sprintf("%s", eve.May) != "[l r swi]" {
 		t.Errorf("eve: %+v", eve)
 	}
 	if quoted := rightsOf(t, docs[settings.ACL], `Quoted "q" \ name`); len(quoted.Entries) != 3 {
@@ -211,6 +211,7 @@ func TestSettingsRefused(t *testing.T) {
 		{name: "annotations of another", command: "GETMETADATA", say: "* METADATA Z (/private/comment x)\r\nTAG OK done\r\n", resource: "metadata", item: "GETMETADATA B", class: evidence.GapInvalid, odd: 1},
 		{name: "half an entry", command: "GETMETADATA", say: "* METADATA B (/private/comment x /private/y)\r\nTAG OK done\r\n", resource: "metadata", item: "GETMETADATA B", class: evidence.GapInvalid, odd: 1},
 		{name: "an entry without end", command: "GETMETADATA", say: "TAG OK [METADATA LONGENTRIES 99999999999] done\r\n", resource: "metadata", item: "GETMETADATA B", class: evidence.GapFailed, reason: "99999999999 bytes"},
+		{name: "grantable rights refused", command: "LISTRIGHTS", say: "TAG NO no\r\n", resource: "acl", item: `LISTRIGHTS B bob`, class: evidence.GapRefused},
 		{name: "roots refused", command: "GETQUOTAROOT", say: "TAG NO no\r\n", resource: "quota", item: "GETQUOTAROOT B", class: evidence.GapRefused},
 		{name: "the connection breaks", command: "GETACL", say: "", resource: "acl", item: "GETACL B", class: evidence.GapFailed, reason: "the connection broke", connections: 3},
 		{name: "goodbye", command: "GETMETADATA", say: "* BYE crashed\r\n", resource: "metadata", item: "GETMETADATA B", class: evidence.GapFailed, reason: "crashed", connections: 3},
@@ -220,7 +221,7 @@ func TestSettingsRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := boxes(allCaps, "INBOX", "A", "B", "C")
 			f.command = func(c *fakeConn, tag, name, args string) bool {
-				if name == test.command && (strings.Contains(args, `"B"`)) {
+				if name == test.command && strings.Contains(args, `"B"`) && (name != "LISTRIGHTS" || strings.Contains(args, "bob")) {
 					c.say("%s", strings.ReplaceAll(test.say, "TAG", tag))
 					if !strings.Contains(test.say, "TAG") {
 						_ = c.nc.Close()
@@ -252,7 +253,8 @@ func TestSettingsRefused(t *testing.T) {
 			}
 			b := rightsOf(t, docs[settings.ACL], "B")
 			switch {
-			case test.command == "GETACL" && b.Entries != nil, test.command == "MYRIGHTS" && b.Mine != nil:
+			case test.command == "LISTRIGHTS" && (b.Entries[1].May != nil || b.Entries[1].Always != nil || b.Entries[2].May == nil),
+				test.command == "GETACL" && b.Entries != nil, test.command == "MYRIGHTS" && b.Mine != nil:
 				t.Errorf("what was not read is there: %+v", b)
 			case test.command == "GETMETADATA" && (len(doc.Unknown) != 1 || doc.Unknown[0].Name != "B"):
 				t.Errorf("unknown: %+v", doc.Unknown)
@@ -426,6 +428,38 @@ func TestLongAnnotations(t *testing.T) {
 	}
 	if !bytes.Contains(sink.Resource("metadata")[0].Body, bytes.Repeat([]byte("x"), 70000)) {
 		t.Error("the long value is not among the answers")
+	}
+}
+
+// TestAnswersAreBounded has a server with a megabyte of annotations for each mailbox.
+func TestAnswersAreBounded(t *testing.T) {
+	names := []string{"INBOX"}
+	for i := range 199 {
+		names = append(names, fmt.Sprintf("box%03d", i))
+	}
+	f := boxes("METADATA ACL", names...)
+	value := strings.Repeat("x", 1<<20)
+	f.command = func(c *fakeConn, tag, name, args string) bool {
+		if name != "GETMETADATA" {
+			return wellBehaved(c, tag, name, args)
+		}
+		_, rest, _ := strings.Cut(args, ") ")
+		box, _, _ := strings.Cut(rest, " (")
+		c.say("* METADATA %s (/private/x {%d}\r\n%s)\r\n%s OK done\r\n", box, len(value), value, tag)
+		return true
+	}
+	sink, docs := collectSettings(t, f)
+	g := gapOf(t, sink, "metadata", "GETMETADATA")
+	if g.Class != evidence.GapFailed || !strings.Contains(g.Reason, "over the limit of 33554432") {
+		t.Errorf("gap: %+v", g)
+	}
+	asked := f.count("GETMETADATA")
+	if asked > 33+settingsWindow {
+		t.Errorf("%d mailboxes were asked about after the limit", asked)
+	}
+	doc := docs[settings.Metadata]
+	if len(doc.Annotations) != asked || len(doc.Unknown) != len(names)+1-asked {
+		t.Errorf("%d asked, %d annotations, %d unknown", asked, len(doc.Annotations), len(doc.Unknown))
 	}
 }
 

@@ -104,9 +104,9 @@ type Entry struct {
 	Rights     evidence.Bytes `json:"rights"`
 
 	// Always and May are what LISTRIGHTS says: rights that the identifier has in any case, and sets of rights that can
-	// be granted to it.
-	Always evidence.Bytes   `json:"always,omitempty"`
-	May    []evidence.Bytes `json:"may,omitempty"`
+	// be granted to it; null if not known.
+	Always *evidence.Bytes  `json:"always"`
+	May    []evidence.Bytes `json:"may"`
 }
 
 // An Annotation is one entry of METADATA (RFC 5464) or ANNOTATEMORE.
