@@ -3,6 +3,7 @@ package imap
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -435,6 +436,27 @@ func TestSieveStartTLS(t *testing.T) {
 	cfg = injecting.start(t, oneInbox())
 	sink = collectSieve(t, mustNew(t, cfg))
 	checkSieveGap(t, sink, "", evidence.GapFailed, "data came in clear text after the answer to STARTTLS")
+}
+
+// TestSievePinned has a certificate that nobody trusts: the one that was pinned, and another one.
+func TestSievePinned(t *testing.T) {
+	cert := newTestCA(t).issue(t, "elsewhere.example")
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeSieve{scripts: threeScripts(), cert: &cert}
+	cfg := f.start(t, oneInbox())
+	cfg.Pin = fingerprint(leaf)
+	checkKept(t, collectSieve(t, mustNew(t, cfg)), f.scripts...)
+
+	cfg.Pin = pinPrefix + strings.Repeat("0", 64)
+	sink := collectSieve(t, mustNew(t, cfg))
+	checkKept(t, sink)
+	checkSieveGap(t, sink, "", evidence.GapFailed, ErrTLSPin.Error())
+	if sent := f.sent(); sent[len(sent)-1] != "STARTTLS" {
+		t.Errorf("sent to a server with another certificate: %q", sent[len(sent)-1])
+	}
 }
 
 func TestSieveEncryptedFromTheFirstByte(t *testing.T) {

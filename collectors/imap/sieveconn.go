@@ -48,7 +48,7 @@ func (e *sieveError) class() evidence.GapClass {
 
 // final says that another connection would fare no better: asking again after a refused login locks accounts.
 func (e *sieveError) final() bool {
-	return e.class() != evidence.GapFailed || errors.As(e.err, new(*tls.CertificateVerificationError))
+	return e.class() != evidence.GapFailed || errors.As(e.err, new(*tls.CertificateVerificationError)) || errors.Is(e.err, ErrTLSPin)
 }
 
 // errNoSieve says that nothing is there to be read, and nothing said that there would be.
