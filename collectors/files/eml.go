@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -193,12 +192,13 @@ func (r *run) readSingle(t *tree, m single, rel string) (why, stop error) {
 	media := m.media
 	if media == "" {
 		media = r.mediaType()
-		if packed, err := isGzip(file); err != nil {
+		stored, note, err := storedAs(file)
+		switch {
+		case err != nil:
 			return err, nil
-		} else if packed {
-			// A server that compresses stored messages: the bytes are kept as they are, headers cannot be told apart.
-			media, m.attrs["note"] = "application/gzip", "the message is stored compressed (gzip)"
-		} else {
+		case stored != "": // where its header ends cannot be told
+			media, m.attrs["note"] = stored, note
+		default:
 			body = r.wanted(body)
 		}
 		if info.Size() == 0 {
@@ -226,12 +226,22 @@ func (c *checked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isGzip looks at a file's first bytes.
-func isGzip(f io.ReaderAt) (bool, error) {
-	var head [2]byte
+// storedAs knows how a server keeps messages other than as they are (Dovecot's zlib and mail_crypt plugins), by a file's
+// first bytes: the media type and what to say of it, or "".
+func storedAs(f io.ReaderAt) (media, note string, err error) {
+	var head [16]byte
 	n, err := f.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF {
-		return false, err
+		return "", "", err
 	}
-	return slices.Equal(head[:n], []byte{0x1f, 0x8b}), nil
+	for _, form := range [][3]string{
+		{"\x1f\x8b", "application/gzip", "compressed (gzip)"}, {"BZh", "application/x-bzip2", "compressed (bzip2)"},
+		{"\x28\xb5\x2f\xfd", "application/zstd", "compressed (zstd)"}, {"\xfd7zXZ\x00", "application/x-xz", "compressed (xz)"},
+		{"Dovecot-LZ4", "application/octet-stream", "compressed (Dovecot's LZ4)"}, {"CRYPTED\x03\x07", "application/octet-stream", "encrypted (Dovecot's mail_crypt)"},
+	} {
+		if strings.HasPrefix(string(head[:n]), form[0]) {
+			return form[1], "the message is stored " + form[2] + ": these are the bytes as they are stored", nil
+		}
+	}
+	return "", "", nil
 }

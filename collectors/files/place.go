@@ -89,7 +89,7 @@ func (c *Collector) check(p *place) error {
 	case isPST(head, p.path):
 		return fmt.Errorf("%s: %s: %w", c.cfg.Kind, visible.Text(p.path), ErrPST)
 	case archive != "" && c.cfg.Kind != EML:
-		return wrong("", "it is an archive ("+archive+")")
+		return wrong("", "it is an archive ("+archive+"), of which only .eml files are read: unpack it first")
 	case c.cfg.Kind == EML && isMbox:
 		return wrong(Mbox, `it begins with "From " and seems to be an mbox`)
 	case c.cfg.Kind == Sieve && isMbox:
