@@ -48,10 +48,14 @@ func (m *memNet) dial(context.Context, string, string) (net.Conn, error) {
 	m.mu.Lock()
 	m.conns++
 	n := m.conns
+	m.written = append(m.written, 0)
 	m.mu.Unlock()
 	client, server := net.Pipe()
-	end := &serverEnd{Conn: server, in: make(chan []byte, 1000), left: -1, written: func(k int) { m.written[n-1] += k }}
-	m.written = append(m.written, 0)
+	end := &serverEnd{Conn: server, in: make(chan []byte, 1000), left: -1, written: func(k int) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.written[n-1] += k
+	}}
 	if m.tap != nil && n == 1 {
 		end.tap = m.tap
 	}

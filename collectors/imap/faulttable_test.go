@@ -506,6 +506,20 @@ func faults() []fault {
 			c.folder.messages[11], c.folder.uidNext = "Subject: late\r\n\r\n", 12
 			c.answer(1)
 		}), coverage: []string{"messages/INBOX 11/11/0 complete"}, gaps: []string{}},
+		{name: "a message arrives below one that was found before", script: func(m *memNet) {
+			first := once()
+			onCommand("UID SEARCH", always, func(c *fakeConn, tag string) {
+				found := "11 50"
+				if first() {
+					found = "1 2 3 4 5 6 7 8 9 10 50"
+				}
+				c.say("* SEARCH %s\r\n%s OK\r\n", found, tag)
+			})(m)
+			onMessageOnce(1, func(c *fakeConn) {
+				c.folder.messages[11], c.folder.uidNext = "Subject: late\r\n\r\n", 12
+				c.answer(1)
+			})(m)
+		}, coverage: []string{"messages/INBOX 12/11/1 incomplete"}, gaps: []string{"vanished messages/INBOX 77/50*asked twice"}},
 		{name: "never an answer to a message", script: onMessage(5, hang), waits: 4 * time.Minute,
 			coverage: oneMissing, gaps: []string{"failed messages/INBOX 77/5*timeout"}, missing: []string{"77/5"}},
 		{name: "a slow drip in one message, each time", script: onMessage(5, func(c *fakeConn) { slowly(c, fmt.Sprintf("* 5 FETCH (UID 5 %s {500}\r\n%0500d", body(c), 1)) }), waits: 4 * time.Minute, within: 10 * time.Minute,
