@@ -16,6 +16,7 @@ const (
 	SessionEnd Kind = "session-end" // a session ended; the byte counters are here
 	Submission Kind = "submission"  // somebody who had logged in handed in a message
 	Received   Kind = "received"    // a message came in or was queued
+	Refused    Kind = "refused"     // a message or recipient was refused; nobody tried to log in
 	Delivery   Kind = "delivery"    // a message was delivered, deferred or bounced; Action says which
 	Sieve      Kind = "sieve"       // a filter acted on a message; Action says how
 	Script     Kind = "script"      // a Sieve script was stored, activated or deleted
@@ -77,6 +78,7 @@ type Event struct {
 	QueueID   string // the mail server's own name of the message
 	Mailbox   string
 	UID       string // a number or a set of such
+	Sender    string // of the envelope
 	Action    string // of a Sieve, Delivery, Mailbox or Script event: what was done
 	Target    string // the address or the folder that it was done with
 	Reason    string // the server's words
@@ -96,6 +98,6 @@ type Event struct {
 // doubt makes an event say only what cannot have been forged.
 func (e *Event) doubt() {
 	e.Ambiguous = true
-	e.User, e.ClientIP, e.ServerIP, e.Session, e.Target, e.MessageID, e.UID, e.Mailbox = "", "", "", "", "", "", "", ""
+	e.User, e.ClientIP, e.ServerIP, e.Session, e.Target, e.MessageID, e.UID, e.Mailbox, e.Sender = "", "", "", "", "", "", "", "", ""
 	e.Reason = "text in the line looks like the server's own: user and addresses are not told from it"
 }

@@ -105,7 +105,7 @@ func eximArrival(r *record, e *Event) bool {
 	if !ok {
 		return false
 	}
-	e.Kind, e.QueueID, e.Target, e.Action, e.Service, e.Process = Received, id, sender, "queued", "smtp", "exim"
+	e.Kind, e.QueueID, e.Sender, e.Action, e.Service, e.Process = Received, id, sender, "queued", "smtp", "exim"
 	if host, ok := strings.CutPrefix(rest, " H="); ok {
 		if rest, ok = eximHost(host, e); !ok {
 			return false

@@ -147,7 +147,7 @@ func postfixQueued(r *record, e *Event) bool {
 		return false
 	}
 	postfixFill(r, e)
-	e.QueueID, e.Target, e.Detail = id, rest[:i], rest[i+3:]
+	e.QueueID, e.Sender, e.Detail = id, rest[:i], rest[i+3:]
 	e.Action = "queued"
 	return true
 }

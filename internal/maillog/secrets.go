@@ -61,7 +61,7 @@ var secretRules = [...]secretRule{
 	// auth_debug_passwords: "PLAIN(given) != 'stored'"
 	{"dovecot password comparison", needles(") != '"), regexp.MustCompile(`\b[A-Z0-9.-]+\((.*)\) != '(.*)'`), nil},
 	// auth_debug: "client in: AUTH\t1\tPLAIN\t…\tresp=BASE64", "CONT\t1\tBASE64"
-	{"dovecot sasl response", needles("resp="), regexp.MustCompile(`\bresp=([A-Za-z0-9+/=]+)`), nil},
+	{"dovecot sasl response", needles("resp="), regexp.MustCompile(`(?:\b|#011)resp=([A-Za-z0-9+/=]+)`), nil},
 	{"dovecot sasl continuation", needles("CONT"), regexp.MustCompile(`\bCONT` + gap + `\d+` + gap + `([A-Za-z0-9+/=]+)`), nil},
 	{"dovecot credentials", needles("Credentials: "), regexp.MustCompile(`\bCredentials: (.+)$`), nil},
 	// Protocol traces of any server, Postfix with smtpd -v, rawlogs

@@ -40,12 +40,12 @@ var formats = [...]Format{
 	{"postfix queued", "Postfix qmgr", "QUEUEID: from=<SENDER>, size=N, nrcpt=N (queue active)", Received, postfix, postfixQueued},
 	{"postfix delivery", "Postfix smtp, lmtp, local, virtual, pipe, error", "QUEUEID: to=<ADDRESS>, relay=HOST[IP]:25, …, status=sent (WORDS)", Delivery, postfix, postfixDelivery},
 	{"postfix message-id", "Postfix cleanup", "QUEUEID: message-id=<ID>", Received, postfix, postfixMessageID},
-	{"postfix reject", "Postfix smtpd", "NOQUEUE: reject: RCPT from HOST[IP]: WORDS", Failure, postfix, postfixReject},
+	{"postfix reject", "Postfix smtpd", "NOQUEUE: reject: RCPT from HOST[IP]: WORDS", Refused, postfix, postfixReject},
 
 	{"exim authenticator failed", "Exim, main log and syslog", "M authenticator failed for HOST (HELO) [IP]:PORT: WORDS (set_id=USER)", Failure, exim, eximAuthFailed},
 	{"exim arrival", "Exim", "ID <= SENDER H=HOST (HELO) [IP] P=PROTOCOL X=TLS A=M:USER S=N id=ID", Submission, exim, eximArrival},
 	{"exim delivery", "Exim", "ID =>|->|==|** ADDRESS R=ROUTER T=TRANSPORT H=HOST [IP]", Delivery, exim, eximDelivery},
-	{"exim rejected", "Exim", "H=HOST (HELO) [IP]:PORT … rejected RCPT <ADDRESS>: WORDS", Failure, exim, eximRejected},
+	{"exim rejected", "Exim", "H=HOST (HELO) [IP]:PORT … rejected RCPT <ADDRESS>: WORDS", Refused, exim, eximRejected},
 
 	{"cyrus login", "Cyrus imapd, pop3d, timsieved 2.2–3.x", "login: HOST [IP] USER M+TLS User logged in SESSIONID=<ID>", SignIn, cyrus, cyrusLogin},
 	{"cyrus badlogin", "Cyrus imapd, pop3d, timsieved", "badlogin: HOST [IP] M [REASON]", Failure, cyrus, cyrusBadLogin},

@@ -56,16 +56,19 @@ func roundcubeFailed(r *record, e *Event) bool {
 // roundcubeFrom reads "192.0.2.1 in session ab12", and behind a proxy "192.0.2.1(X-Forwarded-For: …)", whose second part
 // the client may have written.
 func roundcubeFrom(s string, e *Event) bool {
-	ip, rest, _ := strings.Cut(s, " ")
-	ip, forwarded, found := strings.Cut(ip, "(")
-	if found {
-		e.Detail = strings.TrimSuffix(forwarded+" "+rest, ")")
+	end := strings.IndexAny(s, " (")
+	if end < 0 {
+		end = len(s)
+	}
+	ip, rest := s[:end], s[end:]
+	if strings.HasPrefix(rest, "(") {
+		e.Detail, rest, _ = strings.Cut(rest[1:], ")")
 	}
 	ok := false
 	if e.ClientIP, ok = address(ip); !ok {
 		return false
 	}
-	if after, ok := strings.CutPrefix(rest, "in session "); ok {
+	if after, ok := strings.CutPrefix(rest, " in session "); ok {
 		e.Session, _, _ = strings.Cut(after, " ")
 	}
 	return true
