@@ -95,6 +95,9 @@ func (p *Parser) parse(r *record, e *Event) (reason string) {
 		}
 	}
 	for _, f := range p.formats[r.family] {
+		if !f.mayBe(r) {
+			continue
+		}
 		*e = Event{Time: at, Inferred: inferred, Kind: f.Gives, Format: f.Name, Host: r.host, PID: r.pid}
 		if !f.parse(r, e) {
 			continue

@@ -20,12 +20,79 @@ type Secrets struct {
 	spans    []Span
 }
 
-// A secretRule looks at lines that hold one of needles. The secrets are re's groups.
+// A mark is something in a line without which a rule need not look at it.
+type mark uint
+
+const (
+	markPass mark = 1 << iota
+	markAuth
+	markResponse
+	markContinue
+	markCredentials
+	markCompare
+	markDebug
+	markBearer
+	markToken
+)
+
+// marksOf looks for all marks at once.
+func marksOf(line []byte) (m mark) {
+	has := func(needle string) bool { return bytes.Contains(line, []byte(needle)) }
+	if has("ass") || has("ASS") {
+		m |= markPass
+	}
+	if commandsAuth(line, "uth") || commandsAuth(line, "UTH") {
+		m |= markAuth
+	}
+	if has("resp") {
+		m |= markResponse
+	}
+	if has("CONT") {
+		m |= markContinue
+	}
+	if has("Credentials: ") {
+		m |= markCredentials
+	}
+	if has(") != '") {
+		m |= markCompare
+	}
+	if has("DEBUG: ip=[") {
+		m |= markDebug
+	}
+	if has("earer ") {
+		m |= markBearer
+	}
+	if has("_token=") {
+		m |= markToken
+	}
+	return m
+}
+
+// commandsAuth says whether AUTH or AUTHENTICATE stands in a line with a word behind it that begins as a mechanism does:
+// every other line of a log has "auth failed" in it.
+func commandsAuth(line []byte, uth string) bool {
+	for {
+		i := bytes.Index(line, []byte(uth))
+		if i < 0 {
+			return false
+		}
+		line = line[i+len(uth):]
+		rest := line
+		if len(rest) > 8 && bytes.EqualFold(rest[:8], []byte("enticate")) {
+			rest = rest[8:]
+		}
+		if len(rest) > 1 && (rest[0] == ' ' || rest[0] == '\t') && bytes.IndexByte([]byte("PLXOCDNGESplxocdnges \t"), rest[1]) >= 0 {
+			return true
+		}
+	}
+}
+
+// A secretRule looks at lines that have its mark. The secrets are re's groups.
 type secretRule struct {
-	name    string
-	needles [][]byte
-	re      *regexp.Regexp
-	accept  func(secret []byte) bool // nil accepts all
+	name   string
+	mark   mark
+	re     *regexp.Regexp
+	accept func(secret []byte) bool // nil accepts all
 }
 
 // SecretRules lists the names of the rules.
@@ -44,14 +111,6 @@ const (
 	ruleIMAP         = "imap login"
 )
 
-func needles(s ...string) [][]byte {
-	var list [][]byte
-	for _, n := range s {
-		list = append(list, []byte(n))
-	}
-	return list
-}
-
 // gap is a tab, as syslog daemons escape it, too.
 const gap = `(?:\t|#011|\\t|\\u0009)`
 
@@ -59,25 +118,25 @@ const gap = `(?:\t|#011|\\t|\\u0009)`
 // program that wrote them ends them; a stranger's password may hold anything, so the last possible end is taken.
 var secretRules = [...]secretRule{
 	// auth_debug_passwords: "PLAIN(given) != 'stored'"
-	{"dovecot password comparison", needles(") != '"), regexp.MustCompile(`\b[A-Z0-9.-]+\((.*)\) != '(.*)'`), nil},
+	{"dovecot password comparison", markCompare, regexp.MustCompile(`\b[A-Z0-9.-]+\((.*)\) != '(.*)'`), nil},
 	// auth_debug: "client in: AUTH\t1\tPLAIN\t…\tresp=BASE64", "CONT\t1\tBASE64"
-	{"dovecot sasl response", needles("resp="), regexp.MustCompile(`(?:\b|#011)resp=([A-Za-z0-9+/=]+)`), nil},
-	{"dovecot sasl continuation", needles("CONT"), regexp.MustCompile(`\bCONT` + gap + `\d+` + gap + `([A-Za-z0-9+/=]+)`), nil},
-	{"dovecot credentials", needles("Credentials: "), regexp.MustCompile(`\bCredentials: (.+)$`), nil},
+	{"dovecot sasl response", markResponse, regexp.MustCompile(`(?:\b|#011)resp=([A-Za-z0-9+/=]+)`), nil},
+	{"dovecot sasl continuation", markContinue, regexp.MustCompile(`\bCONT` + gap + `\d+` + gap + `([A-Za-z0-9+/=]+)`), nil},
+	{"dovecot credentials", markCredentials, regexp.MustCompile(`\bCredentials: (.+)$`), nil},
 	// Protocol traces of any server, Postfix with smtpd -v, rawlogs
-	{"sasl initial response", needles("AUTH", "auth", "Auth"), regexp.MustCompile(`(?i)\bAUTH(?:ENTICATE)?[ \t]+(?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+)[ \t]+([A-Za-z0-9+/=]+)`), looksBase64},
-	{"postfix sasl trace", needles("response", "init_resp"), regexp.MustCompile(`\b(?:init_response|initial_response|decoded (?:initial )?response|decoded initial_response)[:= ]+(.+)$`), nil},
+	{"sasl initial response", markAuth, regexp.MustCompile(`(?i)\bAUTH(?:ENTICATE)?[ \t]+(?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+)[ \t]+([A-Za-z0-9+/=]+)`), looksBase64},
+	{"postfix sasl trace", markResponse, regexp.MustCompile(`\b(?:init_response|initial_response|decoded (?:initial )?response|decoded initial_response)[:= ]+(.+)$`), nil},
 	// Courier with DEBUG_LOGIN=2
-	{"courier debug", needles("supplied password '"), regexp.MustCompile(`supplied password '(.*)' does not match encrypted password '(.*)'`), nil},
-	{"courier debug", needles("password '"), regexp.MustCompile(`\bpassword '(.*)' (?:matches|does not match)`), nil},
-	{"courier debug", needles("DEBUG: ip=["), regexp.MustCompile(`DEBUG: ip=\[[^\]]*\], password=(.*)$`), nil},
-	{"courier debug", needles("clearpasswd="), regexp.MustCompile(`\bclearpasswd=(.*), passwd=(.*)$`), nil},
+	{"courier debug", markPass, regexp.MustCompile(`supplied password '(.*)' does not match encrypted password '(.*)'`), nil},
+	{"courier debug", markPass, regexp.MustCompile(`\bpassword '(.*)' (?:matches|does not match)`), nil},
+	{"courier debug", markDebug, regexp.MustCompile(`DEBUG: ip=\[[^\]]*\], password=(.*)$`), nil},
+	{"courier debug", markPass, regexp.MustCompile(`\bclearpasswd=(.*), passwd=(.*)$`), nil},
 	// Fields of protocols and requests
-	{"password field", needles("pass", "PASS", "Pass"), regexp.MustCompile(`(?i)` + gap + `(?:pass|passwd|password|userdb_password|nopassword_hash)=([^\t]*?)(?:` + gap + `|$)`), notHidden},
-	{"password field", needles("pass", "PASS", "Pass"), regexp.MustCompile(`(?i)\b(?:pass|passwd|password|_pass|clearpasswd|userpassword)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&"'#)]+)`), notHidden},
-	{"password in a query", needles("passw", "PASSW", "Passw"), regexp.MustCompile(`(?i)\bpassw(?:or)?d\s*=\s*'((?:[^'\\]|\\.|'')*)'`), notHidden},
-	{"bearer token", needles("earer "), regexp.MustCompile(`(?i)\bBearer ([A-Za-z0-9._~+/=-]{16,})`), nil},
-	{"token field", needles("_token="), regexp.MustCompile(`\b(?:access|auth|id|refresh)_token=([^\s,;&"'#]+)`), notHidden},
+	{"password field", markPass, regexp.MustCompile(`(?i)` + gap + `(?:pass|passwd|password|userdb_password|nopassword_hash)=([^\t]*?)(?:` + gap + `|$)`), notHidden},
+	{"password field", markPass, regexp.MustCompile(`(?i)\b(?:pass|passwd|password|_pass|clearpasswd|userpassword)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&"'#)]+)`), notHidden},
+	{"password in a query", markPass, regexp.MustCompile(`(?i)\bpassw(?:or)?d\s*=\s*'((?:[^'\\]|\\.|'')*)'`), notHidden},
+	{"bearer token", markBearer, regexp.MustCompile(`(?i)\bBearer ([A-Za-z0-9._~+/=-]{16,})`), nil},
+	{"token field", markToken, regexp.MustCompile(`\b(?:access|auth|id|refresh)_token=([^\s,;&"'#]+)`), notHidden},
 }
 
 // rawPrefix is what traces write in front of what a client sent: a time, a direction, and, of Postfix, who.
@@ -97,28 +156,30 @@ const saslLines = 6
 // Find returns where secrets stand in line, in order and without overlaps. What it returns is overwritten by the next Find.
 func (s *Secrets) Find(line []byte) []Span {
 	s.spans = s.spans[:0]
-	limit := jsonLimit(line)
-	s.findGiven(line, limit)
+	marks := marksOf(line)
+	if marks&markPass != 0 {
+		s.findGiven(line)
+	}
 	for i := range secretRules {
 		rule := &secretRules[i]
-		if !containsAny(line, rule.needles) {
+		if marks&rule.mark == 0 {
 			continue
 		}
 		for _, m := range rule.re.FindAllSubmatchIndex(line, -1) {
 			for g := 2; g+1 < len(m); g += 2 {
-				s.add(line, m[g], m[g+1], limit, rule)
+				s.add(line, m[g], m[g+1], rule)
 			}
 		}
 	}
-	s.findTraces(line)
+	s.findTraces(line, marks)
 	return s.merged()
 }
 
-func (s *Secrets) add(line []byte, start, end int, limit func(int) int, rule *secretRule) {
+func (s *Secrets) add(line []byte, start, end int, rule *secretRule) {
 	if start < 0 {
 		return
 	}
-	end = min(end, limit(start))
+	end = min(end, stringEnd(line, start))
 	if start >= end || rule.accept != nil && !rule.accept(line[start:end]) {
 		return
 	}
@@ -127,14 +188,14 @@ func (s *Secrets) add(line []byte, start, end int, limit func(int) int, rule *se
 
 // findGiven finds "(given password: SECRET)" and "(SHA1 of given password: HASH)" of auth_verbose_passwords. SECRET ends at
 // the last parenthesis, for it may hold some.
-func (s *Secrets) findGiven(line []byte, limit func(int) int) {
-	mark := []byte("given password: ")
-	i := bytes.Index(line, mark)
+func (s *Secrets) findGiven(line []byte) {
+	const words = "given password: "
+	i := bytes.Index(line, []byte(words))
 	if i < 0 {
 		return
 	}
-	start := i + len(mark)
-	end := limit(start)
+	start := i + len(words)
+	end := stringEnd(line, start)
 	if j := bytes.LastIndexByte(line[start:end], ')'); j >= 0 {
 		end = start + j
 	}
@@ -144,15 +205,17 @@ func (s *Secrets) findGiven(line []byte, limit func(int) int) {
 }
 
 // findTraces finds what clients sent, in logs of a whole conversation.
-func (s *Secrets) findTraces(line []byte) {
+func (s *Secrets) findTraces(line []byte, marks mark) {
 	if s.literals > 0 {
 		s.literals--
 		s.whole(line, ruleIMAP)
 		return
 	}
 	if len(line) > 0 && bytes.IndexByte(line[:min(len(line), 64)], ' ') >= 0 {
-		if m := submatch(pop3Pass, line, "PASS ", "pass ", "Pass "); m != nil {
-			s.spans = append(s.spans, Span{m[2], m[3], rulePOP3})
+		if marks&markPass != 0 {
+			if m := pop3Pass.FindSubmatchIndex(line); m != nil {
+				s.spans = append(s.spans, Span{m[2], m[3], rulePOP3})
+			}
 		}
 		if bytes.Contains(line, []byte("LOGIN ")) || bytes.Contains(line, []byte("login ")) || bytes.Contains(line, []byte("Login ")) {
 			s.findLogin(line)
@@ -164,7 +227,7 @@ func (s *Secrets) findTraces(line []byte) {
 			s.spans = append(s.spans, Span{m[2], m[3], ruleContinuation})
 		}
 	}
-	if submatch(saslBegin, line, "AUTH", "auth", "Auth") != nil {
+	if marks&markAuth != 0 && saslBegin.Match(line) {
 		s.sasl = saslLines
 	}
 }
@@ -207,40 +270,21 @@ func (s *Secrets) merged() []Span {
 	return kept
 }
 
-// jsonLimit says up to where a secret in line can go: to the end, or, in a line of JSON, to the end of the string.
-func jsonLimit(line []byte) func(start int) int {
+// stringEnd says up to where a secret that begins at start can go: to the line's end, or, in a line of JSON, to the end of
+// the string.
+func stringEnd(line []byte, start int) int {
 	if len(line) == 0 || line[0] != '{' {
-		return func(int) int { return len(line) }
-	}
-	return func(start int) int {
-		for i := start; i < len(line); i++ {
-			switch line[i] {
-			case '\\':
-				i++
-			case '"':
-				return i
-			}
-		}
 		return len(line)
 	}
-}
-
-func containsAny(line []byte, list [][]byte) bool {
-	for _, n := range list {
-		if bytes.Contains(line, n) {
-			return true
+	for i := start; i < len(line); i++ {
+		switch line[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
 		}
 	}
-	return false
-}
-
-func submatch(re *regexp.Regexp, line []byte, any ...string) []int {
-	for _, n := range any {
-		if bytes.Contains(line, []byte(n)) {
-			return re.FindSubmatchIndex(line)
-		}
-	}
-	return nil
+	return len(line)
 }
 
 // looksBase64 says whether s is base64 rather than a word: "failed" and "disabled" follow AUTH PLAIN in sentences.

@@ -1,6 +1,9 @@
 package maillog
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Format is one kind of line that can be read.
 type Format struct {
@@ -11,6 +14,24 @@ type Format struct {
 
 	family family
 	parse  func(*record, *Event) bool
+}
+
+// mayBe says, before anything is written, whether a record may be of the format: most formats of Dovecot belong to some of
+// its processes.
+func (f *Format) mayBe(r *record) bool {
+	if r.family != dovecot {
+		return true
+	}
+	switch login := strings.HasSuffix(r.dovecot.name, "-login"); f.Name {
+	case "dovecot login", "dovecot no login", "dovecot proxy":
+		return login
+	case "dovecot auth":
+		return strings.HasPrefix(r.dovecot.name, "auth")
+	case "plesk session end":
+		return strings.HasPrefix(r.text, "service=")
+	default:
+		return !login
+	}
 }
 
 // Formats lists every kind of line that the parser knows. What is tried first comes first within one program.
