@@ -20,6 +20,7 @@ const module = "github.com/mbaudit/mbaudit/"
 func allowed() map[string][]string {
 	return map[string][]string{
 		"collectors":                {"evidence"},
+		"collectors/authlog":        {"collectors", "evidence", "internal/maillog", "internal/visible"},
 		"collectors/collectortest":  {"collectors", "evidence"},
 		"collectors/imap":           {"collectors", "evidence", "collectors/imap/imapwire", "internal/secret", "internal/visible"},
 		"collectors/imap/imapwire":  {"internal/visible"},
@@ -44,6 +45,7 @@ func allowed() map[string][]string {
 		"internal/casefile": {},
 		"internal/demo":     {"evidence/timestamp", "internal/seedmail"},
 		"internal/layout":   {},
+		"internal/maillog":  {},
 		"internal/secret":   {},
 		"internal/visible":  {},
 

@@ -6,6 +6,7 @@ import "time"
 // go. Where some lines have a year, these decide.
 type Years struct {
 	clock    clock // counts years from 1
+	begin    stamp // of the first line that has a time
 	last     stamp
 	leap     int // the counted year in which there was a 29 February; 0 for none
 	anchor   int // the year of the first line that had one; 0 for none
@@ -22,6 +23,9 @@ func (y *Years) Observe(line string) {
 	st, _, ok := cutStamp(rest)
 	if !ok || st.month == 0 {
 		return
+	}
+	if y.begin.month == 0 {
+		y.begin = st
 	}
 	if st.hasYear {
 		y.observeYear(st)
@@ -82,6 +86,19 @@ func (y *Years) First(latest time.Time) (year int, last time.Time) {
 		year--
 	}
 	return year, at(year + count - 1)
+}
+
+// Begin gives the time of the first line, to the second and as if it were UTC, if the first one without a year is of the
+// year that First gave.
+func (y *Years) Begin(year int) (time.Time, bool) {
+	b := y.begin
+	if b.month == 0 {
+		return time.Time{}, false
+	}
+	if b.hasYear {
+		year = b.year
+	}
+	return time.Date(year, time.Month(b.month), b.day, b.hour, b.min, b.sec, 0, time.UTC), true
 }
 
 func isLeap(year int) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
