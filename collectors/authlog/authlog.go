@@ -154,7 +154,7 @@ func (r *run) announce(found int64) error {
 		r.expect("log-summary", r.files))
 }
 
-func (r *run) resource(kind string) string { return kind + "/" + r.where }
+func (r *run) resource(kind string) string { return kind + ":" + r.where }
 
 func (r *run) expect(kind string, count int64) error {
 	return r.sink.Expect(evidence.Expectation{Account: r.account, Collector: r.Name(), Resource: r.resource(kind), Count: count})

@@ -2,11 +2,11 @@
 // those that a pattern matches; plain or compressed by gzip, bzip2, xz or zstd; lines, protocol logs, journalctl -o export
 // and -o json. Files are opened for reading only and, where the system allows it, without touching their access time.
 //
-// Resources (rows of the coverage ledger), each with the path that was asked for behind the slash, items are paths:
+// Resources (rows of the coverage ledger), each with the path that was asked for behind the colon, items are paths:
 //
-//	log/PATH           the files, byte for byte as they were found, compressed ones too
-//	log-events/PATH    derived: what package maillog reads in each file, JSON Lines
-//	log-summary/PATH   derived: of each file, how many lines there are, how many were read, and why others were not
+//	log:PATH           the files, byte for byte as they were found, compressed ones too
+//	log-events:PATH    derived: what package maillog reads in each file, JSON Lines
+//	log-summary:PATH   derived: of each file, how many lines there are, how many were read, and why others were not
 //
 // # Whose a log is
 //
@@ -21,8 +21,9 @@
 // Servers with debugging on write passwords. A file in which maillog.Secrets finds some is not kept: its text is, with the
 // secret's bytes and no others replaced by "[redacted:N bytes]". The exhibit's attributes then say so: "redacted" how
 // often, "redaction-rules" why, "file-sha256" and "file-size" what the file was. A compressed one is kept decompressed. What
-// could not be examined, because it is broken in the middle or grows without bounds, is not kept either: that is a gap, with
-// the file's SHA-256 in its reason.
+// could not be examined is not kept either, for passwords may be in it: of a compressed file that is broken the text up to
+// there is kept and the rest is a gap; one that grows without bounds, or is in a format that is not read here, is a gap as a
+// whole, with the file's SHA-256 in its reason.
 //
 // # Derived exhibits
 //

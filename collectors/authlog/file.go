@@ -116,7 +116,7 @@ func (r *run) source(c *candidate, size int64, decode bool) (*source, fs.FileInf
 	text, err := s.encoding.open(buffered)
 	if err != nil {
 		if !errors.Is(err, errBomb) && r.ctx.Err() == nil {
-			err = &brokenError{err: err, examined: s.encoding.name == "gzip" && errors.Is(err, io.ErrUnexpectedEOF)}
+			err = &brokenError{err}
 		}
 		s.text = io.MultiReader(failing{err})
 		return s, info, nil
@@ -128,7 +128,7 @@ func (r *run) source(c *candidate, size int64, decode bool) (*source, fs.FileInf
 		file := s.close
 		s.close = func() error { return errors.Join(closer.Close(), file()) }
 	}
-	s.text = tail{s.encoding.name, &bounded{r: text, raw: s.raw, most: r.cfg.MaxDecompressed, ratio: r.cfg.MaxRatio}}
+	s.text = tail{&bounded{r: text, raw: s.raw, most: r.cfg.MaxDecompressed, ratio: r.cfg.MaxRatio}}
 	return s, info, nil
 }
 
@@ -173,10 +173,8 @@ func (r *run) examine(c *candidate) (*logFile, error) {
 	if s.raw.n < f.size && err == nil {
 		err = fmt.Errorf("%w: it is shorter now", errChanged)
 	}
-	if errors.As(err, &f.broken) {
-		if f.text > 0 || f.broken.examined {
-			return f, nil
-		}
+	if errors.As(err, &f.broken) && f.text > 0 {
+		return f, nil
 	}
 	if err != nil {
 		return nil, r.lost(c.item, classOfReading(err), fmt.Sprintf("%s; its SHA-256 is %s", reasonOf(err), f.digest))
@@ -191,7 +189,7 @@ func errUnreadable(e *encoding) error {
 	if e.name == "systemd's journal" {
 		hint = "export it first: journalctl -o export --file FILE"
 	}
-	return &brokenError{err: fmt.Errorf("it is in the format of %s, which is not read here and not kept unexamined, for passwords may be in it; %s", e.name, hint)}
+	return &brokenError{fmt.Errorf("it is in the format of %s, which is not read here and not kept unexamined, for passwords may be in it; %s", e.name, hint)}
 }
 
 func classOfReading(err error) evidence.GapClass {
@@ -219,7 +217,7 @@ func (f *logFile) look(s *source) error {
 
 // asFound says whether the file's own bytes are kept: there is nothing in them that must not be kept, and all was seen.
 func (f *logFile) asFound() bool {
-	return f.secrets == 0 && (f.broken == nil || f.broken.examined)
+	return f.secrets == 0 && f.broken == nil
 }
 
 // inferYears finds the year of lines without one, from the youngest file to the oldest: none goes on longer than the next

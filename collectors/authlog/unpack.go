@@ -98,11 +98,9 @@ var (
 	errChanged = errors.New("it changed while it was read")
 )
 
-// A brokenError says that a compressed file could be read up to some point only.
-type brokenError struct {
-	err      error
-	examined bool // no byte of the file can hold text that was not seen
-}
+// A brokenError says that a compressed file could be read up to some point only. The rest was not examined: one wrong bit
+// may look to a decoder like an early end.
+type brokenError struct{ err error }
 
 func (e *brokenError) Error() string { return e.err.Error() }
 func (e *brokenError) Unwrap() error { return e.err }
@@ -142,10 +140,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 // A tail turns a decoder's error into a brokenError.
-type tail struct {
-	encoding string
-	r        io.Reader
-}
+type tail struct{ r io.Reader }
 
 func (t tail) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
@@ -153,6 +148,5 @@ func (t tail) Read(p []byte) (int, error) {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return n, err
 	}
-	// Of a gzip that was cut off all that can be read was read. The others' last block may stand there in clear and unread.
-	return n, &brokenError{err: err, examined: t.encoding == "gzip" && errors.Is(err, io.ErrUnexpectedEOF)}
+	return n, &brokenError{err}
 }
