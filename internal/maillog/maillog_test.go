@@ -1,7 +1,6 @@
 package maillog
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -391,67 +390,6 @@ func (r *repeated) Read(p []byte) (int, error) {
 	r.at = (r.at + n) % len(r.block)
 	r.left -= int64(n)
 	return n, nil
-}
-
-// BenchmarkGigabyte reads 1 GB of Dovecot's lines and prints the speed, its ratio to a bufio scan over the same bytes, and
-// the largest heap seen: go test ./internal/maillog -run NONE -bench Gigabyte -benchtime 1x
-func BenchmarkGigabyte(b *testing.B) {
-	const size = 1 << 30
-	for b.Loop() {
-		begin := time.Now()
-		lines := countLines(newRepeated(b, size))
-		plain := time.Since(begin)
-
-		var largest, stats runtime.MemStats
-		begin = time.Now()
-		s := NewScanner(newRepeated(b, size), Options{Year: 2024})
-		for n := 0; s.Scan(); n++ {
-			if n%500_000 == 0 {
-				if runtime.ReadMemStats(&stats); stats.HeapInuse > largest.HeapInuse {
-					largest = stats
-				}
-			}
-		}
-		parsing := time.Since(begin)
-		sum := s.Summary()
-		if s.Err() != nil || sum.Lines != lines || sum.Parsed == 0 {
-			b.Fatalf("%+v, %v", sum, s.Err())
-		}
-		mb := float64(sum.Bytes) / 1e6
-		b.ReportMetric(mb/parsing.Seconds(), "MB/s")
-		b.ReportMetric(parsing.Seconds()/plain.Seconds(), "times-bufio")
-		b.ReportMetric(float64(largest.HeapInuse)/1e6, "MB-heap")
-		b.ReportMetric(float64(sum.Lines)/parsing.Seconds(), "lines/s")
-		b.ReportMetric(100*float64(sum.Parsed)/float64(sum.Lines), "%parsed")
-	}
-}
-
-func countLines(r io.Reader) (lines int64) {
-	s := NewScanner(r, Options{})
-	for {
-		if _, _, ok := s.readLine(); !ok {
-			return lines
-		}
-		lines++
-	}
-}
-
-// BenchmarkSecrets looks for secrets in the same lines.
-func BenchmarkSecrets(b *testing.B) {
-	block, err := io.ReadAll(newGenerated(1 << 20))
-	if err != nil {
-		b.Fatal(err)
-	}
-	lines := bytes.Split(block, []byte{'\n'})
-	b.SetBytes(int64(len(block)))
-	var s Secrets
-	for b.Loop() {
-		for _, line := range lines {
-			if len(s.Find(line)) > 0 {
-				b.Fatalf("a secret in %q", line)
-			}
-		}
-	}
 }
 
 // TestMemoryIsFlat reads 64 MB and wants the heap to stay below a few times MaxLine plus the runtime's own.

@@ -33,6 +33,7 @@ const (
 	markDebug
 	markBearer
 	markToken
+	markAssign // "pass", "password" or "passwd" and an equals sign
 )
 
 // marksOf looks for all marks at once.
@@ -40,6 +41,9 @@ func marksOf(line []byte) (m mark) {
 	has := func(needle string) bool { return bytes.Contains(line, []byte(needle)) }
 	if has("ass") || has("ASS") {
 		m |= markPass
+		if assigns(line, "ass") || assigns(line, "ASS") {
+			m |= markAssign
+		}
 	}
 	if commandsAuth(line, "uth") || commandsAuth(line, "UTH") {
 		m |= markAuth
@@ -82,6 +86,25 @@ func commandsAuth(line []byte, uth string) bool {
 			rest = rest[8:]
 		}
 		if len(rest) > 1 && (rest[0] == ' ' || rest[0] == '\t') && bytes.IndexByte([]byte("PLXOCDNGESplxocdnges \t"), rest[1]) >= 0 {
+			return true
+		}
+	}
+}
+
+// assigns says whether "pass", "passwd" or "password" stands in a line in front of an equals sign.
+func assigns(line []byte, ass string) bool {
+	for {
+		i := bytes.Index(line, []byte(ass))
+		if i < 0 {
+			return false
+		}
+		line = line[i+len(ass):]
+		rest := line
+		for n := 0; n < 5 && len(rest) > 0 && rest[0]|0x20 >= 'a' && rest[0]|0x20 <= 'z'; n++ {
+			rest = rest[1:]
+		}
+		rest = bytes.TrimLeft(rest, " \t")
+		if len(rest) > 0 && rest[0] == '=' {
 			return true
 		}
 	}
@@ -130,11 +153,11 @@ var secretRules = [...]secretRule{
 	{"courier debug", markPass, regexp.MustCompile(`supplied password '(.*)' does not match encrypted password '(.*)'`), nil},
 	{"courier debug", markPass, regexp.MustCompile(`\bpassword '(.*)' (?:matches|does not match)`), nil},
 	{"courier debug", markDebug, regexp.MustCompile(`DEBUG: ip=\[[^\]]*\], password=(.*)$`), nil},
-	{"courier debug", markPass, regexp.MustCompile(`\bclearpasswd=(.*), passwd=(.*)$`), nil},
+	{"courier debug", markAssign, regexp.MustCompile(`\bclearpasswd=(.*), passwd=(.*)$`), nil},
 	// Fields of protocols and requests
-	{"password field", markPass, regexp.MustCompile(`(?i)` + gap + `(?:pass|passwd|password|userdb_password|nopassword_hash)=([^\t]*?)(?:` + gap + `|$)`), notHidden},
-	{"password field", markPass, regexp.MustCompile(`(?i)\b(?:pass|passwd|password|_pass|clearpasswd|userpassword)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&"'#)]+)`), notHidden},
-	{"password in a query", markPass, regexp.MustCompile(`(?i)\bpassw(?:or)?d\s*=\s*'((?:[^'\\]|\\.|'')*)'`), notHidden},
+	{"password field", markAssign, regexp.MustCompile(`(?i)` + gap + `(?:pass|passwd|password|userdb_password|nopassword_hash)=([^\t]*?)(?:` + gap + `|$)`), notHidden},
+	{"password field", markAssign, regexp.MustCompile(`(?i)\b(?:pass|passwd|password|_pass|clearpasswd|userpassword)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&"'#)]+)`), notHidden},
+	{"password in a query", markAssign, regexp.MustCompile(`(?i)\bpassw(?:or)?d\s*=\s*'((?:[^'\\]|\\.|'')*)'`), notHidden},
 	{"bearer token", markBearer, regexp.MustCompile(`(?i)\bBearer ([A-Za-z0-9._~+/=-]{16,})`), nil},
 	{"token field", markToken, regexp.MustCompile(`\b(?:access|auth|id|refresh)_token=([^\s,;&"'#]+)`), notHidden},
 }
