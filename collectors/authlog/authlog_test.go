@@ -261,9 +261,14 @@ func TestRedactorKeepsEveryOtherByte(t *testing.T) {
 func FuzzRedactor(f *testing.F) {
 	f.Add("a (given password: Sup3rsecret)\nb\n", 3)
 	f.Add("1.1 PASS x\r\n\r\n", 1)
+	f.Add("__CURSOR=s\nMESSAGE\n\x05\x00\x00\x00\x00\x00\x00\x00a\nbcd\n\n", 1)
 	f.Fuzz(func(t *testing.T, text string, _ int) {
 		x := newRedactor(strings.NewReader(text))
 		got, err := io.ReadAll(x)
+		var broken *brokenError
+		if errors.As(err, &broken) {
+			return
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,6 +279,39 @@ func FuzzRedactor(f *testing.F) {
 			t.Errorf("%q has other lines than %q", got, text)
 		}
 	})
+}
+
+// TestJournal keeps journalctl's two forms; a secret in a binary field leaves a journal that can still be read.
+func TestJournal(t *testing.T) {
+	field := func(name, value string) string {
+		return fmt.Sprintf("%s\n%c\x00\x00\x00\x00\x00\x00\x00%s\n", name, len(value), value)
+	}
+	export := func(secret string) string {
+		return "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1764064800000000\nSYSLOG_IDENTIFIER=dovecot\n" +
+			field("MESSAGE", "auth: sql(\x01,192.0.2.66): Password mismatch (given password: "+secret+")") + "_HOSTNAME=mx\n\n" +
+			"__CURSOR=s=2\n__REALTIME_TIMESTAMP=1764064801000000\nSYSLOG_IDENTIFIER=dovecot\nMESSAGE=auth: sql(b,192.0.2.66): unknown user (given password: " + secret + ")\n\n"
+	}
+	json := func(secret string) string {
+		return `{"__REALTIME_TIMESTAMP":"1764064800000000","SYSLOG_IDENTIFIER":"dovecot","MESSAGE":"auth: sql(a,192.0.2.66): Password mismatch (given password: ` + secret + `)"}` + "\n"
+	}
+	for name, form := range map[string]struct {
+		make   func(string) string
+		events int
+	}{"export": {export, 2}, "json": {json, 1}} {
+		path := filepath.Join(t.TempDir(), name)
+		write(t, path, []byte(form.make("Sup3rsecret")), day(2025, 11, 25))
+		sink := collect(t, Config{Path: path})
+		if got := string(of(sink, "log")[name].Body); got != form.make("[redacted:11 bytes]") {
+			t.Errorf("kept: %q", got)
+		}
+		events := eventsOf(t, of(sink, "log-events")[name])
+		if len(events) != form.events || events[0]["client_ip"] != "192.0.2.66" || events[0]["time"] != "2025-11-25T10:00:00Z" {
+			t.Errorf("%s: %v", name, events)
+		}
+		if len(sink.Gaps()) > 0 {
+			t.Errorf("%+v", sink.Gaps())
+		}
+	}
 }
 
 // TestWhatCannotBeReadIsAGap names the reason of each.

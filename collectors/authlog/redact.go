@@ -2,6 +2,8 @@ package authlog
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +26,8 @@ type redactor struct {
 	inLine bool   // the next chunk goes on with a line
 	hidden int64  // bytes of a long line that are being hidden; -1: none
 	rule   string // why
+	begun  bool
+	export bool // the text is journalctl -o export, whose fields may be binary
 	found  map[string]int64
 	err    error
 }
@@ -52,6 +56,11 @@ func (x *redactor) Read(p []byte) (int, error) {
 
 // next reads a line, or a chunk of a long one, into out.
 func (x *redactor) next() {
+	if !x.begun {
+		x.begun = true
+		head, _ := x.r.Peek(len("__REALTIME_TIMESTAMP="))
+		x.export = bytes.HasPrefix(head, []byte("__CURSOR=")) || bytes.HasPrefix(head, []byte("__REALTIME_TIMESTAMP="))
+	}
 	chunk, err := x.r.ReadSlice('\n')
 	whole := !errors.Is(err, bufio.ErrBufferFull)
 	if whole {
@@ -75,20 +84,61 @@ func (x *redactor) line(line []byte) {
 	if x.onLine != nil && len(line) > 0 {
 		x.onLine(body)
 	}
-	spans := x.secrets.Find(body)
-	if len(spans) == 0 {
-		x.out = line
+	if x.export && len(body) > 0 && len(body) < len(line) && bytes.IndexByte(body, '=') < 0 {
+		x.binary(line)
 		return
 	}
-	x.out = nil
+	x.out = x.redacted(nil, line, body)
+}
+
+// redacted gives line, or, where there are secrets, a copy of it behind out with markers in their places.
+func (x *redactor) redacted(out, line, body []byte) []byte {
+	spans := x.secrets.Find(body)
+	if len(spans) == 0 {
+		if out == nil {
+			return line
+		}
+		return append(out, line...)
+	}
 	at := 0
 	for _, s := range spans {
-		x.out = append(x.out, line[at:s.Start]...)
-		x.out = append(x.out, marker(int64(s.End-s.Start))...)
+		out = append(out, line[at:s.Start]...)
+		out = append(out, marker(int64(s.End-s.Start))...)
 		x.found[s.Rule]++
 		at = s.End
 	}
-	x.out = append(x.out, line[at:]...)
+	return append(out, line[at:]...)
+}
+
+// binary passes on a field of the journal whose value has its length in front, eight bytes, least first, and a line feed
+// behind. Where a secret was taken out of the value, the length is that of what is left.
+func (x *redactor) binary(name []byte) {
+	out := bytes.Clone(name)
+	var length [8]byte
+	n, err := io.ReadFull(x.r, length[:])
+	if err != nil {
+		x.out, x.err = append(out, length[:n]...), io.EOF
+		return
+	}
+	size := binary.LittleEndian.Uint64(length[:])
+	if size > maxChunk {
+		x.out, x.err = nil, &brokenError{fmt.Errorf("a field of the journal is %d bytes long, more than is examined", size)}
+		return
+	}
+	value := make([]byte, size+1)
+	n, err = io.ReadFull(x.r, value)
+	if err != nil {
+		x.err = io.EOF
+	}
+	value = value[:n]
+	kept := make([]byte, 0, len(value))
+	for line := range bytes.Lines(value) {
+		kept = x.redacted(kept, line, trimBreak(line))
+	}
+	if err == nil {
+		binary.LittleEndian.PutUint64(length[:], size+uint64(len(kept))-uint64(len(value)))
+	}
+	x.out = append(append(out, length[:]...), kept...)
 }
 
 // chunk looks at what was read of a long line. All but the last bytes of it are passed on; these may be the beginning of

@@ -82,7 +82,7 @@ var formats = [...]Format{
 	{"exchange smtp", "Exchange SMTP receive protocol log", "DATE-TIME,CONNECTOR,SESSION,N,IP:PORT,IP:PORT,EVENT,DATA,CONTEXT", SignIn, exchange, exchangeSMTP},
 
 	{"zimbra audit", "Zimbra audit.log", "LEVEL [THREAD] [name=USER;ip=IP;oip=IP;…] security - cmd=Auth; account=USER; protocol=P; error=WORDS", SignIn, zimbra, zimbraAuth},
-	{"zimbra imap", "Zimbra mailbox.log", "LEVEL [THREAD] [CONTEXT] imap|pop - user USER authenticated, mechanism=M", SignIn, zimbra, zimbraIMAP},
+	{"zimbra mailbox", "Zimbra mailbox.log", "LEVEL [THREAD] [CONTEXT] imap|pop|SoapEngine - user USER authenticated, mechanism=M | …authentication failed for [USER] WHY", SignIn, zimbra, zimbraMailbox},
 
 	{"roundcube login", "Roundcube userlogins.log", "Successful login for USER (ID: N) from IP in session ID", SignIn, roundcube, roundcubeLogin},
 	{"roundcube failed", "Roundcube userlogins.log", "Failed login for USER from IP in session ID (error: N)", Failure, roundcube, roundcubeFailed},

@@ -100,9 +100,9 @@ func zimbraContext(s string, e *Event) {
 	}
 }
 
-// zimbraIMAP reads of mailbox.log "imap - user alice@example.com authenticated, mechanism=PLAIN [TLS]" and "imap -
-// authentication failed for [NAME] (WHY)".
-func zimbraIMAP(r *record, e *Event) bool {
+// zimbraMailbox reads of mailbox.log "imap - user alice@example.com authenticated, mechanism=PLAIN [TLS]", "imap -
+// authentication failed for [NAME] (WHY)" and "SoapEngine - handler exception: authentication failed for [NAME], WHY".
+func zimbraMailbox(r *record, e *Event) bool {
 	context, words, ok := zimbraParts(r.text)
 	if !ok {
 		return false
@@ -110,6 +110,8 @@ func zimbraIMAP(r *record, e *Event) bool {
 	service, words, _ := strings.Cut(words, " - ")
 	switch service {
 	case "imap", "pop":
+	case "SoapEngine":
+		service = "soap"
 	default:
 		return false
 	}
