@@ -403,7 +403,7 @@ func (v *verified) open() error {
 		return err
 	}
 	v.s, v.r = s, s.text
-	if !v.raw {
+	if !v.f.asFound() { // where nothing was found there is nothing to take out, and the digest makes sure of it
 		v.r = newRedactor(s.text)
 	}
 	return nil
