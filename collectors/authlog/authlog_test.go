@@ -463,6 +463,48 @@ func TestNothing(t *testing.T) {
 	}
 }
 
+// TestPatterns matches at several levels, and does not pass over a directory that cannot be gone into.
+func TestPatterns(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a/mail.log", "a/other", "b/mail.log", "b/mail.log.1", "c"} {
+		write(t, filepath.Join(dir, name), []byte(line("Nov 25 10:00:00")), day(2025, 11, 25))
+	}
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "out")); err != nil {
+		t.Fatal(err)
+	}
+	for pattern, want := range map[string][]string{
+		"*/mail.log": {"a/mail.log", "b/mail.log"}, "[ab]/mail.log*": {"a/mail.log", "b/mail.log", "b/mail.log.1"}, "b/*": {"b/mail.log", "b/mail.log.1"}, "?": {"c"},
+	} {
+		sink := collect(t, Config{Path: filepath.Join(dir, pattern)})
+		var got []string
+		for _, k := range sink.Kept() {
+			if strings.HasPrefix(k.Resource, "log:") {
+				rel, _ := filepath.Rel(dir, k.Item)
+				got = append(got, rel)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s matches %q, want %q", pattern, got, want)
+		}
+		gaps := sink.Gaps()
+		switch pattern {
+		case "*/mail.log":
+			if len(gaps) != 1 || filepath.Base(gaps[0].Item) != "out" || !strings.Contains(gaps[0].Reason, "listing it") {
+				t.Errorf("%s: %+v", pattern, gaps)
+			}
+		case "?":
+			if len(gaps) != 2 || !strings.Contains(gaps[0].Reason, "is a directory") {
+				t.Errorf("%s: %+v", pattern, gaps)
+			}
+		default:
+			if len(gaps) > 0 {
+				t.Errorf("%s: %+v", pattern, gaps)
+			}
+		}
+	}
+}
+
 // TestSeries wants rotated files in the order of time, and their years right although nothing but the youngest file's time
 // can be believed.
 func TestSeries(t *testing.T) {

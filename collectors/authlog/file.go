@@ -150,6 +150,9 @@ func (r *run) examine(c *candidate) (*logFile, error) {
 		return nil, r.gap("log", c.item, c.class, c.refused)
 	}
 	s, info, err := r.source(c, -1, true)
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
 	if err != nil {
 		return nil, r.lost(c.item, classOf(err), "opening it: "+reasonOf(err).Error())
 	}
@@ -174,7 +177,10 @@ func (r *run) examine(c *candidate) (*logFile, error) {
 		err = fmt.Errorf("%w: it is shorter now", errChanged)
 	}
 	if errors.As(err, &f.broken) && f.text > 0 {
-		return f, nil
+		err = nil
+	}
+	if err == nil && f.body() > maxExhibit {
+		err = fmt.Errorf("it has %d bytes, more than one exhibit can; compress it or split it, and collect that", f.body())
 	}
 	if err != nil {
 		return nil, r.lost(c.item, classOfReading(err), fmt.Sprintf("%s; its SHA-256 is %s", reasonOf(err), f.digest))
@@ -213,6 +219,17 @@ func (f *logFile) look(s *source) error {
 	sum.Sum(f.textSum[:0])
 	f.secrets, f.rules = x.total()
 	return err
+}
+
+// maxExhibit is how many bytes an exhibit can have: its segment is a ZIP archive without ZIP64.
+const maxExhibit = 15<<28 - 1
+
+// body is how many bytes of the file are kept.
+func (f *logFile) body() int64 {
+	if f.asFound() {
+		return f.size
+	}
+	return f.text
 }
 
 // asFound says whether the file's own bytes are kept: there is nothing in them that must not be kept, and all was seen.

@@ -2,10 +2,13 @@ package authlog
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,7 +33,7 @@ type candidate struct {
 	refused string            // empty: it is read
 }
 
-func isPattern(path string) bool { return strings.ContainsAny(path, `*?[`) }
+func isPattern(s string) bool { return strings.ContainsAny(s, `*?[`) }
 
 // find lists what path matches, in the order of time. An error means that the path itself cannot be looked at.
 func find(path string) ([]candidate, error) {
@@ -91,24 +94,67 @@ func findIn(base, pattern string) ([]candidate, error) {
 		return nil, fmt.Errorf("looking at %s: %w", visible.Text(base), reasonOf(err))
 	}
 	defer root.Close() //nolint:errcheck // nothing was written
-	if !strings.ContainsRune(pattern, filepath.Separator) {
-		if _, err := fs.ReadDir(root.FS(), "."); err != nil { // Glob would say nothing of it
-			return nil, fmt.Errorf("listing %s: %w", visible.Text(base), reasonOf(err))
-		}
+	e := expansion{root: root, base: base}
+	if err := e.expand(".", strings.Split(filepath.ToSlash(pattern), "/")); err != nil {
+		return nil, fmt.Errorf("listing %s: %w", visible.Text(base), reasonOf(err))
 	}
-	matches, err := fs.Glob(root.FS(), filepath.ToSlash(pattern))
-	if err != nil {
-		return nil, err
-	}
-	var found []candidate
-	for _, match := range matches {
-		c := candidate{root: base, rel: filepath.FromSlash(match)}
-		c.item = utf8Path(filepath.Join(base, c.rel))
-		c.look(root)
-		found = append(found, c)
-	}
+	found := e.found
 	slices.SortStableFunc(found, byTime)
 	return found, nil
+}
+
+// An expansion finds what a pattern matches. Unlike fs.Glob it does not pass over directories that cannot be listed.
+type expansion struct {
+	root  *os.Root
+	base  string
+	found []candidate
+}
+
+// expand matches elements below dir. An error means that the first directory cannot be listed.
+func (e *expansion) expand(dir string, elements []string) error {
+	element, rest := elements[0], elements[1:]
+	if !isPattern(element) {
+		if _, err := e.root.Lstat(path.Join(dir, element)); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return e.match(path.Join(dir, element), rest)
+	}
+	entries, err := fs.ReadDir(e.root.FS(), dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if ok, err := path.Match(element, entry.Name()); err != nil || !ok {
+			continue // New has looked at the pattern
+		}
+		if err := e.match(path.Join(dir, entry.Name()), rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// match takes what the last element matches for a file, and goes into directories otherwise.
+func (e *expansion) match(name string, rest []string) error {
+	c := candidate{root: e.base, rel: filepath.FromSlash(name)}
+	c.item = utf8Path(filepath.Join(e.base, c.rel))
+	if len(rest) == 0 {
+		c.look(e.root)
+		e.found = append(e.found, c)
+		return nil
+	}
+	info, err := e.root.Stat(name)
+	if err == nil && !info.IsDir() {
+		return nil
+	}
+	if err == nil {
+		err = e.expand(name, rest)
+	}
+	if err != nil {
+		c.refuse(classOf(err), "listing it: "+reasonOf(err).Error())
+		e.found = append(e.found, c)
+	}
+	return nil
 }
 
 // look says what is there: a regular file is read, all else is a gap.
@@ -161,9 +207,9 @@ func classOf(err error) evidence.GapClass {
 
 // reasonOf is an error without the path that a *fs.PathError repeats.
 func reasonOf(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
 	}
 	return err
 }
@@ -174,7 +220,8 @@ func utf8Path(path string) string {
 	if utf8.ValidString(path) {
 		return path
 	}
-	return visible.Text(path)
+	sum := sha256.Sum256([]byte(path)) // a path that is written so by itself is another one
+	return visible.Text(path) + " [" + hex.EncodeToString(sum[:6]) + "]"
 }
 
 // A series is what logrotate, newsyslog and their like make of one log: mail.log, mail.log.1, mail.log.2.gz, and

@@ -254,7 +254,7 @@ func dovecotAuth(r *record, e *Event) bool {
 	}
 	words = cutWorker(words)
 	open := strings.IndexByte(words, '(')
-	if open < 0 || open > 24 {
+	if open < 0 || open > 24 || strings.ContainsAny(words[:open], " :<") {
 		return false
 	}
 	found := 0
@@ -602,10 +602,15 @@ func dovecotSieve(r *record, e *Event) bool {
 	default:
 		return false
 	}
-	words := p.words
-	if i := strings.Index(words, "msgid="); i >= 0 && i < 64 { // 2.1 and 2.2 put the session in front
-		words = words[i+len("msgid="):]
-	} else {
+	words := strings.TrimPrefix(p.words, "sieve: ")
+	if !strings.HasPrefix(words, "msgid=") { // 2.1 and 2.2 put the session in front
+		session, rest, _ := strings.Cut(words, ": ")
+		if words = strings.TrimPrefix(rest, "sieve: "); strings.ContainsAny(session, " =<>") {
+			return false
+		}
+	}
+	words, ok := strings.CutPrefix(words, "msgid=")
+	if !ok {
 		return false
 	}
 	where, found := -1, sievePhrase{}

@@ -34,6 +34,7 @@ type Parser struct {
 	clock   clock
 	formats map[family][]*Format
 	columns *columns
+	record  record // of the line being read; here, so that a line costs no memory of its own
 }
 
 // NewParser returns a parser for one text.
@@ -45,7 +46,8 @@ func NewParser(o Options) *Parser {
 // line gives no event; e is then of no use.
 func (p *Parser) Parse(line string, e *Event) (reason string) {
 	*e = Event{}
-	var r record
+	r := &p.record
+	*r = record{}
 	switch {
 	case line == "":
 		return ReasonEmpty
@@ -59,15 +61,15 @@ func (p *Parser) Parse(line string, e *Event) (reason string) {
 			return ReasonNoStamp
 		}
 		r.family, r.text, r.columns = exchange, line, p.columns
-		return p.parse(&r, e)
+		return p.parse(r, e)
 	}
-	if reason := cutRecord(line, &r); reason != "" {
+	if reason := cutRecord(line, r); reason != "" {
 		if r.stamp.month != 0 && !r.stamp.hasYear {
 			p.clock.at(r.stamp) // a line of another program turns the year as well
 		}
 		return reason
 	}
-	return p.parse(&r, e)
+	return p.parse(r, e)
 }
 
 // heading reads the lines in front of a protocol log.

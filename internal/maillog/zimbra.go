@@ -54,14 +54,19 @@ func zimbraParts(s string) (context, words string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	// The context ends before the category: the user agent in it may hold brackets.
+	// The user agent in the context may hold brackets and what looks like a category.
 	where := -1
-	for _, category := range [...]string{"security - ", "imap - ", "pop - ", "mailbox - ", "mailop - ", "filter - ", "smtp - ", "account - ", "SoapEngine - ", "session - "} {
-		i := strings.Index(s, "] "+category)
+	for from := 0; ; {
+		i := strings.Index(s[from:], "] ")
 		if i < 0 {
+			break
+		}
+		i += from
+		from = i + 1
+		if !startsCategory(s[i+2:]) {
 			continue
 		}
-		if where >= 0 || strings.Contains(s[i+1:], "] "+category) {
+		if where >= 0 {
 			return "", "", false
 		}
 		where = i
@@ -70,6 +75,12 @@ func zimbraParts(s string) (context, words string, ok bool) {
 		return "", "", false
 	}
 	return s[:where], s[where+2:], true
+}
+
+// startsCategory says whether s begins with one word and " - ".
+func startsCategory(s string) bool {
+	word, _, ok := strings.Cut(s[:min(len(s), 40)], " - ")
+	return ok && word != "" && !strings.ContainsAny(word, " ]")
 }
 
 // zimbraContext reads "name=alice@example.com;aname=…;mid=12;ip=…;oip=…;port=…;via=…;ua=…;cid=…;".
