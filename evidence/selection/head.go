@@ -35,12 +35,28 @@ func HeadOf(header *mailheader.Header) Head {
 // personal too many are better than too few.
 func joined(header *mailheader.Header, name string) string {
 	var text strings.Builder
-	for _, f := range header.All(name) {
+	for i, f := range header.All(name) {
 		if text.Len() > 0 {
 			text.WriteByte('\n')
 		}
 		value, _ := f.Unfolded()
-		text.WriteString(mailheader.Guess(value))
+		text.WriteString(mailheader.Guess(strings.TrimSpace(value + strayLines(header.Fields[i+1:]))))
+	}
+	return text.String()
+}
+
+// strayLines gives the folded lines of what follows a field and is none for the lack of a colon. Some programs take them
+// for a part of the field, and so show them as one.
+func strayLines(fields []mailheader.Field) string {
+	var text strings.Builder
+	for i := range fields {
+		if fields[i].Kind != mailheader.NoColon {
+			break
+		}
+		_, folded, _ := strings.Cut(string(fields[i].Raw), "\n")
+		for line := range strings.SplitSeq(folded, "\n") {
+			text.WriteString(strings.TrimRight(line, "\r"))
+		}
 	}
 	return text.String()
 }

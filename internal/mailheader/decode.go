@@ -145,12 +145,12 @@ func (f *wordFinder) at(pos int) (word, bool) {
 	if f.end < 0 {
 		return word{}, false
 	}
-	// Where another word begins first, this one has no end.
-	text := f.text[from:f.end]
-	if strings.Contains(text, "=?") {
+	// Where another word begins first, this one has no end. Programs forget to encode question marks in Q only.
+	text, q := f.text[from:f.end], kind == 'q' || kind == 'Q'
+	if strings.Contains(text, "=?") || !q && strings.Contains(text, "?") {
 		return word{}, false
 	}
-	return word{from: pos, to: f.end + 2, charset: charset, q: kind == 'q' || kind == 'Q', text: text}, true
+	return word{from: pos, to: f.end + 2, charset: charset, q: q, text: text}, true
 }
 
 // A textDecoder collects decoded text.

@@ -27,6 +27,7 @@ func TestDecode(t *testing.T) {
 		"=?utf-8?Q?not encoded?=":                         {"not encoded", nil},                     // spaces inside
 		"=?utf-8?Q?100%=?=":                               {"100%=", []Problem{ProblemBadEncoding}}, // a broken escape
 		"=?utf-8?Q?=ZZ?=":                                 {"=ZZ", []Problem{ProblemBadEncoding}},
+		"=?utf-8?B?YQ?x?=":                                {"=?utf-8?B?YQ?x?=", nil},
 		"=?utf-8?Q?what??=":                               {"what?", nil},
 		"=?utf-8?Q?open =?utf-8?Q?closed?=":               {"=?utf-8?Q?open closed", nil},
 		"=?utf-8?Q?open":                                  {"=?utf-8?Q?open", nil},

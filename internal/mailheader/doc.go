@@ -2,6 +2,10 @@
 // of it: text, addresses, dates, the way through servers, results of authentication. Who only moves messages need not
 // read on.
 //
+// Header finds fields by name: Text gives any of them decoded (Subject, X-Mailer, X-Sieve), Addresses, Date, IDs, Media,
+// Received, Authentications, Signatures, ReceivedSPF, Origins, List read the structured ones, WithPrefix goes through a
+// family (X-GM-), Duplicates and Oddities say what is suspicious about the block.
+//
 // # Promises
 //
 // No input stops it: there is no error but the reader's. What cannot be read is a value (an unparsable date, a field of

@@ -56,7 +56,7 @@ func ParseIDs(value string) []string {
 }
 
 func withoutSpace(text string) string {
-	if strings.IndexAny(text, " \t\r\n") < 0 {
+	if !strings.ContainsAny(text, " \t\r\n") {
 		return text
 	}
 	return strings.Join(strings.Fields(text), "")
