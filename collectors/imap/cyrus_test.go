@@ -197,6 +197,12 @@ func checkCyrusResources(t *testing.T, c *servertest.CyrusServer, sink *collecto
 		{"list", "* STATUS"},
 		{"lsub", `\NonExistent \Subscribed`},
 		{"lsub", c.Folder("Weg")},
+		{"acl", "* ACL "},
+		{"acl", shared},
+		{"metadata", "* METADATA "},
+		{"quota", "* QUOTAROOT "},
+		{"quota", `"usage"`},
+		{"disappeared", `"uidvalidity"`},
 		{"examine", "MAILBOXID"},
 		{"examine", "* OK [HIGHESTMODSEQ "},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -179,7 +180,9 @@ func TestDovecotSettings(t *testing.T) {
 	sink := &collectortest.Sink{}
 	// The scope names one folder only: rights are read of all.
 	scope := collectors.Scope{Account: alice, Messages: collectors.MessagesRaw, Folders: []string{"INBOX"}}
-	if err := mustNew(t, dovecotConfig(d)).Collect(t.Context(), scope, sink); err != nil {
+	cfg := dovecotConfig(d)
+	cfg.Sieve = "sieve://" + net.JoinHostPort(d.Host, strconv.Itoa(d.SievePort))
+	if err := mustNew(t, cfg).Collect(t.Context(), scope, sink); err != nil {
 		t.Fatal(err)
 	}
 	if after := dovecotSnapshot(t, d, alice) + filesSnapshot(t, d); after != before {
@@ -198,8 +201,7 @@ func TestDovecotSettings(t *testing.T) {
 			t.Errorf("%s: odd answers of a server that has none: %+v", kind, docs[kind].Odd)
 		}
 	}
-	// A row for each artefact of Sieve belongs here too.
-	rows := slices.Concat(aclRows(t, d, docs[settings.ACL]), metadataRows(t, d, docs[settings.Metadata]),
+	rows := slices.Concat(sieveRows(t, d, sink), aclRows(t, d, docs[settings.ACL]), metadataRows(t, d, docs[settings.Metadata]),
 		quotaRows(t, d, docs[settings.Quota]), mailboxRows(t, d, docs[settings.Mailboxes]))
 	for _, r := range rows {
 		verdict := "equal"
@@ -209,7 +211,7 @@ func TestDovecotSettings(t *testing.T) {
 		}
 		t.Logf("%-9s | %-42s | %.90s", verdict, r.name, r.ours)
 	}
-	if len(rows) < 14 {
+	if len(rows) < 17 {
 		t.Errorf("only %d artefacts", len(rows))
 	}
 
@@ -256,7 +258,7 @@ func commandsRead(t *testing.T, d *servertest.DovecotServer) {
 			t.Errorf("a command came that does not only read: %v", err)
 		}
 	}
-	for _, name := range []string{"NAMESPACE", "LIST", "MYRIGHTS", "GETACL", "LISTRIGHTS", "GETMETADATA", "GETQUOTAROOT", "GETQUOTA"} {
+	for _, name := range []string{"NAMESPACE", "LIST", "MYRIGHTS", "GETACL", "LISTRIGHTS", "GETMETADATA", "GETQUOTAROOT"} {
 		if sent[name] == 0 {
 			t.Errorf("Dovecot logged no %s: %v", name, sent)
 		}
@@ -417,6 +419,31 @@ func metadataRows(t *testing.T, d *servertest.DovecotServer, doc *settings.Docum
 		rows = append(rows, artefact{"METADATA " + key, value, "(doveadm does not have it)"})
 	}
 	return rows
+}
+
+// sieveRows compares each script, and which of them is at work.
+func sieveRows(t *testing.T, d *servertest.DovecotServer, sink *collectortest.Sink) []artefact {
+	t.Helper()
+	alice := d.Users[0]
+	var rows []artefact
+	list := ""
+	for _, k := range sink.Resource("sieve") {
+		name := k.Attrs["script"]
+		theirs := strings.TrimPrefix(d.Doveadm(t, "sieve", "get", "-u", alice, name), "sieve script:\n")
+		rows = append(rows, artefact{"Sieve script " + name, string(k.Body), theirs})
+		list += name
+		if k.Attrs["active"] == "true" {
+			list += " ACTIVE"
+		}
+		list += "\n"
+	}
+	return append(rows, artefact{"Sieve scripts", sortedLines(list), sortedLines(d.Doveadm(t, "sieve", "list", "-u", alice))})
+}
+
+func sortedLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, ", ")
 }
 
 func quotaRows(t *testing.T, d *servertest.DovecotServer, doc *settings.Document) []artefact {

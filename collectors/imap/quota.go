@@ -40,6 +40,7 @@ func (r *run) quota() error {
 // quotaRoots asks which roots each mailbox of the account has.
 func (q *inquiry) quotaRoots() (map[string]*settings.Root, error) {
 	roots := map[string]*settings.Root{}
+	told := map[string][]settings.Resource{}
 	var questions []*question
 	for _, b := range q.r.boxes {
 		if !b.own() || !b.selectable() {
@@ -61,16 +62,35 @@ func (q *inquiry) quotaRoots() (map[string]*settings.Root, error) {
 				}
 				return true
 			},
+			done: func(answer *imapwire.Answer, _ settings.Answer) error {
+				for i := range answer.Untagged {
+					if resp := &answer.Untagged[i]; resp.Name == "QUOTA" && len(told) < maxRoots {
+						if resources, ok := parseQuota(resp); ok {
+							v, _ := resp.Scan().Next()
+							told[text(v)] = resources
+						}
+					}
+				}
+				return nil
+			},
 		})
 	}
-	return roots, q.ask(kind{"QUOTAROOT", firstMailbox}, questions)
+	err := q.ask(kind{"QUOTAROOT", firstMailbox}, questions)
+	for name, root := range roots {
+		root.Resources = told[name]
+	}
+	return roots, err
 }
 
-// quotas asks how full each root is. GETQUOTAROOT says so too, but need not say it of every root.
+// quotas asks how full each root is that GETQUOTAROOT did not say it of. GETQUOTA is for administrators on some servers
+// (Cyrus), so that it is asked only where it must be.
 func (q *inquiry) quotas(roots map[string]*settings.Root) error {
 	var questions []*question
 	for _, name := range slices.Sorted(maps.Keys(roots)) {
 		root := roots[name]
+		if root.Resources != nil {
+			continue
+		}
 		questions = append(questions, &question{
 			cmd: imapwire.NewCommand("GETQUOTA").String(name), about: visibleBytes(root.Name), key: name,
 			done: func(_ *imapwire.Answer, ref settings.Answer) error {

@@ -154,7 +154,7 @@ func TestSettings(t *testing.T) {
 	if len(metadata.Unknown) != 1 || string(metadata.Unknown[0].Raw) != "\xff\xfe" {
 		t.Errorf("unknown: %+v", metadata.Unknown)
 	}
-	if roots := docs[settings.Quota].Roots; len(roots) != 2 || string(roots[0].Name) != "" || roots[0].Resources[0].Percent() != 97 || roots[1].Mailboxes != 2 {
+	if roots := docs[settings.Quota].Roots; len(roots) != 2 || string(roots[0].Name) != "" || roots[0].Resources[0].Usage != 10 || roots[1].Mailboxes != 2 {
 		t.Errorf("quota: %+v", roots)
 	}
 	for _, doc := range docs {
