@@ -40,6 +40,7 @@ type run struct {
 	extra bool // the connection is one beside the first: it is not opened again
 
 	shared *ledger
+	queue  *queue                  // of what the connections read
 	status map[string]folderStatus // by raw name
 
 	// What the list of mailboxes is made of.
@@ -88,10 +89,7 @@ func (r *run) all() error {
 	if err != nil {
 		return err
 	}
-	if err := r.settings(); err != nil {
-		return err
-	}
-	if err := r.readFolders(folders); err != nil {
+	if err := r.readFolders(folders, r.settings); err != nil {
 		return err
 	}
 	if err := r.keepReport(folders); err != nil {

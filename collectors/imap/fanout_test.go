@@ -129,6 +129,60 @@ func TestOtherConnectionsAreRefusedOrLost(t *testing.T) {
 	}
 }
 
+// TestOneLargeFolder: what is left of a large folder is shared among the connections, and every message comes once, also
+// where the connections beside the first break again and again, or find another folder under the name.
+func TestOneLargeFolder(t *testing.T) {
+	const messages = 3000
+	for _, c := range []struct {
+		name string
+		hook func(f *fake) func(*fakeConn, string, string, string) bool
+	}{
+		{"shared", func(*fake) func(*fakeConn, string, string, string) bool { return nil }},
+		{"the others break in the middle", func(*fake) func(*fakeConn, string, string, string) bool {
+			fetches := map[int]int{}
+			return func(c *fakeConn, _, name, _ string) bool {
+				if name == "UID FETCH" && c.n > 1 {
+					if fetches[c.n]++; fetches[c.n] == 2 {
+						_ = c.nc.Close()
+						return true
+					}
+				}
+				return false
+			}
+		}},
+		{"the others may not open it", func(*fake) func(*fakeConn, string, string, string) bool {
+			return func(c *fakeConn, tag, name, _ string) bool {
+				if name == "EXAMINE" && c.n > 1 {
+					c.say("%s NO [INUSE] it is open elsewhere\r\n", tag)
+					return true
+				}
+				return false
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &fake{folders: []*fakeFolder{inbox(messages)}}
+			f.command = c.hook(f)
+			cfg := f.start(t)
+			cfg, _ = far(t, cfg, strings.TrimPrefix(cfg.URL, "imap://"), servertest.LinkSpec{RoundTrip: 20 * time.Millisecond})
+			cfg.Chunk, cfg.Backoff = 100, time.Microsecond
+			sink := &collectortest.Sink{}
+			if err := mustNew(t, cfg).Collect(t.Context(), rawScope, sink); err != nil {
+				t.Fatal(err)
+			}
+			collectortest.CheckSink(t, sink)
+			if got := len(sink.Messages()); got != messages || len(sink.Gaps()) > 0 {
+				t.Errorf("%d of %d messages, gaps: %+v", got, messages, sink.Gaps())
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.conns < 2 {
+				t.Error("no other connection was opened")
+			}
+		})
+	}
+}
+
 // TestSlowLineIsCompressed: what comes over a slow line comes compressed where the server offers it, and the messages are
 // the same.
 func TestSlowLineIsCompressed(t *testing.T) {

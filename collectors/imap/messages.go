@@ -41,6 +41,7 @@ type uidState byte
 const (
 	wanted uidState = iota
 	asked
+	lent        // another connection reads it
 	wantedAlone // was asked for and did not come: is asked for once more by itself
 	done        // kept, or named in a gap
 )
@@ -55,6 +56,8 @@ type reading struct {
 	uids        []uint32
 	state       []uidState
 	kept        int64 // exhibits under an earlier UIDVALIDITY, in this run
+	part        bool  // it has some of the messages only, for another connection
+	parts       []*part
 	earlier     int64 // messages that the earlier bundle holds
 	absent      int64 // messages that EXAMINE counted and no search found
 	rounds      int
@@ -82,6 +85,7 @@ func (r *run) folder(f *folder) error {
 	r.step(f.label)
 	f.reading.size, f.reading.chunk = r.c.cfg.Chunk, r.c.cfg.Chunk
 	f.reading.deaths = map[uint32]int{}
+	defer r.reclaim(f)
 	for {
 		err := r.readFolder(f)
 		if errors.As(err, new(errNoFolder)) {
@@ -93,7 +97,11 @@ func (r *run) folder(f *folder) error {
 		if err := f.reading.afterLoss(r, err, f); err != nil {
 			return err
 		}
-		if rerr := r.recover(err); rerr != nil {
+		rerr := r.recover(err)
+		if rerr != nil && r.extra {
+			return rerr // another connection goes on
+		}
+		if rerr != nil {
 			return errors.Join(rerr, r.announceUnread(f, rerr))
 		}
 		if f.reading.breaks >= maxBreaks && r.breakers < maxBreakers {
@@ -111,8 +119,9 @@ func (r *run) announceUnread(f *folder, cause error) error {
 	if !g.known || r.ctx.Err() != nil {
 		return nil
 	}
+	r.reclaim(f)
 	return r.sink.Expect(evidence.Expectation{
-		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + int64(len(g.uids)) + g.absent,
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + int64(len(g.uids)) - g.earlier + g.absent,
 		Note: fmt.Sprintf("unread are %s: %v", g.unread(), cause),
 	})
 }
@@ -255,6 +264,7 @@ func (r *run) checkValidity(f *folder, sel selection) error {
 	if g.uidValidity == sel.uidValidity {
 		return nil
 	}
+	r.reclaim(f)
 	unread := 0
 	for _, s := range g.state {
 		if s != done {
@@ -364,6 +374,9 @@ func (r *run) fetch(f *folder) error {
 		if r.ctx.Err() != nil { // also while all that is left is in the buffer already
 			return context.Cause(r.ctx)
 		}
+		if g.part {
+			g.recount = false // that is for who reads the whole folder
+		}
 		r.judgeLine()
 		if r.link.compressNext && len(flight) == 0 {
 			if err := r.compress(); err != nil {
@@ -386,6 +399,9 @@ func (r *run) fetch(f *folder) error {
 			flight = append(flight, b)
 		}
 		if len(flight) == 0 {
+			if r.reclaim(f) {
+				continue
+			}
 			return nil
 		}
 		resp, err := r.link.conn.Next()
@@ -404,6 +420,7 @@ func (r *run) fetch(f *folder) error {
 			if err := r.settle(f, b, resp.Status()); err != nil {
 				return err
 			}
+			r.lend(f)
 		case resp.Name == "FETCH":
 			if err := r.message(f, flight, resp); err != nil {
 				return err
@@ -635,6 +652,7 @@ func (g *reading) requeue(index []int, as uidState) {
 // giveUpFolder names all that is unread of a folder in one gap.
 func (r *run) giveUpFolder(f *folder, class evidence.GapClass, reason string) error {
 	g := &f.reading
+	r.reclaim(f)
 	unread := g.unread()
 	left := 0
 	for i, s := range g.state {
