@@ -1,0 +1,5 @@
+package fakegoogle
+
+type organisation struct{}
+
+func (t *Tenant) newOrganisation() *organisation { return &organisation{} }
