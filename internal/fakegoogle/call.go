@@ -144,6 +144,9 @@ func (c *call) readBody() *apiError {
 	if err := json.Unmarshal(raw, &c.body); err != nil {
 		return failure(http.StatusBadRequest, "parseError", "Invalid JSON payload received. %v", err)
 	}
+	if c.body == nil {
+		c.body = object{}
+	}
 	return c.method.checkBody(c.body)
 }
 

@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"crypto/rsa"
 	"sync"
 	"time"
 )
@@ -28,6 +29,9 @@ type Config struct {
 	// and retention go by it. Only the iat and exp of assertions are checked against the machine's clock, because
 	// the clients that sign them know no other.
 	Now func() time.Time
+
+	// Key is the service account's key; nil makes one, which takes a tenth of a second or more.
+	Key *rsa.PrivateKey
 
 	// Scopes are what the service account may ask for by domain-wide delegation; nil means all.
 	Scopes []string

@@ -189,20 +189,27 @@ func updateUser(c *call, a *account) (object, *apiError) {
 	if phone := text(c.body, "recoveryPhone"); phone != "" && !strings.HasPrefix(phone, "+") {
 		return nil, invalidInput("recoveryPhone")
 	}
-	changed := clone(a.user)
-	for _, field := range []string{"suspended", "archived", "recoveryEmail", "recoveryPhone", "changePasswordAtNextLogin", "orgUnitPath",
-		"includeInGlobalAddressList", "name", "sshPublicKeys", "ipWhitelisted"} {
-		if value, has := c.body[field]; has {
-			changed[field] = value
+	for field, value := range c.body {
+		if !slices.Contains(editableFields(), field) && !slices.Contains(fixedFields(), field) && etag(object{"": value}) != etag(object{"": a.user[field]}) {
+			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not change %s", field)
 		}
 	}
-	for _, field := range []string{"recoveryEmail", "recoveryPhone"} {
-		if changed[field] == "" {
-			delete(changed, field)
+	edit := func(user object) object {
+		changed := clone(user)
+		for _, field := range editableFields() {
+			if value, has := c.body[field]; has {
+				changed[field] = value
+			}
+			if value, has := changed[field]; has && (value == "" || value == nil) {
+				delete(changed, field) // an empty recovery address or number is none
+			}
 		}
+		c.suspension(a, changed)
+		return changed
 	}
-	c.suspension(a, changed)
+	changed := edit(a.user)
 	_, newPassword := c.body["password"]
+	c.auditUserChange(a, changed, newPassword)
 	c.change(func() {
 		if truth(changed, "suspended") && !a.isSuspended() {
 			a.tokens, a.sessions = nil, map[string]bool{}
@@ -210,12 +217,23 @@ func updateUser(c *call, a *account) (object, *apiError) {
 		if newPassword {
 			a.tokens = slices.DeleteFunc(slices.Clone(a.tokens), readsMail)
 		}
-		a.user = changed
+		a.user = edit(a.user)
 	})
-	c.auditUserChange(a, changed, newPassword)
-	shown := clone(changed)
-	shown["etag"] = etag(shown)
-	return shown, nil
+	changed["etag"] = etag(changed)
+	return changed, nil
+}
+
+// editableFields are the fields of a user that an administrator can change here.
+func editableFields() []string {
+	return []string{"suspended", "archived", "recoveryEmail", "recoveryPhone", "changePasswordAtNextLogin", "orgUnitPath",
+		"includeInGlobalAddressList", "name", "sshPublicKeys", "ipWhitelisted"}
+}
+
+// fixedFields are those that an update may name without effect, and the password, which nobody reads back.
+func fixedFields() []string {
+	return []string{"password", "hashFunction", "id", "kind", "etag", "customerId", "isAdmin", "isDelegatedAdmin", "creationTime", "lastLoginTime",
+		"deletionTime", "agreedToTerms", "isEnrolledIn2Sv", "isEnforcedIn2Sv", "isMailboxSetup", "aliases", "nonEditableAliases",
+		"suspensionReason", "suspensionTime"}
 }
 
 // suspension keeps the reason and time of a suspension right.

@@ -83,9 +83,12 @@ func (s *Server) Transport() *http.Transport {
 	return &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2: true,
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if "http://"+address != s.PlainURL {
+				address = s.dial
+			}
 			var d net.Dialer
-			return d.DialContext(ctx, network, s.dial)
+			return d.DialContext(ctx, network, address)
 		},
 	}
 }

@@ -50,6 +50,9 @@ func New(config Config) *Tenant {
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
 		running: map[string]int{}, recorded: map[string][]activity{},
 	}
+	if config.Key != nil {
+		t.newKey = func() (*rsa.PrivateKey, error) { return config.Key, nil }
+	}
 	for i := range t.config.Users {
 		p := t.person(i)
 		t.index[p.email], t.index[p.id] = i, i
@@ -102,7 +105,8 @@ func (t *Tenant) next() uint64 {
 // handlers lists every method that is served.
 func handlers() map[string]handler {
 	all := map[string]handler{}
-	for _, some := range []map[string]handler{gmailSettings(), gmailSendAs(), gmailMail(), directoryUsers(), directorySecurity(), reportsAPI()} {
+	for _, some := range []map[string]handler{gmailSettings(), gmailSendAs(), gmailMail(), directoryUsers(), directorySecurity(), directoryGroups(), directoryOrg(),
+		directoryDevices(), reportsAPI(), alertCenter(), cloudIdentity(), driveAPI(), vaultAPI()} {
 		for id, h := range some {
 			all[id] = h
 		}
