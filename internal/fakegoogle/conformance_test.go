@@ -257,8 +257,8 @@ func TestAnswers(t *testing.T) {
 			if problems := d.doc.conforms(d.method.Response, answer, d.method.Response.Ref); len(problems) > 0 {
 				t.Errorf("%s\n%s", strings.Join(problems, "\n"), body)
 			}
-			if len(answer) == 0 && !slices.Contains(emptyAnswers(), id) {
-				t.Error("the answer has nothing that could be wrong")
+			if empty := nothingIn(answer, strings.HasSuffix(id, ".list")); empty != slices.Contains(emptyAnswers(), id) {
+				t.Errorf("the answer tells nothing: %t, and that is expected: %t\n%s", empty, !empty, body)
 			}
 		})
 	}
@@ -268,6 +268,42 @@ func TestAnswers(t *testing.T) {
 func emptyAnswers() []string {
 	return []string{"alertcenter.alerts.delete", "alertcenter.alerts.feedback.list", "alertcenter.getSettings", "cloudidentity.allowlistedDomains.list",
 		"cloudidentity.devices.deviceUsers.clientStates.list", "cloudidentity.inboundOidcSsoProfiles.list", "vault.matters.holds.delete"}
+}
+
+// nothingIn says that an answer has nothing that could be wrong: a listing without a list, another without a field.
+func nothingIn(answer map[string]any, listing bool) bool {
+	for _, value := range answer {
+		if items, isList := value.([]any); isList && len(items) > 0 || !isList && !listing {
+			return false
+		}
+	}
+	return true
+}
+
+// TestConformanceCanFail shows the checker answers that do not conform.
+func TestConformanceCanFail(t *testing.T) {
+	d := served(t)["gmail.users.messages.get"].doc
+	for name, bad := range map[string]object{
+		"a field that no schema has":   {"id": "1", "colour": "red"},
+		"one deeper":                   {"payload": object{"headers": []any{object{"nom": "From"}}}},
+		"a number for a string":        {"id": 1.0},
+		"a string for a number":        {"sizeEstimate": "12"},
+		"a broken number":              {"sizeEstimate": 1.5},
+		"words for a 64-bit integer":   {"historyId": "many"},
+		"a minus for an unsigned one":  {"historyId": "-1"},
+		"base64 of the other alphabet": {"raw": "+/+/"},
+		"an object for a list":         {"labelIds": object{}},
+		"a list for an object":         {"payload": []any{}},
+		"a list of the wrong things":   {"labelIds": []any{true}},
+	} {
+		if problems := d.conforms(schema{Ref: "Message"}, map[string]any(bad), "Message"); len(problems) != 1 {
+			t.Errorf("%s: the problems are %q", name, problems)
+		}
+	}
+	filter := object{"criteria": object{"sizeComparison": "huge"}}
+	if problems := d.conforms(schema{Ref: "Filter"}, map[string]any(filter), "Filter"); len(problems) != 1 {
+		t.Errorf("a value outside its enumeration: the problems are %q", problems)
+	}
 }
 
 // succeed prepares what a method needs and calls it.

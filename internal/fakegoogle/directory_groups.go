@@ -71,7 +71,12 @@ func listGroups(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listGroupAliases(c *call, g *group) (object, *apiError) {
-	return object{"kind": "admin#directory#aliases"}, nil
+	var items []object
+	aliases, _ := g.object["aliases"].([]any)
+	for _, alias := range aliases {
+		items = append(items, object{"kind": "admin#directory#alias", "alias": alias, "primaryEmail": g.object["email"], "id": g.object["id"]})
+	}
+	return list(object{"kind": "admin#directory#aliases"}, "aliases", tagged(items)), nil
 }
 
 // member finds a member by id or address.

@@ -41,7 +41,9 @@ func listDomains(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listDomainAliases(t *Tenant, c *call) (object, *apiError) {
-	return object{"kind": "admin#directory#domainAliases"}, nil
+	return list(object{"kind": "admin#directory#domainAliases"}, "domainAliases", tagged([]object{
+		{"kind": "admin#directory#domainAlias", "domainAliasName": "alias." + Domain, "parentDomainName": Domain, "verified": true,
+			"creationTime": strconv.FormatInt(Start().AddDate(-2, 0, 0).UnixMilli(), 10)}})), nil
 }
 
 func getCustomer(t *Tenant, c *call) (object, *apiError) {

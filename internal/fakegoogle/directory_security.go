@@ -49,7 +49,9 @@ func deleteToken(c *call, a *account) (object, *apiError) {
 	}
 	revoked := a.tokens[i]
 	c.change(func() { a.tokens = without(a.tokens, "clientId", client) })
-	c.audit("token", "auth", "revoke", parameter("client_id", client), parameter("app_name", text(revoked, "displayText")))
+	c.audit("admin", "USER_SETTINGS", "REVOKE_3LO_TOKEN", parameter("APP_ID", client), parameter("USER_EMAIL", a.email))
+	c.tenant.recordActivity(activity{key: key{at: c.now}, application: "token", user: a.number, events: []event{{"auth", "revoke",
+		[]any{parameter("client_id", client), parameter("app_name", text(revoked, "displayText"))}}}})
 	if a.sessions[intruderSession] && client == intruderClient {
 		t := c.tenant
 		back := c.now.Add(t.config.Regrant)

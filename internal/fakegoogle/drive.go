@@ -17,7 +17,7 @@ func driveAPI() map[string]handler {
 		"drive.permissions.get":        ofUser(getPermission),
 		"drive.permissions.update":     ofUser(updatePermission),
 		"drive.permissions.delete":     ofUser(deletePermission),
-		"drive.drives.list":            ofUser(func(c *call, a *account) (object, *apiError) { return object{"kind": "drive#driveList"}, nil }),
+		"drive.drives.list":            ofUser(listDrives),
 		"driveactivity.activity.query": ofUser(queryActivity),
 		"calendar.acl.list":            ofUser(listAccess),
 		"calendar.acl.delete":          ofUser(deleteAccess),
@@ -102,6 +102,11 @@ func listFiles(c *call, a *account) (object, *apiError) {
 		return nil, err
 	}
 	return c.unlessAsked(answer, "kind,incompleteSearch,nextPageToken,files(kind,id,name,mimeType)")
+}
+
+// listDrives lists the shared drives: everybody has the one of the company.
+func listDrives(c *call, a *account) (object, *apiError) {
+	return c.paged(object{"kind": "drive#driveList"}, "drives", []object{{"kind": "drive#drive", "id": "0AFakEUk9PVA", "name": "Chantiers"}}, 10, 100)
 }
 
 // file finds the file that the path names, if the user may see it.

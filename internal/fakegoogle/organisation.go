@@ -89,6 +89,7 @@ func (t *Tenant) addGroups(o *organisation) {
 			workshop.add(p.id, p.email, "MEMBER", "USER")
 		}
 	}
+	invoices.object["aliases"] = texts("fournisseurs@" + Domain)
 	invoices.add(t.person(t.index[Victim]).id, Victim, "OWNER", "USER")
 	invoices.add(text(workshop.object, "id"), text(workshop.object, "email"), "MEMBER", "GROUP")
 	if !t.config.Quiet {
