@@ -163,9 +163,31 @@ func anyParameter(parameters []any, prefix string, yes func(name, value string) 
 	return false
 }
 
+// A thrownDay is what users did on a day, kept because pages that follow each other ask for the same day.
+type thrownDay struct {
+	application string
+	day         time.Time
+	user        int
+	activities  []activity
+}
+
 // day makes the activities of an application on one day, newest first: what users ordinarily do and what the story and
 // the callers did.
 func (t *Tenant) day(application string, day time.Time, user int) []activity {
+	all := slices.Clone(t.throwDay(application, day, user))
+	for _, a := range t.recorded[application] {
+		if (user < 0 || a.user == user) && a.key.at.UTC().Truncate(24*time.Hour).Equal(day) {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, func(a, b activity) int { return a.key.compare(b.key) })
+	return all
+}
+
+func (t *Tenant) throwDay(application string, day time.Time, user int) []activity {
+	if k := &t.thrown; k.application == application && k.day.Equal(day) && k.user == user {
+		return k.activities
+	}
 	var all []activity
 	first, last := 0, t.config.Users-1
 	if user >= 0 {
@@ -179,12 +201,8 @@ func (t *Tenant) day(application string, day time.Time, user int) []activity {
 			all = t.throwHabit(all, h, habit, number, day)
 		}
 	}
-	for _, a := range t.recorded[application] {
-		if (user < 0 || a.user == user) && a.key.at.UTC().Truncate(24*time.Hour).Equal(day) {
-			all = append(all, a)
-		}
-	}
 	slices.SortFunc(all, func(a, b activity) int { return a.key.compare(b.key) })
+	t.thrown = thrownDay{application, day, user, all}
 	return all
 }
 

@@ -279,7 +279,7 @@ func TestMessagesAreTheBytesOfTheStory(t *testing.T) {
 				b.must(err)
 				return string(encoded)
 			}
-			if full() != full() {
+			if first := full(); full() != first {
 				t.Errorf("%s: message %s is not the same twice", user, id)
 			}
 		}

@@ -58,8 +58,11 @@ func cast() []person {
 	}
 }
 
-// person makes the user of a number.
-func (t *Tenant) person(number int) person {
+// person is the user of a number.
+func (t *Tenant) person(number int) person { return t.people[number] }
+
+// newPerson makes the user of a number.
+func (t *Tenant) newPerson(number int) person {
 	d := t.dice("person", number)
 	p := person{orgUnit: "/Atelier"}
 	if members := cast(); number < len(members) {

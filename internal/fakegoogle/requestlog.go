@@ -20,6 +20,7 @@ type Request struct {
 	Reason  string // of a refusal, for example rateLimitExceeded
 	Units   int    // of quota
 	Bytes   int    // of the body before compression
+	Gzip    bool   // the body was sent compressed
 }
 
 // Reads says that the request cannot change anything: it is a GET, a query that is posted, or asks for a token.
@@ -44,7 +45,8 @@ func (t *Tenant) ForgetRequests() {
 // log writes a call down. It holds the lock.
 func (t *Tenant) log(c *call, a answer) {
 	line := Request{Time: c.now, Subject: c.subject, Verb: c.request.Method, Path: c.request.URL.EscapedPath(), Query: c.request.URL.RawQuery,
-		Page: c.page, Status: a.status, Reason: a.reason, Units: c.units, Bytes: len(a.body)}
+		Page: c.page, Status: a.status, Reason: a.reason, Units: c.units, Bytes: len(a.body),
+		Gzip: len(a.body) > 0 && c.method != nil && t.compresses(c.request)}
 	if c.method != nil {
 		line.Method = c.method.ID
 	}

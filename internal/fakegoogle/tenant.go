@@ -19,6 +19,7 @@ type Tenant struct {
 	discovery *extract
 	handlers  map[string]handler
 	newKey    func() (*rsa.PrivateKey, error)
+	people    []person
 
 	mu       sync.Mutex // guards everything below
 	accounts map[int]*account
@@ -31,6 +32,7 @@ type Tenant struct {
 	faults   []*Fault
 	recorded map[string][]activity // by application, beside those that are thrown
 	serial   uint64
+	thrown   thrownDay
 	org      *organisation
 }
 
@@ -54,7 +56,8 @@ func New(config Config) *Tenant {
 		t.newKey = func() (*rsa.PrivateKey, error) { return config.Key, nil }
 	}
 	for i := range t.config.Users {
-		p := t.person(i)
+		p := t.newPerson(i)
+		t.people = append(t.people, p)
 		t.index[p.email], t.index[p.id] = i, i
 		for _, alias := range p.aliases {
 			t.index[alias] = i

@@ -112,7 +112,7 @@ func (t *Tenant) verify(assertion string) (claims, *tokenError) {
 	}
 	var header struct{ Alg, Kid string }
 	var asserted claims
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	signature, err := decodeBase64(parts[2])
 	if err != nil || decodePart(parts[0], &header) != nil || decodePart(parts[1], &asserted) != nil || header.Alg != "RS256" {
 		return invalid("Bad Request")
 	}
@@ -196,8 +196,13 @@ func (c *call) authenticate() *apiError {
 	return nil
 }
 
+// decodeBase64 takes the padding that old clients add, as Google does; RFC 7515 has none.
+func decodeBase64(s string) ([]byte, error) {
+	return base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+}
+
 func decodePart(part string, into any) error {
-	b, err := base64.RawURLEncoding.DecodeString(part)
+	b, err := decodeBase64(part)
 	if err != nil {
 		return err
 	}
