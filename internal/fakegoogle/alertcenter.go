@@ -52,7 +52,7 @@ func (t *Tenant) addAlerts(o *organisation) {
 func listAlerts(t *Tenant, c *call) (object, *apiError) {
 	var items []object
 	for _, alert := range slices.Backward(t.org.alerts) {
-		match, ok := matchesAlert(alert, c.query.Get("filter"))
+		match, ok := matchesAlert(alert, c.arg("filter"))
 		if !ok {
 			return nil, invalidArgument("Request contains an invalid argument.")
 		}

@@ -33,6 +33,24 @@ type call struct {
 	page    int // of a chain of pages, from 1
 	units   int
 	entered bool
+	read    map[string]bool // parameters that the answer takes account of
+}
+
+// arg is the value of a query parameter.
+func (c *call) arg(name string) string {
+	c.read[name] = true
+	return c.query.Get(name)
+}
+
+// args are the values of a repeated query parameter.
+func (c *call) args(name string) []string {
+	c.read[name] = true
+	return c.query[name]
+}
+
+func (c *call) has(name string) bool {
+	c.read[name] = true
+	return c.query.Has(name)
 }
 
 // serve answers one request and writes it down.
@@ -43,7 +61,7 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	host, _, _ := strings.Cut(r.Host, ":")
 	m, path := t.discovery.route(host, r.Method, r.URL.EscapedPath())
-	c := &call{tenant: t, request: r, method: m, path: path, query: r.URL.Query(), page: 1}
+	c := &call{tenant: t, request: r, method: m, path: path, query: r.URL.Query(), page: 1, read: map[string]bool{}}
 	c.page = pageNumber(c.query.Get("pageToken"))
 
 	t.mu.Lock()
@@ -128,7 +146,46 @@ func (c *call) perform() (object, *apiError) {
 			return nil, err
 		}
 	}
-	return c.tenant.handlers[c.method.ID](c.tenant, c)
+	if c.changes() {
+		if err := c.ignored(); err != nil {
+			return nil, err
+		}
+	}
+	result, err := c.tenant.handlers[c.method.ID](c.tenant, c)
+	if err == nil {
+		err = c.ignored()
+	}
+	return result, err
+}
+
+// changes says that the call may change something.
+func (c *call) changes() bool {
+	return c.request.Method != http.MethodGet && c.method.ID != "driveactivity.activity.query"
+}
+
+// ignored refuses parameters that the answer takes no account of, unless it is right without: a test must not believe
+// that it got what it asked for.
+func (c *call) ignored() *apiError {
+	for name, values := range c.query {
+		if _, own := c.method.Parameters[name]; !own || c.read[name] {
+			continue
+		}
+		switch name {
+		case "customer", "customerId":
+			if id := strings.TrimPrefix(values[0], "customers/"); id != CustomerID && id != "my_customer" {
+				return failure(http.StatusForbidden, "forbidden", "Not Authorized to access this resource/api")
+			}
+			continue
+		case "projection", "view", "supportsAllDrives", "supportsTeamDrives", "includeItemsFromAllDrives", "includeTeamDriveItems", "includeSensitiveData",
+			"includeIndirectRoleAssignments", "includeSpamTrash":
+			continue // more than the default is always answered, or there is no more
+		}
+		if slices.Contains([]string{"", "false", "user", "drive", "admin_view", "createTime desc"}, values[0]) {
+			continue // the default
+		}
+		return failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand %s=%s", name, values[0])
+	}
+	return nil
 }
 
 // readBody decodes the request's body and checks it against the schema.

@@ -44,18 +44,7 @@ func deviceUser(mobile object) object {
 		"passwordState": "PASSWORD_SET", "userAgent": text(mobile, "userAgent")}
 }
 
-// onlyWhole refuses filters: the answer would not be what was asked for.
-func (c *call) onlyWhole() *apiError {
-	if c.query.Get("filter") != "" {
-		return failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand filter")
-	}
-	return nil
-}
-
 func listDevices(t *Tenant, c *call) (object, *apiError) {
-	if err := c.onlyWhole(); err != nil {
-		return nil, err
-	}
 	items := make([]object, len(t.org.mobiles))
 	for i, mobile := range t.org.mobiles {
 		items[i] = device(mobile)
@@ -77,9 +66,6 @@ func getDevice(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listDeviceUsers(t *Tenant, c *call) (object, *apiError) {
-	if err := c.onlyWhole(); err != nil {
-		return nil, err
-	}
 	var items []object
 	for _, mobile := range t.org.mobiles {
 		if id := c.path["devicesId"]; id == "-" || id == text(mobile, "deviceId") {
@@ -161,7 +147,7 @@ func (t *Tenant) addPolicies(o *organisation) {
 
 // listPolicies understands setting.type.matches('prefix.*') and equality of setting.type.
 func listPolicies(t *Tenant, c *call) (object, *apiError) {
-	wanted := c.query.Get("filter")
+	wanted := c.arg("filter")
 	prefix, exact := "", ""
 	switch {
 	case wanted == "":
@@ -187,9 +173,6 @@ func getPolicy(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listSamlProfiles(t *Tenant, c *call) (object, *apiError) {
-	if err := c.onlyWhole(); err != nil {
-		return nil, err
-	}
 	return c.paged(object{}, "inboundSamlSsoProfiles", t.org.profiles, 10, 100)
 }
 

@@ -23,7 +23,7 @@ func directoryDevices() map[string]handler {
 
 func listMobiles(t *Tenant, c *call) (object, *apiError) {
 	items := t.org.mobiles
-	if query := c.query.Get("query"); query != "" {
+	if query := c.arg("query"); query != "" {
 		address, ok := strings.CutPrefix(query, "email:")
 		if !ok {
 			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand query %s", query)

@@ -18,7 +18,7 @@ func directoryGroups() map[string]handler {
 		m + "get":                   onGroup(getMember),
 		m + "insert":                onGroup(insertMember),
 		m + "delete":                onGroup(deleteMember),
-		"groupsSettings.groups.get": getGroupSettings,
+		"groupsSettings.groups.get": onlyAdmins(getGroupSettings),
 	}
 }
 
@@ -50,12 +50,12 @@ func (g *group) shown() object {
 }
 
 func listGroups(t *Tenant, c *call) (object, *apiError) {
-	user := c.query.Get("userKey")
-	if user == "" && c.query.Get("customer") == "" && c.query.Get("domain") == "" {
+	user := c.arg("userKey")
+	if user == "" && c.arg("customer") == "" && c.arg("domain") == "" {
 		return nil, failure(http.StatusBadRequest, "badRequest", "Bad Request")
 	}
-	if c.query.Get("query") != "" {
-		return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand query")
+	if err := c.ourDomain(); err != nil {
+		return nil, err
 	}
 	member := user
 	if a, ok := t.userByKey(user); ok {
@@ -89,10 +89,10 @@ func (g *group) member(key string) int {
 // listMembers lists a group's members; with includeDerivedMembership, those of the groups in it too.
 func listMembers(c *call, g *group) (object, *apiError) {
 	members := g.members
-	if c.query.Get("includeDerivedMembership") == "true" {
+	if c.arg("includeDerivedMembership") == "true" {
 		members = c.tenant.derived(g, map[*group]bool{})
 	}
-	if roles := c.query.Get("roles"); roles != "" {
+	if roles := c.arg("roles"); roles != "" {
 		members = slices.DeleteFunc(slices.Clone(members), func(o object) bool { return !slices.Contains(strings.Split(roles, ","), text(o, "role")) })
 	}
 	page, next, err := pageOf(c, members, 200, 200)

@@ -23,11 +23,17 @@ func directoryOrg() map[string]handler {
 	}
 }
 
+// listUnits lists the units right below one; with type=all, those below them too.
 func listUnits(t *Tenant, c *call) (object, *apiError) {
-	below := "/" + strings.Trim(c.query.Get("orgUnitPath"), "/")
+	above := "/" + strings.Trim(c.arg("orgUnitPath"), "/")
+	kind := firstOf(c.arg("type"), "children")
 	var items []object
 	for _, unit := range t.org.units {
-		if below == "/" || strings.HasPrefix(text(unit, "orgUnitPath"), below+"/") {
+		path, parent := text(unit, "orgUnitPath"), text(unit, "parentOrgUnitPath")
+		switch {
+		case path == above && kind != "allIncludingParent":
+		case kind == "children" && parent != above:
+		case path == above, strings.HasPrefix(path+"/", strings.TrimSuffix(above, "/")+"/") && path != "/":
 			items = append(items, unit)
 		}
 	}
@@ -75,7 +81,7 @@ func listPrivileges(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listAssignments(t *Tenant, c *call) (object, *apiError) {
-	user, role := c.query.Get("userKey"), c.query.Get("roleId")
+	user, role := c.arg("userKey"), c.arg("roleId")
 	if a, ok := t.userByKey(user); ok {
 		user = a.id
 	}
@@ -112,8 +118,9 @@ func insertAssignment(t *Tenant, c *call) (object, *apiError) {
 	if !ok || where(t.org.roles, "roleId", text(c.body, "roleId")) < 0 {
 		return nil, failure(http.StatusBadRequest, "invalid", "Invalid Input")
 	}
-	made := object{"kind": "admin#directory#roleAssignment", "roleAssignmentId": strconv.FormatUint(3894208461013000+t.next(), 10), "roleId": text(c.body, "roleId"),
-		"assignedTo": a.id, "assigneeType": "user", "scopeType": firstOf(text(c.body, "scopeType"), "CUSTOMER")}
+	made := clone(c.body)
+	made["kind"], made["roleAssignmentId"] = "admin#directory#roleAssignment", strconv.FormatUint(3894208461013000+t.next(), 10)
+	made["assignedTo"], made["assigneeType"], made["scopeType"] = a.id, "user", firstOf(text(c.body, "scopeType"), "CUSTOMER")
 	c.change(func() {
 		t.org.assigned = append(t.org.assigned, made)
 		a.user["isDelegatedAdmin"] = true

@@ -70,22 +70,22 @@ func shownUser(a *account) object {
 // listUsers lists the users of the customer or of a domain, which one of both must be named. Users that nobody has
 // touched are made for the page and forgotten.
 func listUsers(t *Tenant, c *call) (object, *apiError) {
-	if c.query.Get("customer") == "" && c.query.Get("domain") == "" {
+	if c.arg("customer") == "" && c.arg("domain") == "" {
 		return nil, failure(http.StatusBadRequest, "badRequest", "Bad Request")
 	}
-	if customer := c.query.Get("customer"); customer != "" && customer != "my_customer" && customer != CustomerID {
-		return nil, notFoundKey("customer")
+	if err := c.ourDomain(); err != nil {
+		return nil, err
 	}
-	deleted := c.query.Get("showDeleted") == "true"
+	deleted := c.arg("showDeleted") == "true"
 	var numbers []int
 	for i := range t.config.Users {
-		if t.isDeleted(i) == deleted && t.matchesUser(i, c.query.Get("query")) {
+		if t.isDeleted(i) == deleted && t.matchesUser(i, c.arg("query")) {
 			numbers = append(numbers, i)
 		}
 	}
 	slices.SortFunc(numbers, func(a, b int) int {
-		order := strings.Compare(t.sortKey(a, c.query.Get("orderBy")), t.sortKey(b, c.query.Get("orderBy")))
-		if c.query.Get("sortOrder") == "DESCENDING" {
+		order := strings.Compare(t.sortKey(a, c.arg("orderBy")), t.sortKey(b, c.arg("orderBy")))
+		if c.arg("sortOrder") == "DESCENDING" {
 			return -order
 		}
 		return order
@@ -103,6 +103,17 @@ func listUsers(t *Tenant, c *call) (object, *apiError) {
 		users[i] = t.peek(number)
 	}
 	return list(answer, "users", users), nil
+}
+
+// ourDomain refuses other customers and other domains than this one's.
+func (c *call) ourDomain() *apiError {
+	if customer := c.arg("customer"); customer != "" && customer != "my_customer" && customer != CustomerID {
+		return notFoundKey("customer")
+	}
+	if domain := c.arg("domain"); domain != "" && domain != Domain {
+		return notFoundKey("domain")
+	}
+	return nil
 }
 
 // peek is a user as listed, without making his account.

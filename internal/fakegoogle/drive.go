@@ -92,7 +92,7 @@ func aboutDrive(c *call, a *account) (object, *apiError) {
 
 // listFiles lists the files of the user, last modified first. Of the search language it knows the owner and the trash.
 func listFiles(c *call, a *account) (object, *apiError) {
-	switch q := c.query.Get("q"); q {
+	switch q := c.arg("q"); q {
 	case "", "trashed=false", "trashed = false", "'me' in owners", "'" + a.email + "' in owners":
 	default:
 		return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand q=%s", q)
@@ -175,6 +175,9 @@ func updatePermission(c *call, a *account) (object, *apiError) {
 	_, permission, err := c.permission(a)
 	if err != nil {
 		return nil, err
+	}
+	if len(c.body) != 1 || text(c.body, "role") == "" {
+		return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle changes only the role of a permission")
 	}
 	changed := clone(permission)
 	changed["role"] = firstOf(text(c.body, "role"), text(permission, "role"))

@@ -9,7 +9,7 @@ import (
 // before them is answered with 404, as Google does.
 func listHistory(c *call, a *account) (object, *apiError) {
 	b := c.tenant.box(a)
-	start, err := strconv.ParseUint(c.query.Get("startHistoryId"), 10, 64)
+	start, err := strconv.ParseUint(c.arg("startHistoryId"), 10, 64)
 	if err != nil {
 		return nil, required("startHistoryId")
 	}
@@ -31,7 +31,7 @@ func listHistory(c *call, a *account) (object, *apiError) {
 }
 
 func (c *call) wantsHistory(r historyRecord) bool {
-	kinds, label := c.query["historyTypes"], c.query.Get("labelId")
+	kinds, label := c.args("historyTypes"), c.arg("labelId")
 	return (len(kinds) == 0 || slices.Contains(kinds, r.kind)) && (label == "" || slices.Contains(r.after, label) || slices.Contains(r.labels, label))
 }
 

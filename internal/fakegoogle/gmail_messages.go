@@ -43,16 +43,16 @@ func (c *call) metadataOnly() bool {
 
 // find returns the messages that a listing is to show, newest first.
 func (c *call) find(a *account) ([]*message, *apiError) {
-	q := c.query.Get("q")
+	q := c.arg("q")
 	if q != "" && c.metadataOnly() {
 		return nil, failure(http.StatusForbidden, "forbidden", "Metadata scope does not support 'q' parameter")
 	}
 	match := searchFor(q, c.now)
-	everywhere := c.query.Get("includeSpamTrash") == "true" || mentionsTrash(q)
+	everywhere := c.arg("includeSpamTrash") == "true" || mentionsTrash(q)
 	var found []*message
 	for _, m := range slices.Backward(c.tenant.box(a).messages) {
 		hidden := slices.Contains(m.labels, "TRASH") || slices.Contains(m.labels, "SPAM")
-		wanted := c.query["labelIds"]
+		wanted := c.args("labelIds")
 		if hidden && !everywhere && !slices.Contains(wanted, "TRASH") && !slices.Contains(wanted, "SPAM") {
 			continue
 		}
@@ -85,7 +85,7 @@ func getMessage(c *call, a *account) (object, *apiError) {
 
 // show writes a message in the format that is asked for.
 func (c *call) show(m *message) (object, *apiError) {
-	format := c.query.Get("format")
+	format := c.arg("format")
 	if format == "" {
 		format = "full"
 	}
@@ -107,7 +107,7 @@ func (c *call) show(m *message) (object, *apiError) {
 		o["raw"] = base64.URLEncoding.EncodeToString(raw)
 	case "metadata":
 		part := payload(raw)
-		o["payload"] = object{"mimeType": part["mimeType"], "headers": only(part["headers"].([]any), c.query["metadataHeaders"])}
+		o["payload"] = object{"mimeType": part["mimeType"], "headers": only(part["headers"].([]any), c.args("metadataHeaders"))}
 	default:
 		o["payload"] = payload(raw)
 	}

@@ -3,6 +3,7 @@ package fakegoogle
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,10 +32,19 @@ type group struct {
 
 func (t *Tenant) newOrganisation() *organisation {
 	o := &organisation{credentials: map[string][]object{}, holds: map[string][]object{}, files: map[int][]object{}, calendars: map[int][]object{}}
-	for i, path := range []string{"/Direction", "/Comptabilité", "/Atelier"} {
-		o.units = append(o.units, object{"kind": "admin#directory#orgUnit", "name": path[1:], "description": "", "orgUnitPath": path,
-			"orgUnitId": fmt.Sprintf("id:03ph8a2z1%d", i), "parentOrgUnitPath": "/", "parentOrgUnitId": "id:03ph8a2z0"})
+	unit := func(number int, path, parent string) {
+		u := object{"kind": "admin#directory#orgUnit", "name": path[strings.LastIndex(path, "/")+1:], "description": "", "orgUnitPath": path, "orgUnitId": fmt.Sprintf("id:03ph8a2z%d", number)}
+		if parent != "" {
+			u["parentOrgUnitPath"] = parent
+			u["parentOrgUnitId"] = o.units[where(o.units, "orgUnitPath", parent)]["orgUnitId"]
+		}
+		o.units = append(o.units, u)
 	}
+	unit(0, "/", "")
+	unit(1, "/Direction", "/")
+	unit(2, "/Comptabilité", "/")
+	unit(3, "/Atelier", "/")
+	unit(4, "/Atelier/Apprentis", "/Atelier")
 	t.addRoles(o)
 	t.addGroups(o)
 	t.addDevices(o)

@@ -63,8 +63,8 @@ func (c *call) question() uint32 {
 
 // asked reads the request's page token.
 func (c *call) asked() (pageToken, *apiError) {
-	p, ok := parsePageToken(c.query.Get("pageToken"))
-	if !ok || c.query.Get("pageToken") != "" && p.Digest != c.question() {
+	p, ok := parsePageToken(c.arg("pageToken"))
+	if !ok || c.arg("pageToken") != "" && p.Digest != c.question() {
 		return p, invalidParameter("pageToken", "Invalid pageToken")
 	}
 	p.Digest = c.question()
@@ -74,7 +74,7 @@ func (c *call) asked() (pageToken, *apiError) {
 // size is how many things the caller wants on a page, at most the API's limit.
 func (c *call) size(usual, limit int) int {
 	for _, name := range []string{"maxResults", "pageSize"} {
-		if n, err := strconv.Atoi(c.query.Get(name)); err == nil && n > 0 {
+		if n, err := strconv.Atoi(c.arg(name)); err == nil && n > 0 {
 			return min(n, limit)
 		}
 	}

@@ -107,12 +107,7 @@ func listActivities(t *Tenant, c *call) (object, *apiError) {
 
 // wantedActivities reads the request.
 func (c *call) wantedActivities() (wanted, *apiError) {
-	w := wanted{application: c.path["applicationName"], user: -1, event: c.query.Get("eventName"), ip: c.query.Get("actorIpAddress")}
-	for _, unknown := range []string{"agentInfoFilter", "applicationInfoFilter", "deviceFilter", "groupIdFilter", "networkInfoFilter", "orgUnitID", "resourceDetailsFilter"} {
-		if c.query.Get(unknown) != "" {
-			return w, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand %s", unknown)
-		}
-	}
+	w := wanted{application: c.path["applicationName"], user: -1, event: c.arg("eventName"), ip: c.arg("actorIpAddress")}
 	if !slices.Contains(applications(), w.application) {
 		return w, invalidParameter("applicationName", "Invalid value '%s'. Value must match one of the applications", w.application)
 	}
@@ -131,7 +126,7 @@ func (c *call) wantedActivities() (wanted, *apiError) {
 		w.from = kept
 	}
 	var ok bool
-	if w.filters, ok = parseFilters(c.query.Get("filters")); !ok {
+	if w.filters, ok = parseFilters(c.arg("filters")); !ok {
 		return w, invalidParameter("filters", "Invalid filters")
 	}
 	return w, nil
@@ -149,7 +144,7 @@ func (t *Tenant) oldest(application string, now time.Time) time.Time {
 func (c *call) window() (from, to time.Time, err *apiError) {
 	to = c.now
 	for name, into := range map[string]*time.Time{"startTime": &from, "endTime": &to} {
-		value := c.query.Get(name)
+		value := c.arg(name)
 		if value == "" {
 			continue
 		}
@@ -160,11 +155,11 @@ func (c *call) window() (from, to time.Time, err *apiError) {
 		*into = at
 	}
 	switch {
-	case c.path["applicationName"] == "gmail" && (!c.query.Has("startTime") || !c.query.Has("endTime")):
+	case c.path["applicationName"] == "gmail" && (!c.has("startTime") || !c.has("endTime")):
 		err = failure(http.StatusBadRequest, "invalid", "Start time and end time are required for Gmail requests.")
 	case c.path["applicationName"] == "gmail" && to.Sub(from) > gmailWindow:
 		err = failure(http.StatusBadRequest, "invalid", "The difference between start time and end time must not exceed 30 days for Gmail requests.")
-	case c.query.Has("startTime") && from.After(c.now):
+	case c.has("startTime") && from.After(c.now):
 		err = failure(http.StatusBadRequest, "invalid", "Start time cannot be in the future.")
 	case to.Before(from):
 		err = failure(http.StatusBadRequest, "invalid", "End time should be after start time.")
@@ -330,7 +325,7 @@ func (t *Tenant) usageOf(number int, c *call) object {
 
 // usageReport keeps the parameters that are asked for.
 func usageReport(c *call, entity object, all []any) object {
-	if asked := c.query.Get("parameters"); asked != "" {
+	if asked := c.arg("parameters"); asked != "" {
 		names := strings.Split(asked, ",")
 		all = slices.DeleteFunc(all, func(p any) bool { return !slices.Contains(names, text(p.(object), "name")) })
 	}

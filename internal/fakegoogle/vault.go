@@ -25,7 +25,8 @@ func (c *call) matter() (object, *apiError) {
 func getMatter(t *Tenant, c *call) (object, *apiError) { return c.matter() }
 
 func createMatter(t *Tenant, c *call) (object, *apiError) {
-	made := object{"matterId": fmt.Sprintf("0a0a0a0a-0000-4000-8000-%012d", t.next()), "name": text(c.body, "name"), "description": text(c.body, "description"), "state": "OPEN"}
+	made := clone(c.body)
+	made["matterId"], made["state"] = fmt.Sprintf("0a0a0a0a-0000-4000-8000-%012d", t.next()), "OPEN"
 	return c.add(&t.org.matters, made)
 }
 
