@@ -89,12 +89,16 @@ func (t *Tenant) newUser(p person) object {
 	return u
 }
 
-// lastLogin is when a user signed in last before the clock's start.
+// lastLogin is when a user signed in last before the clock's start, as the login log has it.
 func (t *Tenant) lastLogin(p person) time.Time {
-	if p.role == dormant {
-		return time.Unix(0, 0)
+	for day := Start().Truncate(24 * time.Hour); day.After(Start().AddDate(0, -1, 0)); day = day.AddDate(0, 0, -1) {
+		for _, a := range t.day("login", day, p.number) {
+			if a.events[0].name == "login_success" && !a.key.at.After(Start()) {
+				return a.key.at
+			}
+		}
 	}
-	return Start().Add(-time.Duration(1+t.dice("lastLogin", p.number).below(72)) * time.Hour)
+	return time.Unix(0, 0)
 }
 
 // furnish gives a new account what users have, and those with a part what their part wants.

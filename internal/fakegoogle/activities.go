@@ -45,6 +45,8 @@ type habit struct {
 	parameters              func(*dice, person) []any
 }
 
+// habits are what users do, application by application. The applications that are not here have no activities, as most
+// have in most companies; a test seeds what it needs.
 func habits() []habit {
 	none := func(*dice, person) []any { return nil }
 	return []habit{
@@ -88,6 +90,10 @@ func habits() []habit {
 		{"groups", "acl_permission", "change_acl_permission", 2, false, none},
 		{"rules", "rule_match_type", "rule_match", 1, false, none},
 		{"chrome", "chromeos_login_logout", "CHROMEOS_LOGIN", 60, false, none},
+		{"saml", "login", "login_success", 30, false, func(*dice, person) []any { return []any{parameter("application_name", "Paie en ligne")} }},
+		{"context_aware_access", "CONTEXT_AWARE_ACCESS_USER_EVENT", "ACCESS_DENY_EVENT", 2, false, none},
+		{"data_studio", "ACCESS", "VIEW", 10, false, none},
+		{"vault", "user_action", "view_investigation", 5, true, none},
 		{"keep", "user_action", "created_note", 25, false, none},
 	}
 }
@@ -251,12 +257,12 @@ func (t *Tenant) usualIP(p person, at time.Time) string {
 
 // delivery is what the gmail log says of a message: who, what and how (appendix gmail). The schema has one level of
 // nesting, so deeper names are written with dots.
-func delivery(at time.Time, kind int, owner, subject, id, client string) []any {
+func delivery(at time.Time, kind int, owner, subject, id, client string, more ...any) []any {
 	return []any{
-		object{"name": "event_info", "messageValue": object{"parameter": []any{
+		object{"name": "event_info", "messageValue": object{"parameter": append([]any{
 			object{"name": "mail_event_type", "intValue": strconv.Itoa(kind)},
 			object{"name": "timestamp_usec", "intValue": strconv.FormatInt(at.UnixMicro(), 10)},
-			boolean("success", true), parameter("client_context.client_type", client)}}},
+			boolean("success", true), parameter("client_context.client_type", client)}, more...)}},
 		object{"name": "message_info", "messageValue": object{"parameter": []any{
 			parameter("subject", subject), parameter("rfc2822_message_id", id), parameter("owner", owner)}}},
 	}

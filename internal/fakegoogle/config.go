@@ -11,6 +11,7 @@ const (
 	Domain     = "example.test"
 	Admin      = "admin@example.test" // super administrator, the subject for Directory and Reports
 	Victim     = "alice@example.test" // whose account is taken over
+	Delegate   = "stage@example.test" // a forgotten account, which the intruder has too and made the victim's delegate
 	CustomerID = "C03fakegg"
 	Intruder   = "203.0.113.77" // the address that the intruder works from
 )

@@ -28,5 +28,12 @@
 //   - Quotas are counted in units per minute and user, and refused as each API refuses: Gmail and Directory with 403,
 //     Reports with 503, others with 429.
 //
-// A parameter of a method that the tenant cannot honour is refused with 501, never ignored.
+// A parameter that the tenant cannot honour is refused with 501, never ignored. A path that no method served here has
+// is 404 in HTML, as at Google, and stands in Requests without a method.
+//
+//	tenant := fakegoogle.New(fakegoogle.Config{Users: 2000})
+//	server := tenant.Start(t)
+//	key, err := server.KeyFile(false)          // for google.JWTConfigFromJSON
+//	client := server.Client()                  // as oauth2.HTTPClient in the context
+//	tenant.Fail(fakegoogle.Fault{Method: "reports.activities.list", Path: "/login$", Page: 3, Times: 2, Status: 503})
 package fakegoogle

@@ -61,7 +61,7 @@ func (t *Tenant) takeOver(a *account) {
 	}
 	m.forwarding = []object{{"forwardingEmail": IntruderForward, "verificationStatus": "accepted"}}
 	m.autoForwarding = object{"enabled": true, "emailAddress": IntruderForward, "disposition": "leaveInInbox"}
-	m.delegates = []object{{"delegateEmail": "stage@example.test", "verificationStatus": "accepted"}}
+	m.delegates = []object{{"delegateEmail": Delegate, "verificationStatus": "accepted"}}
 	m.sendAs[0]["replyToAddress"] = IntruderForward
 	m.sendAs = append(m.sendAs, object{"sendAsEmail": "compta@menuiserie-du1ac.example", "displayName": "Alice Martin", "isPrimary": false, "isDefault": false, "treatAsAlias": true,
 		"verificationStatus": "accepted", "smtpMsa": object{"host": "smtp.webfree.example", "port": 587.0, "username": "a.martin.compta", "securityMode": "starttls"}})
@@ -133,6 +133,8 @@ func (t *Tenant) recordStory() {
 		add("2026-10-12 07:09:12", "user_accounts", "recovery_info_change", "recovery_email_edit", Intruder)
 		add("2026-10-12 07:11:40", "user_accounts", "email_forwarding_change", "email_forwarding_out_of_domain", Intruder, parameter("email_forwarding_destination_address", IntruderForward))
 		add("2026-10-12 07:20:02", "user_accounts", "2sv_change", "2sv_enroll", Intruder)
+		t.recordActivity(activity{key: key{at: at("2026-10-12 07:21:30")}, application: "login", user: t.index[Delegate], ip: Intruder, // an account he has too
+			events: []event{{"login", "login_success", []any{password, boolean("is_suspicious", false)}}}})
 		add("2026-10-12 07:20:02", "login", "2sv_change", "2sv_enroll", Intruder)
 		add("2026-10-12 07:31:47", "mobile", "device_updates", "DEVICE_REGISTER_UNREGISTER_EVENT", Intruder, parameter("USER_EMAIL", Victim), parameter("DEVICE_MODEL", "SM-A556B"), parameter("ACCOUNT_STATE", "REGISTERED"))
 		add("2026-10-14 20:30:15", "drive", "acl_change", "change_user_access", Intruder, boolean("primary_event", true), parameter("doc_id", sharedFile), parameter("doc_title", "Clients 2026"),
@@ -150,6 +152,7 @@ func (t *Tenant) victimStub() *account { return &account{person: t.person(t.inde
 // recordMail writes the victim's messages into the gmail log, from the mailbox itself.
 func (t *Tenant) recordMail(alice int) {
 	a := t.account(alice)
+	hidden := a.mail.labelFor(seedmail.HiddenFolder)
 	for _, m := range t.box(a).messages {
 		sent := slices.Contains(m.labels, "SENT")
 		kind, ip, client := 2, "", "WEB"
@@ -159,17 +162,21 @@ func (t *Tenant) recordMail(alice int) {
 		if sent && m.date.After(at("2026-10-13 00:00:00")) && !t.config.Quiet {
 			ip = Intruder
 		}
-		write := func(when time.Time, kind int, ip string) {
+		write := func(when time.Time, kind int, ip string, more ...any) {
 			t.recordActivity(activity{key: key{at: when}, application: "gmail", user: alice, ip: ip,
-				events: []event{{"delivery_type", "delivery", delivery(when, kind, a.email, m.subject, m.rfc2, client)}}})
+				events: []event{{"delivery_type", "delivery", delivery(when, kind, a.email, m.subject, m.rfc2, client, more...)}}})
 		}
 		write(m.date, kind, ip)
 		if t.config.Quiet || sent || m.date.Before(at("2026-10-12 07:11:40")) {
 			continue
 		}
 		write(m.date.Add(4*time.Second), 11, "") // forwarded by the account's setting
-		if slices.Contains(m.labels, "TRASH") {
+		switch {
+		case slices.Contains(m.labels, "TRASH"): // warnings and password resets: opened by the intruder, then thrown away
+			write(m.date.Add(time.Minute), 7, Intruder)
 			write(m.date.Add(2*time.Minute), 13, Intruder)
+		case slices.Contains(m.labels, hidden): // answers of those whom he writes to: opened through the delegate
+			write(m.date.Add(9*time.Minute), 7, Intruder, parameter("session_context.delegate_user_email", Delegate))
 		}
 	}
 }
