@@ -46,7 +46,7 @@ func newBench(t *testing.T, config Config) *bench {
 // client is an HTTP client of Google's own libraries with a service account key, as a collector has it.
 func (b *bench) client(subject string, scopes ...string) *http.Client {
 	b.t.Helper()
-	key, err := b.server.KeyFile(false)
+	key, err := b.server.KeyFile(b.server.URL)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestTokens(t *testing.T) {
 	})
 	t.Run("another's key", func(t *testing.T) {
 		other := New(Config{}).Start(t)
-		key := must[[]byte](t)(other.KeyFile(false))
+		key := must[[]byte](t)(other.KeyFile(other.URL))
 		config := must[*jwt.Config](t)(google.JWTConfigFromJSON(key, gmail.GmailReadonlyScope))
 		config.Subject, config.TokenURL = Victim, b.server.URL+"/token"
 		client := config.Client(context.WithValue(t.Context(), oauth2.HTTPClient, b.server.Client()))

@@ -39,7 +39,7 @@ func device(mobile object) object {
 
 func deviceUser(mobile object) object {
 	state := map[string]string{"APPROVED": "APPROVED", "BLOCKED": "BLOCKED", "WIPING": "WIPING", "ACCOUNT_WIPING": "WIPING"}[text(mobile, "status")]
-	return object{"name": "devices/" + text(mobile, "deviceId") + "/deviceUsers/u-" + text(mobile, "deviceId"), "userEmail": mobile["email"].([]any)[0], "managementState": state,
+	return object{"name": "devices/" + text(mobile, "deviceId") + "/deviceUsers/u-" + text(mobile, "deviceId"), "userEmail": deviceOwner(mobile), "managementState": state,
 		"firstSyncTime": text(mobile, "firstSync"), "lastSyncTime": text(mobile, "lastSync"), "createTime": text(mobile, "firstSync"), "compromisedState": "NOT_COMPROMISED",
 		"passwordState": "PASSWORD_SET", "userAgent": text(mobile, "userAgent")}
 }

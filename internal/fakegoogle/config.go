@@ -43,7 +43,8 @@ type Config struct {
 	// Quotas limit calls; the zero value has the limits that new projects get (May 2026).
 	Quotas Quotas
 
-	// Propagation is how long the change that a method (by its discovery id) makes stays invisible; nil means 0.
+	// Propagation is how long the change that a method (by its discovery id) makes stays invisible; nil means 0,
+	// UsualPropagation is what Google says.
 	Propagation func(methodID string) time.Duration
 
 	// Latency is how long a call takes on the machine's clock; nil means 0.
@@ -94,6 +95,20 @@ func (c Config) withDefaults() Config {
 	}
 	c.Quotas = c.Quotas.withDefaults()
 	return c
+}
+
+// UsualPropagation is how long Google says that changes take: signing out of Gmail up to an hour, delegates about a
+// minute, passwords and suspensions some minutes.
+func UsualPropagation(methodID string) time.Duration {
+	switch methodID {
+	case "directory.users.signOut":
+		return time.Hour
+	case "directory.users.update", "directory.users.patch":
+		return 5 * time.Minute
+	case "gmail.users.settings.delegates.create", "gmail.users.settings.delegates.delete":
+		return time.Minute
+	}
+	return 0
 }
 
 // A Clock is a clock that goes on only when told. Its method Now fits Config.Now.

@@ -55,7 +55,7 @@ func (w *wire) token(subject string, scopes ...string) string {
 	w.t.Helper()
 	name := subject + " " + strings.Join(scopes, " ")
 	if w.tokens[name] == "" {
-		key := must[[]byte](w.t)(w.server.KeyFile(true))
+		key := must[[]byte](w.t)(w.server.KeyFile(w.server.PlainURL))
 		config, err := google.JWTConfigFromJSON(key, scopes...)
 		if err != nil {
 			w.t.Fatal(err)

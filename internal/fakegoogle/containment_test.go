@@ -170,6 +170,21 @@ func TestChangesPropagate(t *testing.T) {
 	}
 }
 
+func TestAnHourOfPropagationIsTimeEnoughToConsentAgain(t *testing.T) {
+	b := newBench(t, Config{Propagation: UsualPropagation})
+	d := b.security()
+	b.must(d.Users.SignOut(Victim).Do())
+	b.must(d.Tokens.Delete(Victim, intruderClient).Do())
+	b.clock.Advance(10 * time.Minute)
+	if s := b.state(Victim); !s.IntruderSignedIn || !slices.Contains(clients(s), intruderClient) {
+		t.Error("the intruder, still signed in, has not consented again")
+	}
+	b.clock.Advance(55 * time.Minute)
+	if b.state(Victim).IntruderSignedIn {
+		t.Error("an hour later he is still signed in")
+	}
+}
+
 func TestWhoMayAdminister(t *testing.T) {
 	b := newBench(t, Config{})
 	_, err := b.directory("bob@example.test", admin.AdminDirectoryUserReadonlyScope).Users.Get(Victim).Do()
@@ -180,6 +195,9 @@ func TestWhoMayAdminister(t *testing.T) {
 	must[*admin.User](t)(helpdesk.Users.Get(Admin).Do())
 	wantError(t, helpdesk.Users.SignOut(Admin).Do(), http.StatusForbidden, "forbidden")
 	b.must(helpdesk.Users.SignOut(Victim).Do())
+	wantError(t, helpdesk.Users.MakeAdmin("bob@example.test", &admin.UserMakeAdmin{Status: true}).Do(), http.StatusForbidden, "forbidden")
+	_, err = b.gmail("heidi@example.test", gmail.GmailReadonlyScope).GetProfile("me").Do() // no licence
+	wantError(t, err, http.StatusBadRequest, "failedPrecondition")
 	_, err = b.security().Users.Get("nobody@example.test").Do()
 	wantError(t, err, http.StatusNotFound, "notFound")
 	_, err = b.security().Users.Get("judy@example.test").Do()

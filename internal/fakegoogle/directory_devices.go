@@ -28,9 +28,19 @@ func listMobiles(t *Tenant, c *call) (object, *apiError) {
 		if !ok {
 			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand query %s", query)
 		}
-		items = slices.DeleteFunc(slices.Clone(items), func(o object) bool { return o["email"].([]any)[0] != strings.Trim(address, `"`) })
+		items = slices.DeleteFunc(slices.Clone(items), func(o object) bool { return deviceOwner(o) != strings.Trim(address, `"`) })
 	}
 	return c.paged(object{"kind": "admin#directory#mobiledevices"}, "mobiledevices", tagged(items), 100, 100)
+}
+
+// deviceOwner is the first address of a mobile device.
+func deviceOwner(mobile object) string {
+	addresses, _ := mobile["email"].([]any)
+	if len(addresses) == 0 {
+		return ""
+	}
+	owner, _ := addresses[0].(string)
+	return owner
 }
 
 // mobile finds the device that the path names.
@@ -63,7 +73,7 @@ func actOnMobile(t *Tenant, c *call) (object, *apiError) {
 		return nil, invalidInput("action")
 	}
 	c.change(func() { device["status"] = status })
-	c.audit("admin", "MOBILE_SETTINGS", "ACTION_REQUESTED", parameter("ACTION_TYPE", text(c.body, "action")), parameter("USER_EMAIL", device["email"].([]any)[0].(string)))
+	c.audit("admin", "MOBILE_SETTINGS", "ACTION_REQUESTED", parameter("ACTION_TYPE", text(c.body, "action")), parameter("USER_EMAIL", deviceOwner(device)))
 	return nil, nil
 }
 

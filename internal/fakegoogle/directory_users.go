@@ -288,6 +288,9 @@ func (c *call) auditUserChange(a *account, changed object, newPassword bool) {
 }
 
 func makeAdmin(c *call, a *account) (object, *apiError) {
+	if err := c.onlySuperAdmin(); err != nil {
+		return nil, err
+	}
 	status, has := c.body["status"].(bool)
 	if !has {
 		return nil, required("status")

@@ -33,7 +33,7 @@
 //
 //	tenant := fakegoogle.New(fakegoogle.Config{Users: 2000})
 //	server := tenant.Start(t)
-//	key, err := server.KeyFile(false)          // for google.JWTConfigFromJSON
+//	key, err := server.KeyFile(server.URL)          // for google.JWTConfigFromJSON
 //	client := server.Client()                  // as oauth2.HTTPClient in the context
 //	tenant.Fail(fakegoogle.Fault{Method: "reports.activities.list", Path: "/login$", Page: 3, Times: 2, Status: 503})
 package fakegoogle

@@ -20,7 +20,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	key, err := server.KeyFile(false)
+	key, err := server.KeyFile(server.URL)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func TestPython(t *testing.T) {
 	python := servertest.GooglePython(t)
 	b := newBench(t, Config{Users: 250})
 	key := filepath.Join(t.TempDir(), "key.json")
-	b.must(os.WriteFile(key, must[[]byte](t)(b.server.KeyFile(true)), 0o600))
+	b.must(os.WriteFile(key, must[[]byte](t)(b.server.KeyFile(b.server.PlainURL)), 0o600))
 	documents, _ := module(t)
 	before := b.state(Victim)
 

@@ -113,7 +113,7 @@ func (c *call) wantedActivities() (wanted, *apiError) {
 	}
 	if user := c.path["userKey"]; user != "all" {
 		a, ok := c.tenant.userByKey(user)
-		if !ok {
+		if !ok || a.deleted && user != a.id { // who is deleted is known by his id alone
 			return w, failure(http.StatusBadRequest, "badRequest", "Bad request: unknown user %s", user)
 		}
 		w.user = a.number

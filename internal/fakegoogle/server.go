@@ -96,9 +96,9 @@ func (s *Server) Transport() *http.Transport {
 // Client returns a client with the transport of Transport.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.Transport()} }
 
-// KeyFile returns the JSON of a service account key as Google's console hands it out, but that its token_uri is this
-// server's, without TLS when plain.
-func (s *Server) KeyFile(plain bool) ([]byte, error) {
+// KeyFile returns the JSON of a service account key as Google's console hands it out, but that its token_uri is below
+// base, which is URL or PlainURL.
+func (s *Server) KeyFile(base string) ([]byte, error) {
 	key, err := s.tenant.newKey()
 	if err != nil {
 		return nil, err
@@ -106,10 +106,6 @@ func (s *Server) KeyFile(plain bool) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
-	}
-	base := s.URL
-	if plain {
-		base = s.PlainURL
 	}
 	return json.MarshalIndent(map[string]string{
 		"type": "service_account", "project_id": "case-0001", "private_key_id": keyID,

@@ -43,7 +43,7 @@ func (t *Tenant) State(key string) (State, error) {
 		s.SMIME = append(s.SMIME, clone(m.smime[text(address, "sendAsEmail")])...)
 	}
 	for _, device := range t.org.mobiles {
-		if slices.Contains(device["email"].([]any), any(a.email)) {
+		if deviceOwner(device) == a.email {
 			s.MobileDevices = append(s.MobileDevices, clone(device))
 		}
 	}
@@ -133,13 +133,13 @@ func (t *Tenant) Seed(s Seed) error {
 		return fmt.Errorf("no user %s", s.Account)
 	}
 	m := &a.mail
-	m.filters = append(m.filters, s.Filters...)
-	m.forwarding = append(m.forwarding, s.ForwardingAddresses...)
-	m.delegates = append(m.delegates, s.Delegates...)
-	m.sendAs = append(m.sendAs, s.SendAs...)
-	a.tokens = append(a.tokens, s.Tokens...)
-	a.asps = append(a.asps, s.AppPasswords...)
-	t.org.mobiles = append(t.org.mobiles, s.MobileDevices...)
+	m.filters = append(m.filters, clone(s.Filters)...)
+	m.forwarding = append(m.forwarding, clone(s.ForwardingAddresses)...)
+	m.delegates = append(m.delegates, clone(s.Delegates)...)
+	m.sendAs = append(m.sendAs, clone(s.SendAs)...)
+	a.tokens = append(a.tokens, clone(s.Tokens)...)
+	a.asps = append(a.asps, clone(s.AppPasswords)...)
+	t.org.mobiles = append(t.org.mobiles, clone(s.MobileDevices)...)
 	t.box(a)
 	for _, msg := range s.Messages {
 		raw := msg.Raw
@@ -151,7 +151,7 @@ func (t *Tenant) Seed(s Seed) error {
 		}
 		e := event{kind: line.Type, name: line.Name}
 		for _, p := range line.Parameters {
-			e.parameters = append(e.parameters, p)
+			e.parameters = append(e.parameters, clone(p))
 		}
 		t.recordActivity(activity{key: key{at: line.Time}, application: line.Application, user: a.number, ip: line.IP, events: []event{e}, late: line.Late})
 	}

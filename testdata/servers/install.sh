@@ -1,7 +1,8 @@
 #!/bin/bash
-# install.sh [--minio]: sees to it that what the servers for tests need is installed: Debian packages as root, versitygw
-# (and with --minio the pinned MinIO) with go install. Says nothing when all is there. As another user than root it
-# names the packages that are missing and the command that installs them, and exits 1.
+# install.sh [--minio | --python]: sees to it that what the servers for tests need is installed: Debian packages as root
+# (with --python also Google's Python client, which takes half a minute), versitygw (and with --minio the pinned MinIO)
+# with go install. Says nothing when all is there. As another user than root it names the packages that are missing and
+# the command that installs them, and exits 1.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 versitygw=github.com/versity/versitygw/cmd/versitygw@v1.8.0
@@ -12,7 +13,7 @@ fail() {
 	exit 1
 }
 
-# missing_packages prints the packages whose program or library is not there.
+# missing_packages [--python] prints the packages whose program or library is not there.
 missing_packages() {
 	command -v dovecot >/dev/null || echo dovecot-core
 	[ -x /usr/lib/dovecot/imap ] || echo dovecot-imapd
@@ -30,6 +31,9 @@ missing_packages() {
 		echo gcc
 	fi
 	[ -e /usr/include/stdlib.h ] || echo libc6-dev
+	if [ "${1:-}" = --python ]; then
+		/usr/bin/python3 -c 'import googleapiclient' 2>/dev/null || echo python3-googleapi
+	fi
 }
 
 # install_packages NAME… without starting the services that Debian would start.
@@ -67,7 +71,7 @@ install_go() {
 	go install "$1" >&2 || fail "go install $1 did not succeed"
 }
 
-mapfile -t packages < <(missing_packages)
+mapfile -t packages < <(missing_packages "$@")
 if [ "${#packages[@]}" -gt 0 ]; then
 	if [ "$(id -u)" != 0 ]; then
 		fail "missing: ${packages[*]}; to install: sudo apt-get install --no-install-recommends ${packages[*]}"
