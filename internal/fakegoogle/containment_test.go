@@ -54,7 +54,7 @@ func TestSuspendedUsersCannotBeCleaned(t *testing.T) {
 		t.Errorf("the user is still suspended: %+v", got)
 	}
 	_, err = d.Users.Update("frank@example.test", &admin.User{ForceSendFields: []string{"Suspended"}}).Do()
-	wantError(t, err, http.StatusPreconditionFailed, "conditionNotMet")
+	wantError(t, err, http.StatusPreconditionFailed, "adminCannotUnsuspend")
 }
 
 func TestANewPasswordEndsMailGrantsOnly(t *testing.T) {
@@ -204,6 +204,7 @@ func TestWhoMayAdminister(t *testing.T) {
 	wantError(t, err, http.StatusNotFound, "notFound")
 	_, err = b.security().Users.List().Do()
 	wantError(t, err, http.StatusBadRequest, "badRequest")
+	wantError(t, b.security().Users.Undelete("bob@example.test", &admin.UserUndelete{OrgUnitPath: "/"}).Do(), http.StatusPreconditionFailed, "conditionNotMet")
 	id := text(b.state("judy@example.test").User, "id")
 	b.must(b.security().Users.Undelete(id, &admin.UserUndelete{OrgUnitPath: "/"}).Do())
 	must[*admin.User](t)(b.security().Users.Get("judy@example.test").Do())

@@ -108,10 +108,10 @@ func listUsers(t *Tenant, c *call) (object, *apiError) {
 // ourDomain refuses other customers and other domains than this one's.
 func (c *call) ourDomain() *apiError {
 	if customer := c.arg("customer"); customer != "" && customer != "my_customer" && customer != CustomerID {
-		return notFoundKey("customer")
+		return failure(http.StatusNotFound, "notFound", "Customer doesn't exist")
 	}
 	if domain := c.arg("domain"); domain != "" && domain != Domain {
-		return notFoundKey("domain")
+		return failure(http.StatusNotFound, "notFound", "Domain not found.")
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func updateUser(c *call, a *account) (object, *apiError) {
 		return nil, err
 	}
 	if wants, has := c.body["suspended"].(bool); has && !wants && a.isSuspended() && text(a.user, "suspensionReason") == "ABUSE" {
-		return nil, failure(http.StatusPreconditionFailed, "conditionNotMet", "adminCannotUnsuspend")
+		return nil, failure(http.StatusPreconditionFailed, "adminCannotUnsuspend", "Admin cannot unsuspend the user.")
 	}
 	if password, has := c.body["password"].(string); has && c.body["hashFunction"] == nil && (len(password) < 8 || len(password) > 100) {
 		return nil, invalidInput("Bad password")
@@ -314,7 +314,7 @@ func signOut(c *call, a *account) (object, *apiError) {
 func undeleteUser(t *Tenant, c *call) (object, *apiError) {
 	a, ok := t.userByKey(c.path["userKey"])
 	if !ok || !a.deleted || c.path["userKey"] != a.id {
-		return nil, notFoundKey("userKey")
+		return nil, failure(http.StatusPreconditionFailed, "conditionNotMet", "User cannot be undeleted: there is nobody to undelete.")
 	}
 	if c.now.Sub(a.deletedAt) > 20*24*time.Hour {
 		return nil, invalidInput("The user was deleted too long ago")

@@ -99,7 +99,7 @@ func deleteSendAs(c *call, a *account) (object, *apiError) {
 		return nil, err
 	}
 	if truth(current, "isPrimary") {
-		return nil, failure(http.StatusBadRequest, "invalidArgument", "Primary send-as cannot be deleted")
+		return nil, failure(http.StatusBadRequest, "invalidArgument", "Cannot delete primary send-as")
 	}
 	return c.remove(&a.mail.sendAs, "sendAsEmail", c.path["sendAsEmail"])
 }
