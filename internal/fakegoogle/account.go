@@ -93,7 +93,7 @@ func (t *Tenant) newUser(p person) object {
 func (t *Tenant) lastLogin(p person) time.Time {
 	for day := Start().Truncate(24 * time.Hour); day.After(Start().AddDate(0, -1, 0)); day = day.AddDate(0, 0, -1) {
 		for _, a := range t.day("login", day, p.number) {
-			if a.events[0].name == "login_success" && !a.key.at.After(Start()) {
+			if t.eventsOf(a)[0].name == "login_success" && !a.key.at.After(Start()) {
 				return a.key.at
 			}
 		}

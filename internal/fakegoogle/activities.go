@@ -13,8 +13,9 @@ type activity struct {
 	application string
 	user        int // -1 is nobody of the tenant
 	ip          string
-	client      string // OAuth client through which the actor worked; "" is none
-	events      []event
+	client      string        // OAuth client through which the actor worked; "" is none
+	events      []event       // empty for a habit: those are made when somebody looks
+	habit       *habit        // nil for what happened once
 	late        time.Duration // beyond the application's lag
 }
 
@@ -135,7 +136,10 @@ func (t *Tenant) wants(w wanted, a activity) bool {
 	if w.event == "" && len(w.filters) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(a.events, func(e event) bool {
+	if a.habit != nil && w.event != "" && a.habit.name != w.event {
+		return false
+	}
+	return slices.ContainsFunc(t.eventsOf(a), func(e event) bool {
 		return (w.event == "" || e.name == w.event) && !slices.ContainsFunc(w.filters, func(f filter) bool { return !e.satisfies(f) })
 	})
 }
@@ -169,7 +173,7 @@ func anyParameter(parameters []any, prefix string, yes func(name, value string) 
 	return false
 }
 
-// A thrownDay is what users did on a day, kept because pages that follow each other ask for the same day.
+// A thrownDay is what users did on a day. Some are kept, because pages that follow each other ask for the same days.
 type thrownDay struct {
 	application string
 	day         time.Time
@@ -177,48 +181,61 @@ type thrownDay struct {
 	activities  []activity
 }
 
+const keptDays = 16
+
 // day makes the activities of an application on one day, newest first: what users ordinarily do and what the story and
 // the callers did.
 func (t *Tenant) day(application string, day time.Time, user int) []activity {
-	all := slices.Clone(t.throwDay(application, day, user))
+	thrown := t.throwDay(application, day, user)
+	var recorded []activity
 	for _, a := range t.recorded[application] {
 		if (user < 0 || a.user == user) && a.key.at.UTC().Truncate(24*time.Hour).Equal(day) {
-			all = append(all, a)
+			recorded = append(recorded, a)
 		}
 	}
+	if len(recorded) == 0 {
+		return thrown
+	}
+	all := slices.Concat(thrown, recorded)
 	slices.SortFunc(all, func(a, b activity) int { return a.key.compare(b.key) })
 	return all
 }
 
+// throwDay throws what users ordinarily did on a day, or finds what was thrown.
 func (t *Tenant) throwDay(application string, day time.Time, user int) []activity {
-	if k := &t.thrown; k.application == application && k.day.Equal(day) && k.user == user {
-		return k.activities
+	for _, kept := range t.thrown {
+		if kept.application == application && kept.day.Equal(day) && kept.user == user {
+			return kept.activities
+		}
 	}
 	var all []activity
 	first, last := 0, t.config.Users-1
 	if user >= 0 {
 		first, last = user, user
 	}
-	for h, habit := range habits() {
-		if habit.application != application {
+	for h := range t.habits {
+		if t.habits[h].application != application {
 			continue
 		}
 		for number := first; number <= last; number++ {
-			all = t.throwHabit(all, h, habit, number, day)
+			all = t.throwHabit(all, h, number, day)
 		}
 	}
 	slices.SortFunc(all, func(a, b activity) int { return a.key.compare(b.key) })
-	t.thrown = thrownDay{application, day, user, all}
+	if len(t.thrown) == keptDays {
+		t.thrown = t.thrown[1:]
+	}
+	t.thrown = append(t.thrown, thrownDay{application, day, user, all})
 	return all
 }
 
 // throwHabit throws how often a user did a thing on a day, and when.
-func (t *Tenant) throwHabit(all []activity, h int, habit habit, number int, day time.Time) []activity {
-	p := t.person(number)
+func (t *Tenant) throwHabit(all []activity, h, number int, day time.Time) []activity {
+	p, habit := &t.people[number], &t.habits[h]
 	if habit.administrators && p.role != superAdmin || p.role == suspended || p.role == abusive || p.role == removed || p.role == dormant {
 		return all
 	}
-	if habit.application == "gmail" && (p.role == victim || p.role == noMailbox) { // the victim's are those of the mailbox
+	if habit.application == "gmail" && (t.takenOver(*p) || p.role == noMailbox) { // the victim's are those of the mailbox
 		return all
 	}
 	d := t.dice("habit", h, number, int(day.Unix()/86400))
@@ -228,27 +245,34 @@ func (t *Tenant) throwHabit(all []activity, h int, habit habit, number int, day 
 	}
 	for range times {
 		at := day.Add(7*time.Hour + time.Duration(d.below(11*3600_000))*time.Millisecond)
-		if at.Before(p.created) {
-			continue
-		}
-		a := activity{key: key{at, int64(d.pcg.Uint64() >> 1)}, application: habit.application, user: number, ip: t.usualIP(p, at)}
+		a := activity{key: key{at, int64(d.pcg.Uint64() >> 1)}, application: habit.application, user: number, ip: t.usualIP(p, at), habit: habit}
 		if d.chance(10) {
 			a.late = time.Duration(4+d.below(26)) * time.Hour
 		}
-		e := event{kind: habit.kind, name: habit.name}
-		if habit.application == "gmail" {
-			e.parameters = delivery(at, 1+d.below(2), p.email, "Courrier ordinaire", fmt.Sprintf("<%x@mail.example.test>", a.key.qualifier), "WEB")
-		} else {
-			e.parameters = habit.parameters(d, p)
+		if !at.Before(p.created) {
+			all = append(all, a)
 		}
-		a.events = []event{e}
-		all = append(all, a)
 	}
 	return all
 }
 
+// eventsOf are the events of an activity.
+func (t *Tenant) eventsOf(a activity) []event {
+	if a.habit == nil {
+		return a.events
+	}
+	p, d := t.people[a.user], t.dice("parameters", int(a.key.qualifier))
+	e := event{kind: a.habit.kind, name: a.habit.name}
+	if a.application == "gmail" {
+		e.parameters = delivery(a.key.at, 1+d.below(2), p.email, "Courrier ordinaire", fmt.Sprintf("<%x@mail.example.test>", a.key.qualifier), "WEB")
+	} else {
+		e.parameters = a.habit.parameters(d, p)
+	}
+	return []event{e}
+}
+
 // usualIP is where a user works from: the office, or abroad for the traveller's week.
-func (t *Tenant) usualIP(p person, at time.Time) string {
+func (t *Tenant) usualIP(p *person, at time.Time) string {
 	if p.role == traveller && at.After(Start().AddDate(0, 0, -9)) && at.Before(Start().AddDate(0, 0, -4)) {
 		return "198.51.100.23"
 	}

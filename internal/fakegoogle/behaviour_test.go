@@ -44,6 +44,44 @@ func TestTwoThousandUsersCostLittle(t *testing.T) {
 	}
 }
 
+func TestMailboxesHaveTheSizeThatIsAskedFor(t *testing.T) {
+	b := newBench(t, Config{Messages: 12, Mailboxes: map[string]int{"bob@example.test": 3000, Victim: 5}})
+	story := len(newBench(t, Config{}).state(Victim).Messages)
+	for email, want := range map[string]int{"bob@example.test": 3000, "carol@example.test": 12, Victim: story + 5} {
+		state := b.state(email)
+		if len(state.Messages) != want {
+			t.Errorf("%s has %d messages, not %d", email, len(state.Messages), want)
+		}
+		users := b.gmail(email, gmail.GmailReadonlyScope)
+		newest := must[*gmail.Message](t)(users.Messages.Get("me", state.Messages[want-1]).Format("minimal").Do())
+		if time.UnixMilli(newest.InternalDate).After(Start()) {
+			t.Errorf("%s has mail of tomorrow", email)
+		}
+		if profile := must[*gmail.Profile](t)(users.GetProfile("me").Do()); profile.MessagesTotal != int64(want) {
+			t.Errorf("%s has %d messages in the profile", email, profile.MessagesTotal)
+		}
+	}
+	for _, m := range b.accounts[b.index["bob@example.test"]].mail.box.messages[:2500:2500][2400:] {
+		if len(m.raw()) != m.size {
+			t.Errorf("message %s has %d bytes when made again, not %d", m.id, len(m.raw()), m.size)
+		}
+	}
+}
+
+func TestTheTokenEndpointCanFailToo(t *testing.T) {
+	b := newBench(t, Config{})
+	b.Fail(Fault{Method: "token", Status: http.StatusInternalServerError}, Fault{Method: "token", Reset: true})
+	_, err := b.gmail(Victim, gmail.GmailReadonlyScope).GetProfile("me").Do()
+	wantTokenError(t, err, http.StatusInternalServerError, "internal_failure")
+	if _, err = b.gmail(Victim, gmail.GmailReadonlyScope).GetProfile("me").Do(); err == nil {
+		t.Error("the token came")
+	}
+	must[*gmail.Profile](t)(b.gmail(Victim, gmail.GmailReadonlyScope).GetProfile("me").Do())
+	if log := b.Requests(); log[0].Method != "token" || log[0].Status != http.StatusInternalServerError || log[0].Subject != Victim {
+		t.Errorf("the log begins with %+v", log[0])
+	}
+}
+
 func TestEqualSeedsGiveEqualTenants(t *testing.T) {
 	listing := func(seed uint64) string {
 		b := newBench(t, Config{Seed: seed, Users: 40})

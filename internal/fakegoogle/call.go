@@ -55,10 +55,6 @@ func (c *call) has(name string) bool {
 
 // serve answers one request and writes it down.
 func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/token" || r.URL.Path == "/oauth2/v4/token" {
-		t.serveToken(w, r)
-		return
-	}
 	host, _, _ := strings.Cut(r.Host, ":")
 	m, path := t.discovery.route(host, r.Method, r.URL.EscapedPath())
 	c := &call{tenant: t, request: r, method: m, path: path, query: r.URL.Query(), page: 1, read: map[string]bool{}}
@@ -70,8 +66,22 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 	fault := t.faultFor(c)
 	t.mu.Unlock()
 
-	a := c.answer(fault)
-	t.write(w, c, a, fault)
+	if isToken(r) {
+		t.serveToken(w, c, fault)
+		return
+	}
+	t.write(w, c, c.answer(fault), fault)
+}
+
+// id names the method in the log and in faults; a path that no API has is "".
+func (c *call) id() string {
+	switch {
+	case isToken(c.request):
+		return "token"
+	case c.method != nil:
+		return c.method.ID
+	}
+	return ""
 }
 
 // An answer is what a call comes to before it is written.

@@ -26,6 +26,9 @@ type Config struct {
 	Messages int    // how many messages each mailbox but the victim's holds; 0 means 40
 	Quiet    bool   // nobody breaks in
 
+	// Mailboxes has how many messages single accounts hold, by address; the victim's are beside those of the story.
+	Mailboxes map[string]int
+
 	// Now is the tenant's clock; nil is one that begins at Start and runs. Access tokens, quotas, propagation, lag
 	// and retention go by it. Only the iat and exp of assertions are checked against the machine's clock, because
 	// the clients that sign them know no other.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,23 +57,14 @@ func (t *Tenant) files(a *account) []object {
 	for i := range 3 + d.below(5) {
 		add(fmt.Sprintf("1fAkE%05d%02d", a.number, i), fmt.Sprintf("Devis %04d", d.below(9999)), Start().AddDate(0, 0, -1-d.below(300)))
 	}
-	if a.role == victim && !t.config.Quiet {
+	if t.takenOver(a.person) {
 		add(sharedFile, "Clients 2026", at("2026-10-14 20:30:15"),
 			object{"kind": "drive#permission", "id": "07700000000000000077", "type": "user", "role": "writer", "emailAddress": IntruderForward, "displayName": IntruderForward, "deleted": false, "pendingOwner": false},
 			object{"kind": "drive#permission", "id": "anyoneWithLink", "type": "anyone", "role": "reader", "allowFileDiscovery": false})
 	}
-	slices.SortStableFunc(files, func(x, y object) int { return -compareText(text(x, "modifiedTime"), text(y, "modifiedTime")) })
+	slices.SortStableFunc(files, func(x, y object) int { return strings.Compare(text(y, "modifiedTime"), text(x, "modifiedTime")) })
 	t.org.files[a.number] = files
 	return files
-}
-
-func compareText(a, b string) int {
-	if a < b {
-		return -1
-	} else if a > b {
-		return 1
-	}
-	return 0
 }
 
 // unlessAsked is what Drive shows of an answer when fields does not say: very little, and no permissions.
@@ -234,7 +226,7 @@ func (t *Tenant) access(a *account) []object {
 		return o
 	}
 	rules := []object{rule("user", a.email, "owner"), rule("domain", Domain, "reader")}
-	if a.role == victim && !t.config.Quiet {
+	if t.takenOver(a.person) {
 		rules = append(rules, rule("user", IntruderForward, "writer"))
 	}
 	t.org.calendars[a.number] = rules

@@ -9,7 +9,7 @@ import (
 
 // A Fault is something that goes wrong with the requests it matches. Of several that match, the first given is taken.
 type Fault struct {
-	// Which requests: a discovery id such as reports.activities.list, a regular expression for the escaped path, a
+	// Which requests: a discovery id such as reports.activities.list or "token" for the token endpoint, a regular expression for the escaped path, a
 	// subject, the number of the page in its chain (from 1). Zero fields match all.
 	Method  string
 	Path    string
@@ -40,7 +40,7 @@ func (t *Tenant) Fail(faults ...Fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range faults {
-		if f.Method != "" && t.handlers[f.Method] == nil {
+		if f.Method != "" && f.Method != "token" && t.handlers[f.Method] == nil {
 			panic("fakegoogle: a fault for " + f.Method + ", which is not served")
 		}
 		f.path = regexp.MustCompile(f.Path)
@@ -74,7 +74,7 @@ func (t *Tenant) faultFor(c *call) *Fault {
 		if f.Times == 0 || f.Page != 0 && f.Page != c.page || f.Subject != "" && f.Subject != subject || !f.path.MatchString(c.request.URL.EscapedPath()) {
 			continue
 		}
-		if f.Method != "" && (c.method == nil || c.method.ID != f.Method) {
+		if f.Method != "" && c.id() != f.Method {
 			continue
 		}
 		if f.Times > 0 {
@@ -135,8 +135,8 @@ func (f *Fault) write(w http.ResponseWriter, r *http.Request, status int, body [
 		http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case f.Slow > 0:
-		for piece := range bytes.SplitSeq(body, []byte("\n")) {
-			w.Write(append(piece, '\n'))
+		for piece := range bytes.SplitAfterSeq(body, []byte("\n")) {
+			w.Write(piece)
 			http.NewResponseController(w).Flush()
 			select {
 			case <-time.After(f.Slow / time.Duration(1+bytes.Count(body, []byte("\n")))):

@@ -79,35 +79,60 @@ func (m *gmailState) labelFor(name string) string {
 func (t *Tenant) box(a *account) *mailbox {
 	if a.mail.box == nil {
 		a.mail.box = &mailbox{byID: map[string]*message{}, threads: map[string]string{}, last: 10_000 + uint64(a.number)}
-		if a.role == victim {
-			t.fill(a, slices.Values(seedmail.Compromised()), nil)
+		t.fill(a, t.ordinary(a))
+		if t.takenOver(a.person) {
+			t.fill(a, keptWhole(seedmail.Compromised()))
 			t.coverTracks(a)
-		} else {
-			spec := t.mailSpec(a)
-			t.fill(a, seedmail.Mailbox(spec), func(number int) []byte { return spec.Message(number) })
 		}
 	}
 	return a.mail.box
 }
 
-// mailSpec says which messages an ordinary user has.
-func (t *Tenant) mailSpec(a *account) seedmail.Spec {
-	return seedmail.Spec{Seed: t.config.Seed + uint64(a.number)<<16, Messages: t.config.Messages, Owner: a.email, MeanSize: 2 << 10,
-		Folders: []string{"INBOX", "Sent", "Archive", "Clients/Devis", "Drafts", "Trash", "Junk"}}
+// A letter is a message that is to be delivered, and what makes its bytes again.
+type letter struct {
+	seedmail.Message
+	again func() []byte
 }
 
-// fill puts messages into a mailbox. With a maker, their bytes are not kept but made again when somebody asks.
-func (t *Tenant) fill(a *account, messages iter.Seq[seedmail.Message], maker func(number int) []byte) {
-	number := 0
-	for m := range messages {
-		raw := func() []byte { return m.Raw }
-		if maker != nil {
-			n := number
-			raw = func() []byte { return maker(n) }
+// keptWhole are messages whose bytes stay in memory.
+func keptWhole(messages []seedmail.Message) iter.Seq[letter] {
+	return func(yield func(letter) bool) {
+		for _, m := range messages {
+			if !yield(letter{m, func() []byte { return m.Raw }}) {
+				return
+			}
 		}
-		t.deliver(a, m.InternalDate, a.mail.labelsOf(m), m.Raw, raw)
-		number++
 	}
+}
+
+// ordinary are a user's messages apart from the story: as many as Config says, none of them after the clock's start.
+func (t *Tenant) ordinary(a *account) iter.Seq[letter] {
+	count, configured := t.config.Mailboxes[a.email]
+	if !configured && !t.takenOver(a.person) {
+		count = t.config.Messages
+	}
+	spec := seedmail.Spec{Seed: t.config.Seed + uint64(a.number)<<16, Messages: count + count/20 + 2, Owner: a.email, MeanSize: 2 << 10,
+		Folders: []string{"INBOX", "Sent", "Archive", "Clients/Devis", "Drafts", "Trash", "Junk"}}
+	return func(yield func(letter) bool) {
+		number := 0
+		for m := range seedmail.Mailbox(spec) {
+			n := number
+			if number++; n == count || !yield(letter{m, func() []byte { return spec.Message(n) }}) {
+				return
+			}
+		}
+	}
+}
+
+// fill puts messages into a mailbox.
+func (t *Tenant) fill(a *account, messages iter.Seq[letter]) {
+	for m := range messages {
+		t.deliver(a, m.InternalDate, a.mail.labelsOf(m.Message), m.Raw, m.again)
+	}
+	b := a.mail.box
+	slices.SortStableFunc(b.messages, func(x, y *message) int { return x.date.Compare(y.date) })
+	slices.SortStableFunc(b.history, func(x, y historyRecord) int { return x.at.Compare(y.at) })
+	b.renumber()
 }
 
 // labelsOf says in Gmail's words where a message lies.

@@ -232,8 +232,9 @@ func (t *Tenant) activityObject(a activity) object {
 		o["ipAddress"] = a.ip
 		o["networkInfo"] = object{"ipAsn": []any{float64(asn)}, "regionCode": region}
 	}
-	events := make([]any, len(a.events))
-	for i, e := range a.events {
+	happened := t.eventsOf(a)
+	events := make([]any, len(happened))
+	for i, e := range happened {
 		event := object{"type": e.kind, "name": e.name}
 		if len(e.parameters) > 0 {
 			event["parameters"] = slices.Clone(e.parameters)
@@ -241,7 +242,7 @@ func (t *Tenant) activityObject(a activity) object {
 		events[i] = event
 	}
 	o["events"] = events
-	o["etag"] = etag(o)
+	o["etag"] = `"` + a.application + "/" + strconv.FormatInt(a.key.qualifier, 36) + `"` // it never changes
 	return o
 }
 
@@ -317,7 +318,7 @@ func (t *Tenant) usageOf(number int, c *call) object {
 		object{"name": "gmail:num_emails_received", "intValue": strconv.Itoa(d.below(90))},
 		object{"name": "gmail:last_webmail_time", "datetimeValue": c.path["date"] + fmt.Sprintf("T%02d:12:00.000Z", 7+d.below(10))},
 	}
-	if p.role == scanner || p.role == victim && c.path["date"] >= "2026-10-12" && !t.config.Quiet {
+	if p.role == scanner || t.takenOver(p) && c.path["date"] >= "2026-10-12" {
 		all = append(all, object{"name": "gmail:last_imap_time", "datetimeValue": c.path["date"] + "T19:50:00.000Z"})
 	}
 	return usageReport(c, object{"type": "USER", "customerId": CustomerID, "userEmail": p.email, "profileId": p.id}, all)

@@ -47,9 +47,7 @@ func (t *Tenant) log(c *call, a answer) {
 	line := Request{Time: c.now, Subject: c.subject, Verb: c.request.Method, Path: c.request.URL.EscapedPath(), Query: c.request.URL.RawQuery,
 		Page: c.page, Status: a.status, Reason: a.reason, Units: c.units, Bytes: len(a.body),
 		Gzip: len(a.body) > 0 && c.method != nil && t.compresses(c.request)}
-	if c.method != nil {
-		line.Method = c.method.ID
-	}
+	line.Method = c.id()
 	if c.token != nil {
 		line.Scopes = c.token.scopes
 	}

@@ -8,6 +8,6 @@ import (
 
 // draft is a message that lies among the drafts.
 func draft() []seedmail.Message {
-	return []seedmail.Message{{Folder: "Drafts", InternalDate: time.Date(2026, 10, 14, 19, 55, 0, 0, time.UTC),
+	return []seedmail.Message{{Folder: "Drafts", InternalDate: Start().Add(-time.Minute), // the newest
 		Raw: []byte("From: alice@example.test\r\nSubject: Relance\r\n\r\nMerci de payer.\r\n")}}
 }

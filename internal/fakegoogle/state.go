@@ -3,6 +3,7 @@ package fakegoogle
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,28 +78,31 @@ func (t *Tenant) Raw(email, id string) []byte {
 	return m.raw()
 }
 
-// Activities returns the unique qualifiers of all activities of an application and a user ("all" for everybody) from a
-// time to another, newest first: those that show by now, and those that are late.
+// Activities returns the unique qualifiers of the activities of an application and a user ("all" for everybody) from a
+// time to another, at most to now, newest first: those that show by now, and those that are late.
 func (t *Tenant) Activities(application, userKey string, from, to time.Time) (shown, late []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.config.Now()
 	t.settle(now)
 	w := wanted{application: application, user: -1, from: from, to: to}
+	if to.After(now) {
+		w.to = now
+	}
+	if kept := t.oldest(application, now); from.Before(kept) {
+		w.from = kept
+	}
 	if a, ok := t.userByKey(userKey); ok {
 		w.user = a.number
 	}
-	qualifiers := func(at time.Time) []string {
-		var out []string
-		for _, a := range t.activities(w, at, -1) {
-			out = append(out, fmt.Sprint(a.key.qualifier))
-		}
-		return out
+	showing := map[key]bool{}
+	for _, a := range t.activities(w, now, -1) {
+		showing[a.key] = true
+		shown = append(shown, strconv.FormatInt(a.key.qualifier, 10))
 	}
-	shown = qualifiers(now)
-	for _, q := range qualifiers(now.AddDate(1, 0, 0)) {
-		if !slices.Contains(shown, q) {
-			late = append(late, q)
+	for _, a := range t.activities(w, now.AddDate(1, 0, 0), -1) {
+		if !showing[a.key] {
+			late = append(late, strconv.FormatInt(a.key.qualifier, 10))
 		}
 	}
 	return shown, late
@@ -145,6 +149,7 @@ func (t *Tenant) Seed(s Seed) error {
 		raw := msg.Raw
 		t.deliver(a, msg.InternalDate, m.labelsOf(msg), raw, func() []byte { return raw })
 	}
+	slices.SortStableFunc(m.box.messages, func(x, y *message) int { return x.date.Compare(y.date) })
 	for _, line := range s.Activities {
 		if !slices.Contains(applications(), line.Application) {
 			return fmt.Errorf("no application %s; there are %s", line.Application, strings.Join(applications(), ", "))

@@ -22,12 +22,15 @@ func at(s string) time.Time {
 	return parsed
 }
 
+// takenOver says that a user is the victim of the story.
+func (t *Tenant) takenOver(p person) bool { return p.role == victim && !t.config.Quiet }
+
 // play gives an account what its part wants.
 func (t *Tenant) play(a *account) {
 	m := &a.mail
 	switch a.role {
 	case victim:
-		if !t.config.Quiet {
+		if t.takenOver(a.person) {
 			t.takeOver(a)
 		}
 	case traveller: // nothing is wrong: his own address at the same company
@@ -77,9 +80,6 @@ func (t *Tenant) takeOver(a *account) {
 // coverTracks writes into the victim's history what the intruder did with messages: warnings that he moved to the trash
 // soon after they came, answers that he hid, and a sent message that he deleted for good.
 func (t *Tenant) coverTracks(a *account) {
-	if t.config.Quiet {
-		return
-	}
 	b := a.mail.box
 	hidden := a.mail.labelFor(seedmail.HiddenFolder)
 	for _, m := range slices.Clone(b.messages) {
@@ -140,8 +140,8 @@ func (t *Tenant) recordStory() {
 		add("2026-10-14 20:30:15", "drive", "acl_change", "change_user_access", Intruder, boolean("primary_event", true), parameter("doc_id", sharedFile), parameter("doc_title", "Clients 2026"),
 			parameter("owner", Victim), parameter("target_user", IntruderForward), parameter("visibility", "shared_externally"), object{"name": "new_value", "multiValue": texts("can_edit")})
 		t.recordActivity(authorised(t.victimStub(), at("2026-10-12 07:15:33"), grant(t.victimStub(), intruderClient, "eM Client", "https://mail.google.com/", "https://www.googleapis.com/auth/contacts")))
+		t.recordMail(alice) // last: it makes the account, which reads the logs
 	}
-	t.recordMail(alice)
 }
 
 // sharedFile is the file that the intruder shared with himself.
@@ -159,7 +159,7 @@ func (t *Tenant) recordMail(alice int) {
 		if sent {
 			kind, ip = 1, "192.0.2.14"
 		}
-		if sent && m.date.After(at("2026-10-13 00:00:00")) && !t.config.Quiet {
+		if sent && m.date.After(at("2026-10-13 00:00:00")) {
 			ip = Intruder
 		}
 		write := func(when time.Time, kind int, ip string, more ...any) {
@@ -167,7 +167,7 @@ func (t *Tenant) recordMail(alice int) {
 				events: []event{{"delivery_type", "delivery", delivery(when, kind, a.email, m.subject, m.rfc2, client, more...)}}})
 		}
 		write(m.date, kind, ip)
-		if t.config.Quiet || sent || m.date.Before(at("2026-10-12 07:11:40")) {
+		if sent || m.date.Before(at("2026-10-12 07:11:40")) {
 			continue
 		}
 		write(m.date.Add(4*time.Second), 11, "") // forwarded by the account's setting

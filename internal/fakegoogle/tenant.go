@@ -20,6 +20,7 @@ type Tenant struct {
 	handlers  map[string]handler
 	newKey    func() (*rsa.PrivateKey, error)
 	people    []person
+	habits    []habit
 
 	mu       sync.Mutex // guards everything below
 	accounts map[int]*account
@@ -32,7 +33,7 @@ type Tenant struct {
 	faults   []*Fault
 	recorded map[string][]activity // by application, beside those that are thrown
 	serial   uint64
-	thrown   thrownDay
+	thrown   []thrownDay
 	org      *organisation
 }
 
@@ -48,7 +49,7 @@ type handler func(*Tenant, *call) (object, *apiError)
 // New makes a tenant. Users and their mailboxes come into being when they are first asked for.
 func New(config Config) *Tenant {
 	t := &Tenant{
-		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), newKey: sync.OnceValues(generateKey),
+		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
 		running: map[string]int{}, recorded: map[string][]activity{},
 	}

@@ -29,30 +29,24 @@ type accessToken struct {
 	expires time.Time
 }
 
+// isToken says that a request is for the token endpoint, by one of the paths that it has at Google.
+func isToken(r *http.Request) bool { return r.URL.Path == "/token" || r.URL.Path == "/oauth2/v4/token" }
+
 // serveToken is the token endpoint: the JWT bearer grant of RFC 7523, as Google documents it for service accounts.
-func (t *Tenant) serveToken(w http.ResponseWriter, r *http.Request) {
-	c := &call{tenant: t, request: r, page: 1}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c.now = t.config.Now()
-	t.settle(c.now)
+func (t *Tenant) serveToken(w http.ResponseWriter, c *call, fault *Fault) {
 	a := answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "Cache-Control": {"no-store"}}}
+	t.mu.Lock()
 	result, refusal := t.grant(c)
-	if f := t.faultFor(c); f != nil && f.Status != 0 {
-		refusal = &tokenError{f.Status, "internal_failure", http.StatusText(f.Status)}
+	t.mu.Unlock()
+	if fault != nil && fault.Status != 0 {
+		refusal = &tokenError{fault.Status, firstOf(fault.Reason, "internal_failure"), http.StatusText(fault.Status)}
 	}
 	if refusal != nil {
 		a.status, a.reason = refusal.status, refusal.code
 		result = object{"error": refusal.code, "error_description": refusal.description}
 	}
 	a.body = c.encode(result)
-	t.log(c, a)
-	t.requests[len(t.requests)-1].Method = "token"
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(a.status)
-	w.Write(a.body)
+	t.write(w, c, a, fault)
 }
 
 // A tokenError is a refusal in the shape of RFC 6749, section 5.2.
