@@ -106,10 +106,12 @@ func (t *Tenant) furnish(a *account) {
 	d := t.dice("furniture", a.number)
 	t.furnishMail(a)
 	if d.chance(600) {
-		a.tokens = append(a.tokens, grant(a, "406964657835-calendarsync.apps.googleusercontent.com", "Agenda Pro", "https://www.googleapis.com/auth/calendar.readonly", "openid"))
+		a.tokens = append(a.tokens, grant(a, "406964657835-calendarsync.apps.googleusercontent.com", "Agenda Pro",
+			"https://www.googleapis.com/auth/calendar.readonly", "openid"))
 	}
 	if d.chance(150) {
-		a.tokens = append(a.tokens, grant(a, "912345678901-signature.apps.googleusercontent.com", "Signatures d'équipe", "https://www.googleapis.com/auth/gmail.settings.basic"))
+		a.tokens = append(a.tokens, grant(a, "912345678901-signature.apps.googleusercontent.com", "Signatures d'équipe",
+			"https://www.googleapis.com/auth/gmail.settings.basic"))
 	}
 	if truth(a.user, "isEnrolledIn2Sv") {
 		a.codes = t.newCodes(a)

@@ -53,7 +53,8 @@ func habits() []habit {
 	return []habit{
 		{"login", "login", "login_success", 1400, false, func(d *dice, p person) []any {
 			challenge := pick(d, "none", "google_prompt", "totp")
-			return []any{parameter("login_type", "google_password"), object{"name": "login_challenge_method", "multiValue": texts("password", challenge)}, boolean("is_suspicious", false)}
+			return []any{parameter("login_type", "google_password"), object{"name": "login_challenge_method", "multiValue": texts("password",
+				challenge)}, boolean("is_suspicious", false)}
 		}},
 		{"login", "login", "login_failure", 60, false, func(*dice, person) []any {
 			return []any{parameter("login_type", "google_password"), parameter("login_failure_type", "login_failure_invalid_password")}
@@ -68,7 +69,8 @@ func habits() []habit {
 				object{"name": "scope", "multiValue": texts("https://www.googleapis.com/auth/calendar.readonly", "openid")}}
 		}},
 		{"token", "auth", "activity", 700, false, func(*dice, person) []any {
-			return []any{parameter("client_id", "406964657835-calendarsync.apps.googleusercontent.com"), parameter("api_name", "calendar"), parameter("method_name", "calendar.events.list")}
+			return []any{parameter("client_id", "406964657835-calendarsync.apps.googleusercontent.com"), parameter("api_name", "calendar"),
+				parameter("method_name", "calendar.events.list")}
 		}},
 		{"user_accounts", "password_change", "password_edit", 3, false, none},
 		{"user_accounts", "2sv_change", "2sv_enroll", 1, false, none},
@@ -101,7 +103,8 @@ func habits() []habit {
 
 func onDocument(access string) func(*dice, person) []any {
 	return func(d *dice, p person) []any {
-		return []any{boolean("primary_event", true), parameter("doc_id", fmt.Sprintf("1fAkE%08x", d.below(1<<30))), parameter("doc_type", pick(d, "document", "spreadsheet", "pdf")),
+		return []any{boolean("primary_event", true), parameter("doc_id", fmt.Sprintf("1fAkE%08x", d.below(1<<30))), parameter("doc_type", pick(d,
+			"document", "spreadsheet", "pdf")),
 			parameter("owner", p.email), parameter("visibility", pick(d, "private", "private", "shared_internally", "people_with_link")), parameter("event", access)}
 	}
 }

@@ -33,19 +33,23 @@ func onlyAdmins(h handler) handler {
 
 func (t *Tenant) addAlerts(o *organisation) {
 	add := func(id, kind, source, when string, data object) {
-		o.alerts = append(o.alerts, object{"alertId": id, "customerId": CustomerID, "type": kind, "source": source, "createTime": stamp(at(when)), "startTime": stamp(at(when)),
+		o.alerts = append(o.alerts, object{"alertId": id, "customerId": CustomerID, "type": kind, "source": source, "createTime": stamp(at(when)),
+			"startTime":  stamp(at(when)),
 			"updateTime": stamp(at(when)), "deleted": false, "data": data, "securityInvestigationToolLink": "https://admin.google.com/ac/ac/" + id,
 			"metadata": object{"alertId": id, "customerId": CustomerID, "status": "NOT_STARTED", "severity": "MEDIUM", "updateTime": stamp(at(when))}})
 	}
-	phishing := object{"@type": "type.googleapis.com/google.apps.alertcenter.type.MailPhishing", "isInternal": false, "maliciousEntity": object{"fromHeader": "lettre@bois-info.example"}}
+	phishing := object{"@type": "type.googleapis.com/google.apps.alertcenter.type.MailPhishing", "isInternal": false,
+		"maliciousEntity": object{"fromHeader": "lettre@bois-info.example"}}
 	add("a0000000-0000-4000-8000-000000000001", "User reported phishing", "Gmail phishing", "2026-09-30 09:12:00", phishing)
 	if t.config.Quiet {
 		return
 	}
-	add("a0000000-0000-4000-8000-000000000002", "Suspicious login", "Google identity", "2026-10-12 07:08:00", object{"@type": "type.googleapis.com/google.apps.alertcenter.type.AccountWarning",
-		"email": Victim, "loginDetails": object{"loginTime": stamp(at("2026-10-12 07:03:04")), "ipAddress": Intruder}})
-	add("a0000000-0000-4000-8000-000000000003", "User reported phishing", "Gmail phishing", "2026-10-15 07:15:00", object{"@type": "type.googleapis.com/google.apps.alertcenter.type.MailPhishing",
-		"isInternal": true, "maliciousEntity": object{"fromHeader": Victim}})
+	add("a0000000-0000-4000-8000-000000000002", "Suspicious login", "Google identity", "2026-10-12 07:08:00",
+		object{"@type": "type.googleapis.com/google.apps.alertcenter.type.AccountWarning",
+			"email": Victim, "loginDetails": object{"loginTime": stamp(at("2026-10-12 07:03:04")), "ipAddress": Intruder}})
+	add("a0000000-0000-4000-8000-000000000003", "User reported phishing", "Gmail phishing", "2026-10-15 07:15:00",
+		object{"@type": "type.googleapis.com/google.apps.alertcenter.type.MailPhishing",
+			"isInternal": true, "maliciousEntity": object{"fromHeader": Victim}})
 }
 
 // listAlerts lists alerts, newest first. Of the filter language it understands createTime, type and source with AND.

@@ -25,7 +25,8 @@ func BenchmarkTenant(b *testing.B) {
 // BenchmarkPage answers pages of 1,000 activities over HTTP: no reader can be faster.
 func BenchmarkPage(b *testing.B) {
 	tenant := New(Config{Users: 2000, Quotas: Quotas{Reports: -1}})
-	get(b, tenant, Admin, "https://www.googleapis.com/auth/admin.reports.audit.readonly", "https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/drive?prettyPrint=false")
+	get(b, tenant, Admin, "https://www.googleapis.com/auth/admin.reports.audit.readonly",
+		"https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/drive?prettyPrint=false")
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "activities/s")
 }
 
@@ -36,7 +37,8 @@ func BenchmarkRaw(b *testing.B) {
 	if state, err := tenant.State("carol@example.test"); err == nil {
 		id = state.Messages[0]
 	}
-	get(b, tenant, "carol@example.test", "https://www.googleapis.com/auth/gmail.readonly", "https://gmail.googleapis.com/gmail/v1/users/me/messages/"+id+"?format=raw&prettyPrint=false")
+	get(b, tenant, "carol@example.test", "https://www.googleapis.com/auth/gmail.readonly",
+		"https://gmail.googleapis.com/gmail/v1/users/me/messages/"+id+"?format=raw&prettyPrint=false")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 }
 

@@ -110,10 +110,14 @@ func (c *call) answer(fault *Fault) answer {
 		case <-c.request.Context().Done():
 		}
 	}
+	err := c.readBody()
 	c.tenant.mu.Lock()
 	defer c.tenant.mu.Unlock()
 	defer c.tenant.leave(c)
-	result, err := c.perform()
+	var result object
+	if err == nil {
+		result, err = c.perform()
+	}
 	if err != nil {
 		return c.failed(err)
 	}
@@ -143,12 +147,9 @@ func (c *call) admit() *apiError {
 	return t.enter(c)
 }
 
-// perform reads the request as its method has it and makes the call. It holds the lock.
+// perform makes the call. It holds the lock.
 func (c *call) perform() (object, *apiError) {
 	if err := c.method.checkQuery(c.query); err != nil {
-		return nil, err
-	}
-	if err := c.readBody(); err != nil {
 		return nil, err
 	}
 	if c.method.api.Host == "admin.googleapis.com" {

@@ -32,15 +32,19 @@ func cloudIdentity() map[string]handler {
 // device is a mobile device as Cloud Identity shows it: the same device as Directory's.
 func device(mobile object) object {
 	state := map[string]string{"APPROVED": "APPROVED", "BLOCKED": "BLOCKED", "WIPING": "WIPING", "ACCOUNT_WIPING": "APPROVED"}[text(mobile, "status")]
-	return object{"name": "devices/" + text(mobile, "deviceId"), "deviceId": text(mobile, "deviceId"), "deviceType": "ANDROID", "ownerType": "BYOD", "model": text(mobile, "model"),
-		"osVersion": text(mobile, "os"), "serialNumber": text(mobile, "serialNumber"), "createTime": text(mobile, "firstSync"), "lastSyncTime": text(mobile, "lastSync"),
+	return object{"name": "devices/" + text(mobile, "deviceId"), "deviceId": text(mobile, "deviceId"), "deviceType": "ANDROID",
+		"ownerType": "BYOD", "model": text(mobile, "model"),
+		"osVersion": text(mobile, "os"), "serialNumber": text(mobile, "serialNumber"), "createTime": text(mobile,
+			"firstSync"), "lastSyncTime": text(mobile, "lastSync"),
 		"compromisedState": "UNCOMPROMISED", "encryptionState": "ENCRYPTED", "managementState": state}
 }
 
 func deviceUser(mobile object) object {
 	state := map[string]string{"APPROVED": "APPROVED", "BLOCKED": "BLOCKED", "WIPING": "WIPING", "ACCOUNT_WIPING": "WIPING"}[text(mobile, "status")]
-	return object{"name": "devices/" + text(mobile, "deviceId") + "/deviceUsers/u-" + text(mobile, "deviceId"), "userEmail": deviceOwner(mobile), "managementState": state,
-		"firstSyncTime": text(mobile, "firstSync"), "lastSyncTime": text(mobile, "lastSync"), "createTime": text(mobile, "firstSync"), "compromisedState": "NOT_COMPROMISED",
+	return object{"name": "devices/" + text(mobile, "deviceId") + "/deviceUsers/u-" + text(mobile, "deviceId"),
+		"userEmail": deviceOwner(mobile), "managementState": state,
+		"firstSyncTime": text(mobile, "firstSync"), "lastSyncTime": text(mobile, "lastSync"), "createTime": text(mobile,
+			"firstSync"), "compromisedState": "NOT_COMPROMISED",
 		"passwordState": "PASSWORD_SET", "userAgent": text(mobile, "userAgent")}
 }
 
@@ -128,8 +132,9 @@ func listClientStates(t *Tenant, c *call) (object, *apiError) {
 func (t *Tenant) addPolicies(o *organisation) {
 	add := func(id, kind string, value object) {
 		o.policies = append(o.policies, object{"name": "policies/" + id, "customer": "customers/" + CustomerID, "type": "ADMIN",
-			"policyQuery": object{"orgUnit": "orgUnits/03ph8a2z0", "query": "entity.org_units.exists(org_unit, org_unit.org_unit_id == orgUnitId('03ph8a2z0'))", "sortOrder": 1.0},
-			"setting":     object{"type": "settings/" + kind, "value": value}})
+			"policyQuery": object{"orgUnit": "orgUnits/03ph8a2z0",
+				"query": "entity.org_units.exists(org_unit, org_unit.org_unit_id == orgUnitId('03ph8a2z0'))", "sortOrder": 1.0},
+			"setting": object{"type": "settings/" + kind, "value": value}})
 	}
 	add("akajj264apk5psphei", "gmail.auto_forwarding", object{"enableAutoForwarding": true})
 	add("akajj264apk5psphej", "gmail.imap_access", object{"enableImapAccess": true})
@@ -140,9 +145,12 @@ func (t *Tenant) addPolicies(o *organisation) {
 	add("akajj264apk5psphep", "security.super_admin_account_recovery", object{"enableAccountRecovery": false})
 	o.profiles = []object{{"name": "inboundSamlSsoProfiles/01ssop0", "customer": "customers/" + CustomerID, "displayName": "Annuaire du siège",
 		"idpConfig": object{"entityId": "https://idp.example.test/saml", "singleSignOnServiceUri": "https://idp.example.test/sso"},
-		"spConfig":  object{"entityId": "https://accounts.google.com/samlrp/01ssop0", "assertionConsumerServiceUri": "https://accounts.google.com/samlrp/01ssop0/acs"}}}
-	o.credentials["01ssop0"] = []object{{"name": "inboundSamlSsoProfiles/01ssop0/idpCredentials/c1", "rsaKeyInfo": object{"keySize": 2048}, "updateTime": stamp(Start().AddDate(-1, 0, 0))}}
-	o.single = []object{{"name": "inboundSsoAssignments/01asg0", "customer": "customers/" + CustomerID, "ssoMode": "SSO_OFF", "targetOrgUnit": "orgUnits/03ph8a2z0", "rank": 0}}
+		"spConfig": object{"entityId": "https://accounts.google.com/samlrp/01ssop0",
+			"assertionConsumerServiceUri": "https://accounts.google.com/samlrp/01ssop0/acs"}}}
+	o.credentials["01ssop0"] = []object{{"name": "inboundSamlSsoProfiles/01ssop0/idpCredentials/c1", "rsaKeyInfo": object{"keySize": 2048},
+		"updateTime": stamp(Start().AddDate(-1, 0, 0))}}
+	o.single = []object{{"name": "inboundSsoAssignments/01asg0", "customer": "customers/" + CustomerID, "ssoMode": "SSO_OFF",
+		"targetOrgUnit": "orgUnits/03ph8a2z0", "rank": 0}}
 }
 
 // listPolicies understands setting.type.matches('prefix.*') and equality of setting.type.

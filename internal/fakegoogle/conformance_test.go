@@ -143,7 +143,8 @@ func TestScopes(t *testing.T) {
 	for id, d := range served(t) {
 		path := filled(d.doc.path(d.method), w.values())
 		for scope := range d.doc.Auth.OAuth2.Scopes {
-			status, body := w.do(w.token(d.asker(), scope), d.method.HTTPMethod, d.host(), strings.ReplaceAll(path, "{id}", "none"), url.Values{"nosuchparameter": {"1"}}, nil)
+			status, body := w.do(w.token(d.asker(), scope), d.method.HTTPMethod, d.host(), strings.ReplaceAll(path, "{id}", "none"),
+				url.Values{"nosuchparameter": {"1"}}, nil)
 			refused := status == http.StatusForbidden && bytes.Contains(body, []byte("insufficient authentication scopes"))
 			if wanted := slices.Contains(d.method.Scopes, scope); wanted == refused || wanted && status != http.StatusBadRequest {
 				t.Errorf("%s with %s was answered %d: %s", id, scope, status, body)

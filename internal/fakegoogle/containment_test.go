@@ -60,7 +60,8 @@ func TestSuspendedUsersCannotBeCleaned(t *testing.T) {
 func TestANewPasswordEndsMailGrantsOnly(t *testing.T) {
 	b := newBench(t, Config{})
 	b.must(b.Seed(Seed{Account: Victim, Tokens: []map[string]any{{"clientId": "drive-app", "scopes": texts("https://www.googleapis.com/auth/drive")}}}))
-	got := must[*admin.User](t)(b.security().Users.Update(Victim, &admin.User{Password: "a long enough password", ForceSendFields: []string{"RecoveryEmail", "RecoveryPhone"}}).Do())
+	got := must[*admin.User](t)(b.security().Users.Update(Victim, &admin.User{Password: "a long enough password",
+		ForceSendFields: []string{"RecoveryEmail", "RecoveryPhone"}}).Do())
 	if got.RecoveryEmail != "" || got.RecoveryPhone != "" || got.Password != "" {
 		t.Errorf("the answer is %+v", got)
 	}

@@ -134,7 +134,8 @@ func insertMember(c *call, g *group) (object, *apiError) {
 	if !ok {
 		return nil, notFoundKey("memberKey")
 	}
-	made := object{"kind": "admin#directory#member", "id": a.id, "email": a.email, "role": firstOf(text(c.body, "role"), "MEMBER"), "type": "USER", "status": "ACTIVE"}
+	made := object{"kind": "admin#directory#member", "id": a.id, "email": a.email, "role": firstOf(text(c.body, "role"), "MEMBER"),
+		"type": "USER", "status": "ACTIVE"}
 	c.change(func() { g.members = append(slices.Clone(g.members), made) })
 	c.audit("admin", "GROUP_SETTINGS", "ADD_GROUP_MEMBER", parameter("GROUP_EMAIL", text(g.object, "email")), parameter("USER_EMAIL", email))
 	return tagged([]object{made})[0], nil

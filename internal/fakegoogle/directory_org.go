@@ -75,7 +75,8 @@ func getRole(t *Tenant, c *call) (object, *apiError) {
 func listPrivileges(t *Tenant, c *call) (object, *apiError) {
 	items := []object{}
 	for _, name := range []string{"USERS_ALL", "USERS_RETRIEVE", "USERS_RESET_PASSWORD", "USER_SECURITY_ALL", "GROUPS_ALL", "REPORTS_ACCESS"} {
-		items = append(items, object{"kind": "admin#directory#privilege", "serviceId": "00haapch16h1ysv", "serviceName": "admin", "privilegeName": name, "isOuScopable": strings.HasPrefix(name, "USERS")})
+		items = append(items, object{"kind": "admin#directory#privilege", "serviceId": "00haapch16h1ysv", "serviceName": "admin",
+			"privilegeName": name, "isOuScopable": strings.HasPrefix(name, "USERS")})
 	}
 	return list(object{"kind": "admin#directory#privileges"}, "items", tagged(items)), nil
 }

@@ -296,7 +296,8 @@ func makeAdmin(c *call, a *account) (object, *apiError) {
 		return nil, required("status")
 	}
 	c.change(func() { a.user["isAdmin"] = status })
-	c.audit("admin", "DELEGATED_ADMIN_SETTINGS", map[bool]string{true: "GRANT_ADMIN_PRIVILEGE", false: "REVOKE_ADMIN_PRIVILEGE"}[status], parameter("USER_EMAIL", a.email))
+	c.audit("admin", "DELEGATED_ADMIN_SETTINGS", map[bool]string{true: "GRANT_ADMIN_PRIVILEGE", false: "REVOKE_ADMIN_PRIVILEGE"}[status],
+		parameter("USER_EMAIL", a.email))
 	return nil, nil
 }
 

@@ -44,14 +44,17 @@ func (t *Tenant) files(a *account) []object {
 	files := []object{}
 	d := t.dice("files", a.number)
 	add := func(id, name string, modified time.Time, others ...object) {
-		owner := object{"kind": "drive#permission", "id": a.id[8:], "type": "user", "role": "owner", "emailAddress": a.email, "displayName": a.given + " " + a.family, "deleted": false, "pendingOwner": false}
+		owner := object{"kind": "drive#permission", "id": a.id[8:], "type": "user", "role": "owner", "emailAddress": a.email,
+			"displayName": a.given + " " + a.family, "deleted": false, "pendingOwner": false}
 		permissions := []any{owner}
 		for _, p := range others {
 			permissions = append(permissions, p)
 		}
-		files = append(files, object{"kind": "drive#file", "id": id, "name": name, "mimeType": "application/vnd.google-apps.spreadsheet", "trashed": false, "ownedByMe": true,
+		files = append(files, object{"kind": "drive#file", "id": id, "name": name, "mimeType": "application/vnd.google-apps.spreadsheet",
+			"trashed": false, "ownedByMe": true,
 			"owners": []any{object{"kind": "drive#user", "displayName": a.given + " " + a.family, "me": true, "permissionId": a.id[8:], "emailAddress": a.email}},
-			"shared": len(others) > 0, "permissions": permissions, "createdTime": stamp(modified.AddDate(0, -1, 0)), "modifiedTime": stamp(modified), "version": strconv.Itoa(1 + d.below(50)),
+			"shared": len(others) > 0, "permissions": permissions, "createdTime": stamp(modified.AddDate(0, -1,
+				0)), "modifiedTime": stamp(modified), "version": strconv.Itoa(1 + d.below(50)),
 			"webViewLink": "https://docs.google.com/spreadsheets/d/" + id + "/edit"})
 	}
 	for i := range 3 + d.below(5) {
@@ -59,7 +62,8 @@ func (t *Tenant) files(a *account) []object {
 	}
 	if t.takenOver(a.person) {
 		add(sharedFile, "Clients 2026", at("2026-10-14 20:30:15"),
-			object{"kind": "drive#permission", "id": "07700000000000000077", "type": "user", "role": "writer", "emailAddress": IntruderForward, "displayName": IntruderForward, "deleted": false, "pendingOwner": false},
+			object{"kind": "drive#permission", "id": "07700000000000000077", "type": "user", "role": "writer", "emailAddress": IntruderForward,
+				"displayName": IntruderForward, "deleted": false, "pendingOwner": false},
 			object{"kind": "drive#permission", "id": "anyoneWithLink", "type": "anyone", "role": "reader", "allowFileDiscovery": false})
 	}
 	slices.SortStableFunc(files, func(x, y object) int { return strings.Compare(text(y, "modifiedTime"), text(x, "modifiedTime")) })
@@ -204,7 +208,8 @@ func queryActivity(c *call, a *account) (object, *apiError) {
 		if text(file, "id") == sharedFile {
 			detail = object{"permissionChange": object{"addedPermissions": []any{object{"role": "EDITOR", "user": object{"unknownUser": object{}}}}}}
 		}
-		target := object{"driveItem": object{"name": "items/" + text(file, "id"), "title": text(file, "name"), "mimeType": text(file, "mimeType"), "driveFile": object{}}}
+		target := object{"driveItem": object{"name": "items/" + text(file, "id"), "title": text(file, "name"), "mimeType": text(file, "mimeType"),
+			"driveFile": object{}}}
 		actor := object{"user": object{"knownUser": object{"personName": "people/" + a.id, "isCurrentUser": true}}}
 		items = append(items, object{"timestamp": text(file, "modifiedTime"), "primaryActionDetail": detail, "actors": []any{actor}, "targets": []any{target},
 			"actions": []any{object{"detail": detail}}})

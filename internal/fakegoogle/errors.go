@@ -64,7 +64,8 @@ func forbidden() *apiError {
 }
 
 func unauthenticated() *apiError {
-	e := failure(http.StatusUnauthorized, "authError", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.")
+	e := failure(http.StatusUnauthorized, "authError",
+		"Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.")
 	e.location, e.info = "header:Authorization", "ACCESS_TOKEN_INVALID"
 	return e
 }
@@ -76,7 +77,8 @@ func insufficientScope() *apiError {
 }
 
 func notConfigured(api *apiDiscovery, project string) *apiError {
-	e := failure(http.StatusForbidden, "accessNotConfigured", "%s has not been used in project %s before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/%s/overview?project=%s then retry.", api.Title, project, api.Host, project)
+	e := failure(http.StatusForbidden, "accessNotConfigured",
+		"%s has not been used in project %s before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/%s/overview?project=%s then retry.", api.Title, project, api.Host, project)
 	e.domain, e.info = "usageLimits", "SERVICE_DISABLED"
 	return e
 }

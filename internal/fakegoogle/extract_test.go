@@ -155,7 +155,8 @@ func extractAPI(d document, name string, served map[string]handler) apiDiscovery
 			continue
 		}
 		delete(served, m.ID)
-		kept := method{ID: m.ID, Verb: m.HTTPMethod, Path: d.path(m), Scopes: m.Scopes, Request: m.Request.Ref, Response: m.Response.Ref, Parameters: map[string]schema{}}
+		kept := method{ID: m.ID, Verb: m.HTTPMethod, Path: d.path(m), Scopes: m.Scopes, Request: m.Request.Ref, Response: m.Response.Ref,
+			Parameters: map[string]schema{}}
 		for name, p := range m.Parameters {
 			if p.Location == "query" {
 				p.Location = ""

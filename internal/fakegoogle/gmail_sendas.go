@@ -132,7 +132,7 @@ func insertSmime(c *call, a *account) (object, *apiError) {
 	}
 	address := c.path["sendAsEmail"]
 	info := object{"id": strconv.FormatUint(c.tenant.next(), 10), "issuerCn": "Autorité de test", "isDefault": len(a.mail.smime[address]) == 0,
-		"expiration": strconv.FormatInt(c.now.AddDate(1, 0, 0).UnixMilli(), 10), "pem": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"}
+		"expiration": strconv.FormatInt(c.now.AddDate(1, 0, 0).UnixMilli(), 10), "pem": mailCertificate(address)}
 	c.change(func() { a.mail.smime[address] = append(slices.Clone(a.mail.smime[address]), info) })
 	return info, nil
 }

@@ -20,7 +20,8 @@ func TestFaults(t *testing.T) {
 	const logins = "reports.activities.list"
 	ask := func(t *testing.T, b *bench, query string) (*http.Response, []byte, error) {
 		t.Helper()
-		r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), "GET", "https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/drive?maxResults=5"+query, nil))
+		r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), "GET",
+			"https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/drive?maxResults=5"+query, nil))
 		response, err := b.client(Admin, reports.AdminReportsAuditReadonlyScope).Do(r)
 		if err != nil {
 			return nil, nil, err
@@ -146,7 +147,8 @@ func TestHTTP(t *testing.T) {
 	if response, body := do("GET", "https://gmail.googleapis.com/admin/directory/v1/users/x"); response.StatusCode != http.StatusNotFound || json.Valid(body) {
 		t.Errorf("another host's path is answered %d %s", response.StatusCode, body)
 	}
-	if response, body := do("GET", "https://vault.googleapis.com/v1/matters"); response.StatusCode != http.StatusForbidden || !bytes.Contains(body, []byte("SERVICE_DISABLED")) {
+	if response, body := do("GET",
+		"https://vault.googleapis.com/v1/matters"); response.StatusCode != http.StatusForbidden || !bytes.Contains(body, []byte("SERVICE_DISABLED")) {
 		t.Errorf("an API that is not enabled is answered %d %s", response.StatusCode, body)
 	}
 	log := b.Requests()

@@ -33,7 +33,8 @@ type group struct {
 func (t *Tenant) newOrganisation() *organisation {
 	o := &organisation{credentials: map[string][]object{}, holds: map[string][]object{}, files: map[int][]object{}, calendars: map[int][]object{}}
 	unit := func(number int, path, parent string) {
-		u := object{"kind": "admin#directory#orgUnit", "name": path[strings.LastIndex(path, "/")+1:], "description": "", "orgUnitPath": path, "orgUnitId": fmt.Sprintf("id:03ph8a2z%d", number)}
+		u := object{"kind": "admin#directory#orgUnit", "name": path[strings.LastIndex(path, "/")+1:], "description": "", "orgUnitPath": path,
+			"orgUnitId": fmt.Sprintf("id:03ph8a2z%d", number)}
 		if parent != "" {
 			u["parentOrgUnitPath"] = parent
 			u["parentOrgUnitId"] = o.units[where(o.units, "orgUnitPath", parent)]["orgUnitId"]
@@ -62,9 +63,11 @@ const (
 func (t *Tenant) addRoles(o *organisation) {
 	privilege := func(name string) object { return object{"privilegeName": name, "serviceId": "00haapch16h1ysv"} }
 	o.roles = []object{
-		{"kind": "admin#directory#role", "roleId": roleSuperAdmin, "roleName": "_SEED_ADMIN_ROLE", "roleDescription": "Super Admin", "isSystemRole": true, "isSuperAdminRole": true,
+		{"kind": "admin#directory#role", "roleId": roleSuperAdmin, "roleName": "_SEED_ADMIN_ROLE", "roleDescription": "Super Admin",
+			"isSystemRole": true, "isSuperAdminRole": true,
 			"rolePrivileges": []any{privilege("USERS_ALL"), privilege("USER_SECURITY_ALL"), privilege("GROUPS_ALL")}},
-		{"kind": "admin#directory#role", "roleId": roleHelpdesk, "roleName": "_HELP_DESK_ADMIN_ROLE", "roleDescription": "Help Desk Administrator", "isSystemRole": true,
+		{"kind": "admin#directory#role", "roleId": roleHelpdesk, "roleName": "_HELP_DESK_ADMIN_ROLE",
+			"roleDescription": "Help Desk Administrator", "isSystemRole": true,
 			"rolePrivileges": []any{privilege("USERS_RETRIEVE"), privilege("USERS_RESET_PASSWORD")}},
 	}
 	for i, email := range []string{Admin, "dave@example.test"} {
@@ -78,7 +81,8 @@ func (t *Tenant) addGroups(o *organisation) {
 	make := func(number int, address, name string, settings object) *group {
 		g := &group{object: object{"kind": "admin#directory#group", "id": fmt.Sprintf("03l18frh%07d", number), "email": address + "@" + Domain, "name": name,
 			"description": "", "adminCreated": true, "nonEditableAliases": texts(address + "@" + Domain + ".test-google-a.com")}}
-		g.settings = object{"kind": "groupsSettings#groups", "email": address + "@" + Domain, "name": name, "whoCanJoin": "INVITED_CAN_JOIN", "whoCanViewGroup": "ALL_MEMBERS_CAN_VIEW",
+		g.settings = object{"kind": "groupsSettings#groups", "email": address + "@" + Domain, "name": name, "whoCanJoin": "INVITED_CAN_JOIN",
+			"whoCanViewGroup":   "ALL_MEMBERS_CAN_VIEW",
 			"whoCanPostMessage": "ALL_IN_DOMAIN_CAN_POST", "allowExternalMembers": "false", "whoCanInvite": "ALL_MANAGERS_CAN_INVITE"}
 		for key, value := range settings {
 			g.settings[key] = value
@@ -105,8 +109,9 @@ func (t *Tenant) addGroups(o *organisation) {
 	if !t.config.Quiet {
 		invoices.add("115000000000000000077", IntruderForward, "MEMBER", "USER")
 		at := at("2026-10-13 08:20:44")
-		t.recordActivity(activity{key: key{at: at}, application: "groups_enterprise", user: t.index[Victim], ip: Intruder, events: []event{{"moderator_action", "add_member",
-			[]any{parameter("group_id", "factures@"+Domain), parameter("member_id", IntruderForward), parameter("member_role", "member")}}}})
+		t.recordActivity(activity{key: key{at: at}, application: "groups_enterprise", user: t.index[Victim], ip: Intruder,
+			events: []event{{"moderator_action", "add_member",
+				[]any{parameter("group_id", "factures@"+Domain), parameter("member_id", IntruderForward), parameter("member_role", "member")}}}})
 	}
 }
 
@@ -118,8 +123,9 @@ func (g *group) add(id, email, role, kind string) {
 // registered.
 func (t *Tenant) addDevices(o *organisation) {
 	phone := func(number int, email, name, model, os, status string, first, last time.Time) {
-		o.mobiles = append(o.mobiles, object{"kind": "admin#directory#mobiledevice", "resourceId": fmt.Sprintf("AFiQxQ9%06d", number), "deviceId": fmt.Sprintf("3d0a%06d", number),
-			"name": texts(name), "email": texts(email), "model": model, "os": os, "type": "ANDROID", "status": status, "firstSync": stamp(first), "lastSync": stamp(last),
+		o.mobiles = append(o.mobiles, object{"kind": "admin#directory#mobiledevice", "resourceId": fmt.Sprintf("AFiQxQ9%06d", number),
+			"deviceId": fmt.Sprintf("3d0a%06d", number),
+			"name":     texts(name), "email": texts(email), "model": model, "os": os, "type": "ANDROID", "status": status, "firstSync": stamp(first), "lastSync": stamp(last),
 			"userAgent": "Google-Apps-Sync", "deviceCompromisedStatus": "No compromise detected", "serialNumber": fmt.Sprintf("R5CT%06d", number)})
 	}
 	for i := range t.config.Users {
@@ -131,7 +137,8 @@ func (t *Tenant) addDevices(o *organisation) {
 		phone(999_999, Victim, "Alice Martin", "SM-A556B", "Android 15", "APPROVED", at("2026-10-12 07:31:47"), at("2026-10-14 19:49:00"))
 	}
 	for i := range 3 {
-		o.chromes = append(o.chromes, object{"kind": "admin#directory#chromeosdevice", "deviceId": fmt.Sprintf("c0ffee%02d-0000-4000-8000-000000000000", i), "serialNumber": fmt.Sprintf("5CD%07d", i),
+		o.chromes = append(o.chromes, object{"kind": "admin#directory#chromeosdevice",
+			"deviceId": fmt.Sprintf("c0ffee%02d-0000-4000-8000-000000000000", i), "serialNumber": fmt.Sprintf("5CD%07d", i),
 			"status": "ACTIVE", "model": "HP Chromebook 14", "osVersion": "141.0.7390.0", "orgUnitPath": "/Atelier", "lastSync": stamp(Start().Add(-time.Duration(i+1) * time.Hour)),
 			"recentUsers":      []any{object{"type": "USER_TYPE_MANAGED", "email": "bob@example.test"}},
 			"lastKnownNetwork": []any{object{"ipAddress": "192.0.2.60", "wanIpAddress": "192.0.2.14"}}})

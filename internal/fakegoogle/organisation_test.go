@@ -27,12 +27,13 @@ func TestAWipeIsSeenByBothDeviceAPIs(t *testing.T) {
 	b.must(d.Mobiledevices.Action("my_customer", mobiles[0].ResourceId, &admin.MobileDeviceAction{Action: "admin_account_wipe"}).Do())
 	c := service(b, cloudidentity.NewService, Admin, cloudidentity.CloudIdentityDevicesReadonlyScope)
 	state := map[string]string{}
-	b.must(c.Devices.DeviceUsers.List("devices/-").PageSize(20).Pages(t.Context(), func(page *cloudidentity.GoogleAppsCloudidentityDevicesV1ListDeviceUsersResponse) error {
-		for _, u := range page.DeviceUsers {
-			state[u.UserEmail] = u.ManagementState
-		}
-		return nil
-	}))
+	b.must(c.Devices.DeviceUsers.List("devices/-").PageSize(20).Pages(t.Context(),
+		func(page *cloudidentity.GoogleAppsCloudidentityDevicesV1ListDeviceUsersResponse) error {
+			for _, u := range page.DeviceUsers {
+				state[u.UserEmail] = u.ManagementState
+			}
+			return nil
+		}))
 	if state[Victim] != "WIPING" || len(state) != len(b.org.mobiles) {
 		t.Errorf("%d device users, the victim's is %s", len(state), state[Victim])
 	}
@@ -130,14 +131,16 @@ func TestTheStoryIsOneStory(t *testing.T) {
 		t.Errorf("from the intruder's address signed in: %v", accounts)
 	}
 	from, to := Start().AddDate(0, 0, -20).Format(time.RFC3339), Start().Format(time.RFC3339)
-	sent := must[*reports.Activities](t)(r.List(Victim, "gmail").StartTime(from).EndTime(to).Filters("event_info.mail_event_type==1").ActorIpAddress(Intruder).Do()).Items
+	sent := must[*reports.Activities](t)(r.List(Victim,
+		"gmail").StartTime(from).EndTime(to).Filters("event_info.mail_event_type==1").ActorIpAddress(Intruder).Do()).Items
 	b.clock.Advance(time.Minute)
 	users := b.gmail(Victim, gmail.GmailReadonlyScope)
 	mailbox := must[*gmail.ListMessagesResponse](t)(users.Messages.List("me").LabelIds("SENT").Q("after:2026/10/13").Do()).Messages
 	if len(sent) != len(mailbox) || len(sent) == 0 {
 		t.Errorf("the log has %d messages that the intruder sent, the mailbox %d", len(sent), len(mailbox))
 	}
-	delegated := must[*reports.Activities](t)(r.List(Victim, "gmail").StartTime(from).EndTime(to).Filters("event_info.session_context.delegate_user_email==" + Delegate).Do()).Items
+	delegated := must[*reports.Activities](t)(r.List(Victim,
+		"gmail").StartTime(from).EndTime(to).Filters("event_info.session_context.delegate_user_email==" + Delegate).Do()).Items
 	if len(delegated) == 0 {
 		t.Error("the delegate opened nothing")
 	}
@@ -146,7 +149,8 @@ func TestTheStoryIsOneStory(t *testing.T) {
 func TestSeedingIsServed(t *testing.T) {
 	b := newBench(t, Config{})
 	raw := []byte("Subject: \xff\x1b[31m\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nunclosed")
-	b.must(b.Seed(Seed{Account: "carol@example.test", Filters: []map[string]any{{"id": "x\u202e", "criteria": object{"subject": "\x00\x1b[2J"}, "action": object{"forward": "a@webfree.example"}}},
+	b.must(b.Seed(Seed{Account: "carol@example.test", Filters: []map[string]any{{"id": "x\u202e", "criteria": object{"subject": "\x00\x1b[2J"},
+		"action": object{"forward": "a@webfree.example"}}},
 		Messages:   []seedmail.Message{{Folder: "INBOX", InternalDate: Start().Add(-time.Hour), Raw: raw}},
 		Activities: []SeedActivity{{Application: "takeout", Time: Start().Add(-3 * time.Hour), IP: Intruder, Type: "user_takeout", Name: "user_initiated"}}}))
 	users := b.gmail("carol@example.test", gmail.GmailReadonlyScope)

@@ -28,7 +28,7 @@ const (
 	superAdmin
 	helpdesk     // an administrator for users, not a super administrator
 	victim       // taken over
-	traveller    // signs in from abroad and forwards to himself: nothing is wrong
+	traveller    // signs in from abroad and forwards to a colleague: nothing is wrong
 	manager      // has an assistant as delegate, a vacation responder, many filters
 	scanner      // a device's account with an app password and IMAP: nothing is wrong
 	enforced     // must use two steps
@@ -69,7 +69,8 @@ func (t *Tenant) newPerson(number int) person {
 		p = members[number]
 	} else {
 		p.given = pick(d, "Adèle", "Bruno", "Chantal", "Denis", "Élodie", "Fatou", "Gilles", "Hélène", "Inès", "Jean", "Karim", "Léa", "Marc", "Nadia", "Olivier")
-		p.family = pick(d, "Arnaud", "Blanc", "Colin", "Diallo", "Faure", "Garcia", "Henry", "Lambert", "Mercier", "N'Diaye", "O'Brien", "Perrin", "Renaud", "Schmitt", "Traoré")
+		p.family = pick(d, "Arnaud", "Blanc", "Colin", "Diallo", "Faure", "Garcia", "Henry", "Lambert", "Mercier", "N'Diaye", "O'Brien", "Perrin",
+			"Renaud", "Schmitt", "Traoré")
 		p.email = fmt.Sprintf("user%04d@%s", number, Domain)
 	}
 	p.number = number

@@ -122,16 +122,19 @@ func (c *call) quotaError() *apiError {
 	var e *apiError
 	switch {
 	case c.method.api.Name == "gmail":
-		e = failure(http.StatusForbidden, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service 'gmail.googleapis.com' for consumer 'project_number:%s'.", projectNumber)
+		e = failure(http.StatusForbidden, "rateLimitExceeded",
+			"Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service 'gmail.googleapis.com' for consumer 'project_number:%s'.", projectNumber)
 		e.info = "RATE_LIMIT_EXCEEDED"
 	case strings.HasPrefix(c.method.ID, "reports."):
 		return failure(http.StatusServiceUnavailable, "backendError", "The service is currently unavailable.")
 	case c.method.api.Name == "admin":
-		e = failure(http.StatusForbidden, "userRateLimitExceeded", "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service 'admin.googleapis.com' for consumer 'project_number:%s'.", projectNumber)
+		e = failure(http.StatusForbidden, "userRateLimitExceeded",
+			"Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service 'admin.googleapis.com' for consumer 'project_number:%s'.", projectNumber)
 	case c.method.api.Name == "drive":
 		e = failure(http.StatusForbidden, "userRateLimitExceeded", "User Rate Limit Exceeded. Rate of requests for user exceed configured project quota.")
 	default:
-		e = failure(http.StatusTooManyRequests, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service '%s'.", c.method.api.Host)
+		e = failure(http.StatusTooManyRequests, "rateLimitExceeded",
+			"Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service '%s'.", c.method.api.Host)
 		e.info = "RATE_LIMIT_EXCEEDED"
 	}
 	e.domain = "usageLimits"

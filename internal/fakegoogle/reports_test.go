@@ -19,7 +19,8 @@ func TestActivitiesArePagedNewestFirstAndLate(t *testing.T) {
 		r := b.reports(Admin)
 		var got []string
 		last := "9"
-		b.must(r.Activities.List("all", "login").StartTime(from.Format(time.RFC3339)).EndTime(Start().Format(time.RFC3339)).MaxResults(100).Pages(t.Context(), func(page *reports.Activities) error {
+		b.must(r.Activities.List("all",
+			"login").StartTime(from.Format(time.RFC3339)).EndTime(Start().Format(time.RFC3339)).MaxResults(100).Pages(t.Context(), func(page *reports.Activities) error {
 			for _, a := range page.Items {
 				if a.Id.Time > last {
 					t.Errorf("%s comes after %s", a.Id.Time, last)

@@ -3,8 +3,10 @@ package fakegoogle
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -143,4 +145,17 @@ func newCertificate(names []string) (tls.Certificate, []byte, error) {
 	}
 	certificate := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	return certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+}
+
+// mailCertificate makes a certificate for an address, as S/MIME has them (RFC 8550). Equal addresses get equal ones.
+func mailCertificate(address string) string {
+	seed := sha256.Sum256([]byte(address))
+	key := ed25519.NewKeyFromSeed(seed[:])
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: address}, EmailAddresses: []string{address},
+		NotBefore: Start().AddDate(-1, 0, 0), NotAfter: Start().AddDate(1, 0, 0), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic("fakegoogle: " + err.Error())
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/mbaudit/mbaudit/internal/seedmail"
@@ -33,7 +34,7 @@ func (t *Tenant) play(a *account) {
 		if t.takenOver(a.person) {
 			t.takeOver(a)
 		}
-	case traveller: // nothing is wrong: his own address at the same company
+	case traveller: // nothing is wrong: the workshop's account gets a copy, and he reads mail with Thunderbird
 		m.forwarding = []object{{"forwardingEmail": "scan@example.test", "verificationStatus": "accepted"}}
 		m.autoForwarding = object{"enabled": true, "emailAddress": "scan@example.test", "disposition": "leaveInInbox"}
 		a.tokens = append(a.tokens, grant(a, "555000111222-thunderbird.apps.googleusercontent.com", "Mozilla Thunderbird", "https://mail.google.com/"))
@@ -43,10 +44,13 @@ func (t *Tenant) play(a *account) {
 			m.filters = append(m.filters, object{"id": filterID(uint64(100 + i)), "criteria": object{"from": from},
 				"action": object{"addLabelIds": texts(m.labelFor("Lettres")), "removeLabelIds": texts("INBOX")}})
 		}
-		m.vacation = object{"enableAutoReply": true, "responseSubject": "Absente", "responseBodyPlainText": "Je reviens lundi.", "restrictToContacts": false, "restrictToDomain": true}
+		m.vacation = object{"enableAutoReply": true, "responseSubject": "Absente", "responseBodyPlainText": "Je reviens lundi.",
+			"restrictToContacts": false, "restrictToDomain": true}
 		m.identities = []object{{"emailAddress": a.email, "primaryKeyPairId": "ANe1BmjKeyPair1"}}
-		m.keyPairs = []object{{"keyPairId": "ANe1BmjKeyPair1", "enablementState": "enabled", "subjectEmailAddresses": texts(a.email), "pem": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"}}
-		m.smime[a.email] = []object{{"id": "1", "issuerCn": "Autorité de test", "isDefault": true, "expiration": "1823000000000", "pem": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"}}
+		m.keyPairs = []object{{"keyPairId": "ANe1BmjKeyPair1", "enablementState": "enabled", "subjectEmailAddresses": texts(a.email),
+			"pem": mailCertificate(a.email)}}
+		m.smime[a.email] = []object{{"id": "1", "issuerCn": "Autorité de test", "isDefault": true, "expiration": strconv.FormatInt(Start().AddDate(1, 0, 0).UnixMilli(), 10),
+			"pem": mailCertificate(a.email)}}
 	case scanner: // nothing is wrong: a device that has had its app password for a year
 		a.asps = []object{appPassword(a, 1, "Copieur atelier", Start().AddDate(-1, 0, 0), Start().Add(-2*time.Hour))}
 	}
@@ -59,15 +63,19 @@ func (t *Tenant) takeOver(a *account) {
 	m.labels[where(m.labels, "id", hidden)]["labelListVisibility"] = "labelHide"
 	m.filters = []object{
 		{"id": filterID(1), "criteria": object{"from": "lettre@bois-info.example"}, "action": object{"addLabelIds": texts(m.labelFor("Lettres"))}},
-		{"id": filterID(2), "criteria": object{"query": "facture OR virement OR RIB"}, "action": object{"addLabelIds": texts(hidden), "removeLabelIds": texts("INBOX", "UNREAD"), "forward": IntruderForward}},
-		{"id": filterID(3), "criteria": object{"from": "no-reply@accounts.mailhost.example OR mailer-daemon"}, "action": object{"addLabelIds": texts("TRASH"), "removeLabelIds": texts("INBOX")}},
+		{"id": filterID(2), "criteria": object{"query": "facture OR virement OR RIB"}, "action": object{"addLabelIds": texts(hidden),
+			"removeLabelIds": texts("INBOX", "UNREAD"), "forward": IntruderForward}},
+		{"id": filterID(3), "criteria": object{"from": "no-reply@accounts.mailhost.example OR mailer-daemon"},
+			"action": object{"addLabelIds": texts("TRASH"), "removeLabelIds": texts("INBOX")}},
 	}
 	m.forwarding = []object{{"forwardingEmail": IntruderForward, "verificationStatus": "accepted"}}
 	m.autoForwarding = object{"enabled": true, "emailAddress": IntruderForward, "disposition": "leaveInInbox"}
 	m.delegates = []object{{"delegateEmail": Delegate, "verificationStatus": "accepted"}}
 	m.sendAs[0]["replyToAddress"] = IntruderForward
-	m.sendAs = append(m.sendAs, object{"sendAsEmail": "compta@menuiserie-du1ac.example", "displayName": "Alice Martin", "isPrimary": false, "isDefault": false, "treatAsAlias": true,
-		"verificationStatus": "accepted", "smtpMsa": object{"host": "smtp.webfree.example", "port": 587.0, "username": "a.martin.compta", "securityMode": "starttls"}})
+	m.sendAs = append(m.sendAs, object{"sendAsEmail": "compta@menuiserie-du1ac.example", "displayName": "Alice Martin", "isPrimary": false,
+		"isDefault": false, "treatAsAlias": true,
+		"verificationStatus": "accepted", "smtpMsa": object{"host": "smtp.webfree.example", "port": 587.0, "username": "a.martin.compta",
+			"securityMode": "starttls"}})
 	a.tokens = append(a.tokens, grant(a, intruderClient, "eM Client", "https://mail.google.com/", "https://www.googleapis.com/auth/contacts"))
 	a.tokens[len(a.tokens)-1]["nativeApp"] = true
 	a.asps = []object{appPassword(a, 1, "Outlook Mobile", at("2026-10-12 07:26:00"), at("2026-10-14 19:50:00"))}
@@ -131,15 +139,20 @@ func (t *Tenant) recordStory() {
 		}
 		add("2026-10-12 07:03:05", "login", "account_warning", "suspicious_login", Intruder, parameter("affected_email_address", Victim))
 		add("2026-10-12 07:09:12", "user_accounts", "recovery_info_change", "recovery_email_edit", Intruder)
-		add("2026-10-12 07:11:40", "user_accounts", "email_forwarding_change", "email_forwarding_out_of_domain", Intruder, parameter("email_forwarding_destination_address", IntruderForward))
+		add("2026-10-12 07:11:40", "user_accounts", "email_forwarding_change", "email_forwarding_out_of_domain", Intruder,
+			parameter("email_forwarding_destination_address", IntruderForward))
 		add("2026-10-12 07:20:02", "user_accounts", "2sv_change", "2sv_enroll", Intruder)
 		t.recordActivity(activity{key: key{at: at("2026-10-12 07:21:30")}, application: "login", user: t.index[Delegate], ip: Intruder, // an account he has too
 			events: []event{{"login", "login_success", []any{password, boolean("is_suspicious", false)}}}})
 		add("2026-10-12 07:20:02", "login", "2sv_change", "2sv_enroll", Intruder)
-		add("2026-10-12 07:31:47", "mobile", "device_updates", "DEVICE_REGISTER_UNREGISTER_EVENT", Intruder, parameter("USER_EMAIL", Victim), parameter("DEVICE_MODEL", "SM-A556B"), parameter("ACCOUNT_STATE", "REGISTERED"))
-		add("2026-10-14 20:30:15", "drive", "acl_change", "change_user_access", Intruder, boolean("primary_event", true), parameter("doc_id", sharedFile), parameter("doc_title", "Clients 2026"),
-			parameter("owner", Victim), parameter("target_user", IntruderForward), parameter("visibility", "shared_externally"), object{"name": "new_value", "multiValue": texts("can_edit")})
-		t.recordActivity(authorised(t.victimStub(), at("2026-10-12 07:15:33"), grant(t.victimStub(), intruderClient, "eM Client", "https://mail.google.com/", "https://www.googleapis.com/auth/contacts")))
+		add("2026-10-12 07:31:47", "mobile", "device_updates", "DEVICE_REGISTER_UNREGISTER_EVENT", Intruder, parameter("USER_EMAIL", Victim),
+			parameter("DEVICE_MODEL", "SM-A556B"), parameter("ACCOUNT_STATE", "REGISTERED"))
+		add("2026-10-14 20:30:15", "drive", "acl_change", "change_user_access", Intruder, boolean("primary_event", true), parameter("doc_id",
+			sharedFile), parameter("doc_title", "Clients 2026"),
+			parameter("owner", Victim), parameter("target_user", IntruderForward), parameter("visibility",
+				"shared_externally"), object{"name": "new_value", "multiValue": texts("can_edit")})
+		t.recordActivity(authorised(t.victimStub(), at("2026-10-12 07:15:33"), grant(t.victimStub(), intruderClient, "eM Client",
+			"https://mail.google.com/", "https://www.googleapis.com/auth/contacts")))
 		t.recordMail(alice) // last: it makes the account, which reads the logs
 	}
 }

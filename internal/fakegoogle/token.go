@@ -155,7 +155,8 @@ func (t *Tenant) delegated(subject string, scopes []string) *tokenError {
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(allowed, scope) {
-			return &tokenError{http.StatusUnauthorized, "unauthorized_client", "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}
+			return &tokenError{http.StatusUnauthorized, "unauthorized_client",
+				"Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}
 		}
 	}
 	return nil
