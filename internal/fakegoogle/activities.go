@@ -313,5 +313,5 @@ func (c *call) audit(application, kind, name string, parameters ...object) {
 	for _, p := range parameters {
 		e.parameters = append(e.parameters, p)
 	}
-	c.tenant.recordActivity(activity{key: key{at: c.now}, application: application, user: number, ip: "198.51.100.90", client: ClientID, events: []event{e}})
+	c.tenant.recordActivity(activity{key: key{at: c.now}, application: application, user: number, ip: Responder, client: ClientID, events: []event{e}})
 }

@@ -13,7 +13,8 @@ const (
 	Victim     = "alice@example.test" // whose account is taken over
 	Delegate   = "stage@example.test" // a forgotten account, which the intruder has too and made the victim's delegate
 	CustomerID = "C03fakegg"
-	Intruder   = "203.0.113.77" // the address that the intruder works from
+	Intruder   = "203.0.113.77"   // the address that the intruder works from
+	Responder  = "198.51.100.250" // the address that the logs have for callers of the APIs
 )
 
 // Start is where a tenant's clock begins when Config has none: the morning on which the takeover is noticed.

@@ -251,7 +251,7 @@ func network(ip string) (asn int, region string) {
 	switch {
 	case strings.HasPrefix(ip, "203.0.113."):
 		return 64511, "NG"
-	case strings.HasPrefix(ip, "198.51.100.2"):
+	case ip == "198.51.100.23": // where the traveller is
 		return 64502, "PT"
 	case strings.HasPrefix(ip, "198.51.100."):
 		return 64501, "FR"
