@@ -15,6 +15,7 @@ type account struct {
 	deletedAt time.Time
 
 	tokens, asps, codes []object
+	codeSets            int // how many sets of backup codes have been made
 
 	// Cookies: who is signed in on the web. The intruder's session lives until somebody ends it.
 	sessions map[string]bool
@@ -137,7 +138,8 @@ func appPassword(a *account, code int, name string, created, used time.Time) obj
 
 // newCodes makes ten backup codes.
 func (t *Tenant) newCodes(a *account) []object {
-	d := t.dice("codes", a.number, int(t.next()))
+	a.codeSets++
+	d := t.dice("codes", a.number, a.codeSets)
 	codes := make([]object, 10)
 	for i := range codes {
 		codes[i] = object{"kind": "admin#directory#verificationCode", "userId": a.id, "verificationCode": fmt.Sprintf("%08d", d.below(100_000_000))}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +93,16 @@ func TestEqualSeedsGiveEqualTenants(t *testing.T) {
 		raw, err := json.Marshal([]any{users.Users, logins.Items, mail.Messages})
 		b.must(err)
 		return string(raw)
+	}
+	codes := func(order ...string) []map[string]any {
+		b := newBench(t, Config{Seed: 7})
+		for _, email := range order {
+			b.state(email)
+		}
+		return b.state("grace@example.test").BackupCodes
+	}
+	if !reflect.DeepEqual(codes(), codes("bob@example.test", "carol@example.test")) {
+		t.Error("what an account has depends on who was asked for before")
 	}
 	first := listing(7)
 	if listing(7) != first {

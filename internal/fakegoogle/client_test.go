@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2/jwt"
 	admin "google.golang.org/api/admin/directory/v1"
 	reports "google.golang.org/api/admin/reports/v1"
+	"google.golang.org/api/drive/v3"
 	"google.golang.org/api/gmail/v1"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
@@ -198,5 +199,21 @@ func wantTokenError(t *testing.T, err error, status int, code string) {
 	var body struct{ Error string }
 	if json.Unmarshal(e.Body, &body) != nil || e.Response.StatusCode != status || body.Error != code {
 		t.Fatalf("the refusal is %d %s, not %d %s", e.Response.StatusCode, e.Body, status, code)
+	}
+}
+
+// TestEndpoints reaches the tenant by its address instead of Google's names, without TLS, as option.WithEndpoint has it.
+func TestEndpoints(t *testing.T) {
+	b := newBench(t, Config{})
+	config := must[*jwt.Config](t)(google.JWTConfigFromJSON(must[[]byte](t)(b.server.KeyFile(b.server.PlainURL)), gmail.GmailReadonlyScope, drive.DriveReadonlyScope))
+	config.Subject = Victim
+	source := option.WithTokenSource(config.TokenSource(t.Context()))
+	mail := must[*gmail.Service](t)(gmail.NewService(t.Context(), option.WithEndpoint(b.server.PlainURL+"/"), source))
+	if got := must[*gmail.Profile](t)(mail.Users.GetProfile("me").Do()); got.EmailAddress != Victim {
+		t.Errorf("the profile is %s's", got.EmailAddress)
+	}
+	files := must[*drive.Service](t)(drive.NewService(t.Context(), option.WithEndpoint(b.server.PlainURL+"/drive/v3/"), source))
+	if got := must[*drive.FileList](t)(files.Files.List().Do()); len(got.Files) != len(b.state(Victim).Files) {
+		t.Errorf("%d files", len(got.Files))
 	}
 }

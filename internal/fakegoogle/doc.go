@@ -11,7 +11,8 @@
 //
 // Routes, parameters, request bodies and scopes are those of Google's discovery documents: discovery.json is taken from
 // them, and the tests hold it and every answer to the documents in the module cache. What no document says is written
-// by hand from Google's help pages and from what people report; the facts file of the project gives the sources:
+// by hand, from Google's help pages (support.google.com/a/answer/2984349 on suspending, 6328616 on passwords and grants,
+// 9565376 on signing out), the quota pages of the APIs and what people report:
 //
 //   - Tokens come from JWT assertions of the service account, for one subject and for delegated scopes, for an hour.
 //   - Gmail answers for the subject alone, Directory and Reports for administrators alone.
@@ -33,7 +34,7 @@
 //
 //	tenant := fakegoogle.New(fakegoogle.Config{Users: 2000})
 //	server := tenant.Start(t)
-//	key, err := server.KeyFile(server.URL)          // for google.JWTConfigFromJSON
-//	client := server.Client()                  // as oauth2.HTTPClient in the context
+//	key, err := server.KeyFile(server.URL) // for google.JWTConfigFromJSON
+//	client := server.Client()              // as oauth2.HTTPClient in the context
 //	tenant.Fail(fakegoogle.Fault{Method: "reports.activities.list", Path: "/login$", Page: 3, Times: 2, Status: 503})
 package fakegoogle
