@@ -1,9 +1,9 @@
 package fakegoogle
 
 import (
-	"bytes"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -27,7 +27,7 @@ type Fault struct {
 	Reset       bool          // the connection is cut before the first byte of the answer
 	Truncate    bool          // the connection is cut after half of the body
 	Garbage     bool          // half of the body is sent as if it were the whole
-	Slow        time.Duration // the body takes so long on the machine's clock
+	Slow        time.Duration // the body takes so long on the machine's clock, in ten pieces after the header
 	RepeatToken bool          // nextPageToken is the token of this same page
 	LoopToken   bool          // nextPageToken is the token of the first page
 
@@ -135,16 +135,22 @@ func (f *Fault) write(w http.ResponseWriter, r *http.Request, status int, body [
 		http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case f.Slow > 0:
-		for piece := range bytes.SplitAfterSeq(body, []byte("\n")) {
-			w.Write(piece)
-			http.NewResponseController(w).Flush()
-			select {
-			case <-time.After(f.Slow / time.Duration(1+bytes.Count(body, []byte("\n")))):
-			case <-r.Context().Done():
-				return
-			}
-		}
+		trickle(w, r, body, f.Slow)
 	default:
 		w.Write(body)
+	}
+}
+
+// trickle sends a body in pieces, as long as somebody reads.
+func trickle(w http.ResponseWriter, r *http.Request, body []byte, total time.Duration) {
+	const pieces = 10
+	for piece := range slices.Chunk(body, len(body)/pieces+1) {
+		http.NewResponseController(w).Flush()
+		select {
+		case <-time.After(total / pieces):
+		case <-r.Context().Done():
+			return
+		}
+		w.Write(piece)
 	}
 }

@@ -3,7 +3,9 @@ package fakegoogle
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,6 +84,15 @@ func TestFaults(t *testing.T) {
 		b.must(err)
 		if !json.Valid(body) {
 			t.Error("the slow body is not whole")
+		}
+		b.Fail(Fault{Method: logins, Slow: 24 * time.Hour})
+		ctx, stop := context.WithCancel(t.Context())
+		r := must[*http.Request](t)(http.NewRequestWithContext(ctx, "GET", "https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/drive", nil))
+		response := must[*http.Response](t)(b.client(Admin, reports.AdminReportsAuditReadonlyScope).Do(r))
+		stop() // the header is there, the body is not
+		defer response.Body.Close()
+		if n, err := io.Copy(io.Discard, response.Body); n != 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("%d bytes came, error %v", n, err)
 		}
 	})
 	t.Run("tokens that go in circles", func(t *testing.T) {
