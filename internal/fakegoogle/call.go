@@ -135,7 +135,7 @@ func (c *call) admit() *apiError {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
-	if slices.Contains(t.config.DisabledAPIs, c.method.api.Host) {
+	if slices.Contains(t.config.DisabledAPIs, c.method.api.service()) {
 		return notConfigured(c.method.api, projectNumber)
 	}
 	if !slices.ContainsFunc(c.method.Scopes, func(scope string) bool { return slices.Contains(c.token.scopes, scope) }) {

@@ -41,7 +41,7 @@ type Config struct {
 	// Scopes are what the service account may ask for by domain-wide delegation; nil means all.
 	Scopes []string
 
-	// DisabledAPIs are hosts, such as gmail.googleapis.com, that the project has not enabled.
+	// DisabledAPIs are services, such as gmail.googleapis.com or drive.googleapis.com, that the project has not enabled.
 	DisabledAPIs []string
 
 	// Quotas limit calls; the zero value has the limits that new projects get (May 2026).

@@ -85,6 +85,17 @@ func loadDiscovery() *extract {
 	return &e
 }
 
+// service is the name under which a project enables an API.
+func (api *apiDiscovery) service() string {
+	switch {
+	case api.Host != "www.googleapis.com":
+		return api.Host
+	case api.Name == "calendar":
+		return "calendar-json.googleapis.com"
+	}
+	return api.Name + ".googleapis.com"
+}
+
 // route finds the method for a request. Any other host than Google's stands for all of them: their paths differ.
 func (e *extract) route(host, verb, escapedPath string) (*method, map[string]string) {
 	segments := strings.Split(strings.TrimPrefix(escapedPath, "/"), "/")

@@ -78,7 +78,7 @@ func insufficientScope() *apiError {
 
 func notConfigured(api *apiDiscovery, project string) *apiError {
 	e := failure(http.StatusForbidden, "accessNotConfigured",
-		"%s has not been used in project %s before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/%s/overview?project=%s then retry.", api.Title, project, api.Host, project)
+		"%s has not been used in project %s before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/%s/overview?project=%s then retry.", api.Title, project, api.service(), project)
 	e.domain, e.info = "usageLimits", "SERVICE_DISABLED"
 	return e
 }
@@ -128,7 +128,7 @@ func (e *apiError) body(m *method) object {
 	if e.info != "" {
 		metadata := object{}
 		if m != nil {
-			metadata["service"], metadata["method"] = m.api.Host, m.ID
+			metadata["service"], metadata["method"] = m.api.service(), m.ID
 		}
 		inner["details"] = []any{object{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": e.info, "domain": "googleapis.com", "metadata": metadata}}
 	}

@@ -10,11 +10,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	admin "google.golang.org/api/admin/directory/v1"
 	reports "google.golang.org/api/admin/reports/v1"
+	"google.golang.org/api/calendar/v3"
+	"google.golang.org/api/drive/v3"
 	"google.golang.org/api/gmail/v1"
 )
 
@@ -162,6 +165,13 @@ func TestHTTP(t *testing.T) {
 		"https://vault.googleapis.com/v1/matters"); response.StatusCode != http.StatusForbidden || !bytes.Contains(body, []byte("SERVICE_DISABLED")) {
 		t.Errorf("an API that is not enabled is answered %d %s", response.StatusCode, body)
 	}
+	_, err := service(b, drive.NewService, Victim, drive.DriveReadonlyScope).Files.List().Do()
+	wantError(t, err, http.StatusForbidden, "accessNotConfigured")
+	_, err = service(b, calendar.NewService, Victim, calendar.CalendarReadonlyScope).Acl.List("primary").Do()
+	if err == nil || strings.Contains(err.Error(), "accessNotConfigured") {
+		t.Errorf("the calendar, which is enabled, with too small a scope: %v", err)
+	}
+	do("GET", "https://vault.googleapis.com/v1/matters")
 	log := b.Requests()
 	if last := log[len(log)-1]; last.Method != "vault.matters.list" || last.Status != http.StatusForbidden || last.Reason != "accessNotConfigured" || last.Subject != Admin {
 		t.Errorf("the log ends with %+v", last)
@@ -169,7 +179,7 @@ func TestHTTP(t *testing.T) {
 	writable := b.security()
 	call := writable.Users.Update("bob@example.test", &admin.User{OrgUnitPath: "/Direction"})
 	call.Header().Set("If-Match", `"stale"`)
-	_, err := call.Do()
+	_, err = call.Do()
 	wantError(t, err, http.StatusPreconditionFailed, "conditionNotMet")
 	log = b.Requests()
 	if log[len(log)-1].Reads() {

@@ -46,12 +46,18 @@ type change struct {
 // A handler answers one method. A nil answer is an empty one.
 type handler func(*Tenant, *call) (object, *apiError)
 
-// New makes a tenant. Users and their mailboxes come into being when they are first asked for.
+// New makes a tenant. Users and their mailboxes come into being when they are first asked for. It panics where
+// Config.DisabledAPIs has a service that is not served: nothing would be disabled.
 func New(config Config) *Tenant {
 	t := &Tenant{
 		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
 		running: map[string]int{}, recorded: map[string][]activity{},
+	}
+	for _, service := range config.DisabledAPIs {
+		if !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool { return api.service() == service }) {
+			panic("fakegoogle: " + service + " is not served")
+		}
 	}
 	if config.Key != nil {
 		t.newKey = func() (*rsa.PrivateKey, error) { return config.Key, nil }
