@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 )
 
 // A Collector reads one kind of source.
@@ -81,6 +82,9 @@ type Scope struct {
 	// Since and Until bound the messages by the day on which the server received them; zero means no bound. Where
 	// a source compares days without a zone, as IMAP SEARCH does, one more day on each side is read, never less.
 	Since, Until time.Time
+
+	// Earlier is what an earlier bundle holds of the account: it is not fetched again. Nil where there is none.
+	Earlier *earlier.State
 }
 
 // Progress hears how far a collection is. Its methods are called often and from several goroutines.

@@ -36,7 +36,8 @@
 // whole bundle), kind ("exhibit" or "gap"), salt (128 random bits), account, collector, resource, item; of an exhibit name,
 // media, seg, off, size, sha256, request, response, attrs; of a gap class, request, reason; then at. An exhibit is called
 // P-000042 and a gap G-000043 by its n. response holds the bytes around the body in the source's answer: a string where
-// they are UTF-8, else {"base64":"…"}. The body is size bytes from off on in segment seg:
+// they are UTF-8, else {"base64":"…"}. A body that is not what the source sent says so: descriptions made by a collector
+// (resources "import/…" and "tls"), and copies with an attribute "derived". The body is size bytes from off on in segment seg:
 //
 //	tail -c +$((off+1)) data/segments/000001.zip | head -c $size | sha256sum
 //

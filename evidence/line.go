@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -88,13 +87,7 @@ func appendLine(b []byte, r Record) ([]byte, error) {
 		l.Size, l.SHA256 = &x.Size, &x.SHA256
 		l.Request, l.Response, l.Attrs, l.At = x.Request, x.Response, x.Attrs, formatTime(x.FetchedAt)
 	}
-	buf := bytes.NewBuffer(b)
-	enc := json.NewEncoder(buf) // ends the line with LF
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&l); err != nil {
-		return b, err
-	}
-	return buf.Bytes(), nil
+	return l.appendJSON(b), nil
 }
 
 // parseLine reads one index line. It checks what the format promises of a single line.

@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -28,6 +30,36 @@ func TestScanLine(t *testing.T) {
 		}
 		wantLikeJSON(t, text, fast)
 	}
+}
+
+// FuzzAppendLine looks for a line that is written differently than encoding/json writes it, but for the brackets that it
+// escapes in a response.
+func FuzzAppendLine(f *testing.F) {
+	f.Add("alice@example.com", "messages/Épargne <\u2028>", "1/2", "a/b.eml", []byte("* 2 FETCH (FLAGS (\\Seen) {3}\r\n\x01\x7f)"), "flags", "(\\Seen)\t", int64(7), int64(0))
+	f.Add("\xff", "\b\f", "", "", []byte("\xff\x00"), "", "\u2029\ufffd", int64(-1), int64(1<<62))
+	f.Fuzz(func(t *testing.T, account, resource, item, name string, response []byte, key, value string, n, offset int64) {
+		size := offset / 2
+		l := &line{V: 1, N: n, Kind: kindExhibit, Salt: "00", Account: account, Collector: "imap", Resource: resource, Item: item, Name: name, Segment: int(n % 3),
+			Offset: offset, Size: &size, SHA256: &Digest{1, 2}, Request: key, Response: Bytes(response), Attrs: map[string]string{key: value, "b" + key: account},
+			Class: GapClass(value), Reason: item, At: name}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(l); err != nil {
+			t.Fatal(err)
+		}
+		got := l.appendJSON(nil)
+		var ours, theirs line
+		if err := errors.Join(json.Unmarshal(got, &ours), json.Unmarshal(want.Bytes(), &theirs)); err != nil {
+			t.Fatalf("%q: %v", got, err)
+		}
+		if !reflect.DeepEqual(ours, theirs) {
+			t.Errorf("%q\nand %q\nare not the same", got, want.Bytes())
+		}
+		if !bytes.ContainsAny(response, "<>&") && !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("written is\n%q, encoding/json writes\n%q", got, want.Bytes())
+		}
+	})
 }
 
 // FuzzScanLine looks for a line that is read differently than encoding/json reads it.

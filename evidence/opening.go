@@ -26,6 +26,9 @@ type Opening struct {
 	// never among them.
 	Options map[string][]string `json:"options"`
 
+	// Since is the sealed bundle that this one goes on from: it holds what was not in that one. Nil where it stands alone.
+	Since *EarlierBundle `json:"since,omitempty"`
+
 	TimeZone string `json:"time_zone"` // of the operator's machine; all times in a bundle are UTC
 
 	// Signer is the fingerprint of the key that will sign, so that another key's signature is noticed.
@@ -36,6 +39,12 @@ type Opening struct {
 	Recipients []string `json:"recipients,omitempty"`
 	Salt       string   `json:"salt,omitempty"`
 	Private    *Digest  `json:"private_sha256,omitempty"`
+}
+
+// An EarlierBundle names another sealed bundle, by the SHA-256 of its tag manifest.
+type EarlierBundle struct {
+	Bundle      string `json:"bundle"`
+	TagManifest Digest `json:"tagmanifest_sha256"`
 }
 
 // A Person is who did something.

@@ -90,8 +90,12 @@ func (w *Writer) finishRecords() error {
 		if missing == 0 {
 			continue
 		}
+		why := "it did not say why"
+		if state.note != "" {
+			why = state.note
+		}
 		err := w.gap(Gap{Account: row.Account, Collector: row.Collector, Resource: row.Resource, Class: GapUnaccounted, At: w.config.Now(),
-			Reason: fmt.Sprintf("%d of the %d that the source announced did not come, and it did not say why", missing, state.asked)})
+			Reason: fmt.Sprintf("%d of the %d that the source announced did not come: %s", missing, state.asked, why)})
 		if err != nil {
 			return err
 		}

@@ -38,30 +38,35 @@ func BenchmarkCollect(b *testing.B) {
 			if _, _, err := imapbench.Discard(b.Context(), limit, scope); err != nil { // fills the server's caches
 				b.Fatal(err)
 			}
-			var discard, collect, peak, mbsync []float64
+			var discard, collect, without, peak, mbsync []float64
 			sync := newMbsync(b, dovecot, account)
-			for range 5 * b.N {
+			for round := range 5 * b.N {
 				start := time.Now()
 				messages, _, err := imapbench.Discard(b.Context(), limit, scope)
 				if err != nil || messages < int64(seeded.Messages) { // BODYSTRUCTURE may hold literals too
 					b.Fatalf("the discarding reader got %d of %d messages: %v", messages, seeded.Messages, err)
 				}
 				discard = append(discard, time.Since(start).Seconds())
-				p.dir = b.TempDir()
-				p.want(b, "init", p.dir)
-				f := p.want(b, "collect", "--account", account, "--imap", url, "--tls-ca", dovecot.CAFile, "--messages", mode.String(), "--tsa", "none")
+				run := func(mode collectors.MessageMode) finished {
+					p.dir = b.TempDir()
+					p.want(b, "init", p.dir)
+					return p.want(b, "collect", "--account", account, "--imap", url, "--tls-ca", dovecot.CAFile, "--messages", mode.String(), "--tsa", "none")
+				}
+				without = append(without, run(collectors.MessagesNone).wall.Seconds())
+				f := run(mode)
 				collect = append(collect, f.wall.Seconds())
 				peak = append(peak, float64(f.peakMemory>>20))
-				if sync != nil && mode == collectors.MessagesRaw {
+				if sync != nil && mode == collectors.MessagesRaw && round%2 == 0 {
 					mbsync = append(mbsync, sync.pull(b, seeded.Messages).Seconds())
 				}
 			}
-			d, c := median(discard), median(collect)
+			d, c, n := median(discard), median(collect), median(without)
 			b.ReportMetric(d/c, "ratio-to-discard")
+			b.ReportMetric(d/(c-n), "messages-ratio-to-discard")
 			b.ReportMetric(float64(seeded.Messages)/c, "msg/s")
 			b.ReportMetric(slices.Max(peak), "MiB-peak")
-			fmt.Printf("collect --messages %s: %d messages, %.1f MB: %.2f s; a reader that discards: %.2f s; ratio %.2f\n", mode, seeded.Messages,
-				float64(seeded.Bytes)/1e6, c, d, d/c)
+			fmt.Printf("collect --messages %s: %d messages, %.1f MB: %.2f s; a reader that discards: %.2f s; ratio %.2f, %.2f without the %.2f s that a collection without messages takes (rights, quota, sealing, …)\n",
+				mode, seeded.Messages, float64(seeded.Bytes)/1e6, c, d, d/c, d/(c-n), n)
 			if len(mbsync) > 0 {
 				m := median(mbsync)
 				b.ReportMetric(m/c, "times-mbsync")
@@ -76,7 +81,7 @@ func BenchmarkCollect(b *testing.B) {
 func BenchmarkLink(b *testing.B) {
 	const account = "alice@example.test"
 	dovecot := servertest.Dovecot(b)
-	seeded := dovecot.Seed(b, account, seedmail.Spec{Seed: 21, Messages: 15_000})
+	seeded := dovecot.Seed(b, account, seedmail.Spec{Seed: 21, Messages: 50_000})
 	p := buildProduct(b)
 	p.env = append(p.env, "MBAUDIT_IMAP_PASSWORD="+dovecot.Password)
 	for _, line := range []struct {
@@ -96,8 +101,9 @@ func BenchmarkLink(b *testing.B) {
 						"--messages", mode.String(), "--tsa", "none")
 					limit := link.Limit(link.Down())
 					b.ReportMetric(limit.Seconds()/f.wall.Seconds(), "ratio-to-line")
-					fmt.Printf("%s: collect --messages %s: %d messages, %.1f MB over the line: %.2f s; the line needs %.2f s for them; ratio %.2f\n", line.name, mode,
-						seeded.Messages, float64(link.Down())/1e6, f.wall.Seconds(), limit.Seconds(), limit.Seconds()/f.wall.Seconds())
+					fmt.Printf("%s: collect --messages %s: %d messages, %.1f MB over the line: %.2f s; the line needs %.2f s for them; ratio %.2f (%.1f MB of messages as they are on disk would need %.2f s)\n", line.name, mode,
+						seeded.Messages, float64(link.Down())/1e6, f.wall.Seconds(), limit.Seconds(), limit.Seconds()/f.wall.Seconds(),
+						float64(seeded.Bytes)/1e6, link.Limit(seeded.Bytes).Seconds())
 				}
 			})
 		}
@@ -169,7 +175,7 @@ func (m *mbsync) pull(b *testing.B, want int) time.Duration {
 		}
 		return err
 	})
-	if err != nil || got < want {
+	if err != nil || got < want*99/100 { // it passes over some folders whose names it cannot map
 		b.Fatalf("mbsync pulled %d of %d messages: %v", got, want, err)
 	}
 	return took

@@ -6,33 +6,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/casefile"
-	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 type collectOptions struct {
 	sign signOptions
 
 	accounts     []string
+	imports      []string
 	messages     string
 	folders      []string
 	since, until string
+	logZone      string
+	identity     identityOptions // of the bundle that --since names
 	imap         imapOptions
 	push         string
 	store        storeOptions
@@ -48,17 +45,21 @@ type collectOptions struct {
 func newCollectCommand(t *terminal, g *global) *cobra.Command {
 	var opts collectOptions
 	cmd := &cobra.Command{
-		Use:   "collect --account A --imap imaps://HOST",
+		Use:   "collect --account A [--imap imaps://HOST] [--import KIND=PATH]",
 		Short: "read accounts into a sealed bundle, changing nothing at the source",
 		Long: `collect reads what the mail system tells about the accounts into a new bundle below
 CASE/bundles, seals, signs and timestamps it, and with --push sends it off this machine.
 Nothing is changed at the source. What could not be read is listed as a gap, and the
 exit status is then 3.
 
+It reads an IMAP server (--imap), files that were handed over (--import KIND=PATH), or both.
+With several accounts an import says whose it is: --import mbox:bob@example.com=PATH.
+` + importKindsHelp() + `
 The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt.
 If collection is interrupted, what was kept stays: go on with mbaudit collect --resume.`,
 		Example: `  mbaudit collect --account alice@example.com --imap imaps://mail.example.com \
-    --messages raw --push s3://evidence/2026-0042`,
+    --messages raw --push s3://evidence/2026-0042
+  mbaudit collect --account alice@example.com --import mbox=hand-over.mbox`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runCollect(cmd.Context(), t, g, &opts, cmd.Flags())
@@ -66,9 +67,12 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&opts.accounts, "account", nil, "account to examine (repeatable)")
-	f.StringVar(&opts.messages, "messages", "metadata", "how much of each message: none, metadata or raw")
+	f.StringArrayVar(&opts.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
+	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server, raw of imports")
 	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
-	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01")
+	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	opts.identity.addFlags(f)
+	f.StringVar(&opts.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
 	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
 	opts.imap.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
@@ -85,12 +89,6 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	return cmd
 }
 
-// scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
-func scopeFlags() []string {
-	return []string{"account", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "insecure-plaintext", "tsa", "segment-size", "recipient"}
-}
-
 // A collection is one run of collect.
 type collection struct {
 	signers *signers // of the signatures beside the identity's
@@ -100,16 +98,24 @@ type collection struct {
 	flags      *pflag.FlagSet
 	c          *openCase
 	identity   *signature.Identity
-	scopes     []collectors.Scope
-	sources    map[string]source // by account
-	recipients []string          // public keys; none: not encrypted
-	push       *destination      // nil where the bundle stays here
+	scopes     []collectors.Scope // of each account at a server
+	importMode collectors.MessageMode
+	wanted     []wantedImport
+	servers    []reading
+	imports    []reading
+	progress   []*progress
+	logZone    *time.Location // of lines of imported logs that name none
+	recipients []string       // public keys; none: not encrypted
+	push       *destination   // nil where the bundle stays here
 	tsas       []string
 	roots      *x509.CertPool // of trusted time-stamping authorities
 	w          *evidence.Writer
 	stamps     *stamper
 	storeProbe json.RawMessage // nil without --probe
 	pusher     *pusher         // nil where the bundle stays here
+
+	earlier     *earlierBundle // nil where --since names none
+	disappeared []disappeared
 }
 
 func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
@@ -118,17 +124,20 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 		return err
 	}
 	r := &collection{terminal: t, opts: opts, flags: flags, c: c}
+	if err := errors.Join(opts.absoluteImports(), opts.absoluteSince(c)); err != nil {
+		return err
+	}
 	dir, sealed, err := r.chooseBundle()
 	if err != nil {
 		return err
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, sealed); err != nil {
 		return err
 	}
 	if sealed {
 		return r.finishSealed(ctx, g, dir)
 	}
-	if err := r.prepareSources(); err != nil {
+	if err := r.openServers(); err != nil {
 		return err
 	}
 	if err := r.open(dir); err != nil {
@@ -189,51 +198,16 @@ func (r *collection) chooseBundle() (dir string, sealed bool, err error) {
 	return dir, sealed, r.restoreScope(opening)
 }
 
-// restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
-// scope.
-func (r *collection) restoreScope(opening evidence.Opening) error {
-	for _, name := range scopeFlags() {
-		saved, flag := opening.Options[name], r.flags.Lookup(name)
-		typed := flagValues(flag)
-		if flag.Changed {
-			if !slices.Equal(typed, saved) {
-				return usageError(fmt.Errorf("--%s is %s, the unfinished bundle %s was begun with %s", name, visible.Text(strings.Join(typed, ", ")),
-					opening.Bundle, visible.Text(strings.Join(saved, ", "))), "leave it out with --resume, or begin another bundle with --new")
-			}
-			continue
-		}
-		if err := setFlag(flag, saved); err != nil {
-			return fmt.Errorf("reading --%s of the unfinished bundle: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// flagValues gives a flag's values as strings.
-func flagValues(flag *pflag.Flag) []string {
-	if list, ok := flag.Value.(pflag.SliceValue); ok {
-		return list.GetSlice()
-	}
-	if value := flag.Value.String(); value != "" {
-		return []string{value}
-	}
-	return nil
-}
-
-func setFlag(flag *pflag.Flag, values []string) error {
-	if list, ok := flag.Value.(pflag.SliceValue); ok {
-		return list.Replace(values)
-	}
-	if len(values) == 0 {
-		return flag.Value.Set(flag.DefValue)
-	}
-	return flag.Value.Set(values[0])
-}
-
-// prepare checks what can be wrong before anything is read: options, store, key.
-func (r *collection) prepare(ctx context.Context) error {
+// prepare checks what can be wrong before anything is read: options, files to import, store, key. A bundle that is sealed
+// needs its sources no more.
+func (r *collection) prepare(ctx context.Context, sealed bool) error {
 	if err := r.parseScopes(); err != nil {
 		return err
+	}
+	if !sealed {
+		if err := r.openImports(); err != nil {
+			return err
+		}
 	}
 	return r.prepareSealing(ctx)
 }
@@ -267,137 +241,12 @@ func (r *collection) prepareSealing(ctx context.Context) error {
 	return err
 }
 
-// prepareSources makes the collectors, asking for passwords.
-func (r *collection) prepareSources() error {
-	var err error
-	r.sources, err = r.opts.imap.sources(r.terminal, r.opts.accounts)
-	return err
-}
-
-func (r *collection) parseScopes() error {
-	if len(r.opts.accounts) == 0 {
-		return usageError(errors.New("no account is named"), "add --account alice@example.com")
-	}
-	mode, err := collectors.ParseMessageMode(r.opts.messages)
-	if err != nil {
-		return usageError(err, "type --messages none, metadata or raw")
-	}
-	zone, err := time.LoadLocation(r.c.TimeZone)
-	if err != nil {
-		return err
-	}
-	since, err := parseDay(r.opts.since, zone)
-	if err != nil {
-		return usageError(fmt.Errorf("--since: %w", err), "write a day as in 2026-11-01")
-	}
-	until, err := parseDay(r.opts.until, zone)
-	if err != nil {
-		return usageError(fmt.Errorf("--until: %w", err), "write a day as in 2026-11-23")
-	}
-	if !since.IsZero() && !until.IsZero() && until.Before(since) {
-		return usageError(errors.New("--until is before --since"), "exchange the two days")
-	}
-	if r.opts.segmentMiB < 1 || r.opts.segmentMiB > 1024 {
-		return usageError(fmt.Errorf("--segment-size is %d", r.opts.segmentMiB), "write a number of MiB from 1 to 1024")
-	}
-	if r.recipients, err = parseRecipients(r.opts.recipients); err != nil {
-		return err
-	}
-	seen := make(map[string]bool)
-	for _, account := range r.opts.accounts {
-		if account == "" || seen[account] {
-			return usageError(fmt.Errorf("--account %q is empty or named twice", visible.Text(account)), "name each account once")
-		}
-		seen[account] = true
-		r.scopes = append(r.scopes, collectors.Scope{Account: account, Messages: mode, Folders: r.opts.folders, Since: since, Until: until})
-	}
-	return r.opts.imap.check(len(r.opts.accounts))
-}
-
-// parseDay reads a day in the case's time zone, or a moment with its own offset. Nothing is no bound.
-func parseDay(s string, zone *time.Location) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at, nil
-	}
-	day, err := time.ParseInLocation(time.DateOnly, s, zone)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a day", visible.Text(s))
-	}
-	return day, nil
-}
-
-// open begins the bundle, or goes on with the one in dir.
-func (r *collection) open(dir string) error {
-	tool, err := thisTool()
-	if err != nil {
-		return err
-	}
-	if err := r.openWriter(dir, tool); err != nil {
-		return err
-	}
-	// A resumed run may be another version's: each run says what it was.
-	return r.w.Log("tool", fmt.Sprintf("%s %s, %s, %s/%s, SHA-256 %s", tool.Name, tool.Version, tool.GoVersion, tool.OS, tool.Arch, tool.BinarySHA256))
-}
-
-func (r *collection) openWriter(dir string, tool evidence.Tool) error {
-	var err error
-	if dir != "" {
-		if r.w, err = evidence.Resume(dir, r.writerConfig()); err != nil {
-			return err
-		}
-		r.say("resuming %s: %d exhibits are there already", filepath.Base(dir), r.w.Counts().Exhibits)
-		return nil
-	}
-	opening := r.opening(tool)
-	r.w, err = evidence.Create(r.c.path(casefile.BundlesName, opening.Bundle), opening, r.writerConfig())
-	return err
-}
-
-// writerConfig lets the pusher, once there is one, hear of sealed segments.
-func (r *collection) writerConfig() evidence.WriterConfig {
-	return evidence.WriterConfig{Now: r.now, SegmentSize: r.opts.segmentMiB << 20, Sealed: func(files []evidence.SealedFile) {
-		if r.pusher != nil {
-			r.pusher.add(files)
-		}
-	}}
-}
-
-func (r *collection) opening(tool evidence.Tool) evidence.Opening {
-	options := make(map[string][]string)
-	for _, name := range scopeFlags() {
-		if values := flagValues(r.flags.Lookup(name)); len(values) > 0 {
-			options[name] = values
-		}
-	}
-	return evidence.Opening{
-		Bundle: ulid.MustNewDefault(r.now()).String(), CreatedAt: r.now().UTC().Truncate(time.Millisecond), Case: r.c.Case.Case, Accounts: r.opts.accounts,
-		Operator:  evidence.Person{Name: r.c.Operator.Name, Organisation: r.c.Organisation, Contact: r.c.Operator.Contact},
-		Authority: r.c.Authority, Tool: tool, Sources: []evidence.Source{{Collector: "imap", Address: r.opts.imap.url}}, Options: options,
-		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(), Recipients: r.recipients,
-	}
-}
-
-// thisTool describes the running program, with the SHA-256 of its own file.
-func thisTool() (evidence.Tool, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return evidence.Tool{}, err
-	}
-	digest, err := fileDigest(path)
-	if err != nil {
-		return evidence.Tool{}, fmt.Errorf("hashing the program's own file: %w", err)
-	}
-	return evidence.Tool{Name: "mbaudit", Version: version, GoVersion: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, BinarySHA256: digest}, nil
-}
-
 // collectAndSeal reads everything in scope and seals the bundle. If reading stops early, the bundle stays open.
 func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, error) {
 	bundle := r.w.Opening().Bundle
-	ref := map[string]string{"bundle": bundle, "source": r.opts.imap.url, "messages": r.opts.messages}
-	collected, err := r.c.begin(journal.Collection, "collecting "+strings.Join(r.opts.accounts, ", ")+" from "+r.opts.imap.url+" into "+bundle, ref)
+	from := r.sourcesInWords()
+	ref := map[string]string{"bundle": bundle, "source": from, "messages": r.opts.messages}
+	collected, err := r.c.begin(journal.Collection, "collecting "+strings.Join(r.opts.accounts, ", ")+" from "+from+" into "+bundle, ref)
 	if err != nil {
 		return nil, errors.Join(err, r.w.Close())
 	}
@@ -472,70 +321,6 @@ func (r *collection) stopPushing() error {
 	return r.c.note(journal.Collection, result, nil)
 }
 
-// collect runs the collector of each account in turn. Where several are collected, one that the server does not let in
-// is a gap, and the others are read all the same.
-func (r *collection) collect(ctx context.Context) error {
-	defer func() {
-		for _, src := range r.sources {
-			src.progress.finish()
-		}
-	}()
-	var refused []evidence.Gap
-	var causes []error
-	for _, scope := range r.scopes {
-		src := r.sources[scope.Account]
-		err := src.collector.Collect(ctx, scope, r.w)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, imap.ErrAuth) {
-			return err
-		}
-		causes = append(causes, err)
-		refused = append(refused, evidence.Gap{Account: scope.Account, Collector: src.collector.Name(), Resource: "login", Class: evidence.GapRefused,
-			Reason: visible.Line(err.Error())})
-	}
-	if len(refused) == len(r.scopes) {
-		return errors.Join(causes...)
-	}
-	for i, gap := range refused {
-		r.say("not collected: %s", visible.Line(causes[i].Error()))
-		if err := r.w.Gap(gap); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *collection) seal(bundle string) (*evidence.Sealed, error) {
-	done, err := r.c.begin(journal.Collection, "sealing bundle "+bundle, map[string]string{"bundle": bundle, "signer": r.identity.Fingerprint()})
-	if err != nil {
-		return nil, errors.Join(err, r.w.Close())
-	}
-	extract, err := os.Open(r.c.journal.Path())
-	if err != nil {
-		return nil, errors.Join(err, r.w.Close())
-	}
-	defer extract.Close()
-	sealed, err := r.w.Seal(evidence.SealConfig{Identity: r.identity, Principal: principal(r.c.Case, r.w.Opening()), Journal: extract, Clocks: r.clocks(), Store: r.storeProbe})
-	if err != nil {
-		return nil, errors.Join(err, done("", err), r.w.Close())
-	}
-	return sealed, done("SHA-256 of tagmanifest-sha256.txt: "+sealed.TagManifest.String(), nil)
-}
-
-// clocks are the comparisons of our clock with others. IMAP has no command that tells the server's time, and the
-// bundle says so rather than leave it out.
-func (r *collection) clocks() []evidence.Clock {
-	clocks := []evidence.Clock{{Against: r.opts.imap.url, Status: "not offered", At: r.now().UTC().Truncate(time.Millisecond),
-		Note: "IMAP has no command that tells the server's time"}}
-	clocks = append(clocks, r.stamps.clocks()...)
-	if r.push != nil {
-		clocks = append(clocks, r.push.clock(r.now))
-	}
-	return clocks
-}
-
 // finish timestamps and pushes the sealed bundle and prints the result, which stands whatever comes after sealing.
 func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *evidence.Sealed) error {
 	if err := r.stopPushing(); err != nil {
@@ -547,6 +332,7 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	if r.push != nil {
 		pushErr = r.push.send(ctx, r.terminal, r.c, dir)
 	}
+	r.sayDisappeared()
 	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}

@@ -19,8 +19,8 @@ func newDiffCommand(t *terminal, g *global) *cobra.Command {
 		Use:   "diff BUNDLE BUNDLE",
 		Short: "what changed between two bundles of one account",
 		Long: `diff compares a sealed bundle with a later one: settings and protocol answers that were
-added, removed or changed, folders that came or went, messages that appeared, vanished,
-moved or were re-flagged. That something vanished is said only where both bundles read
+added, removed or changed (rights, annotations and quota in words), folders that came or
+went, messages that appeared, vanished, moved or were re-flagged. That something vanished is said only where both bundles read
 that folder completely; elsewhere nothing follows, and it says so. Differences are no
 error: the exit status is 0. Memory: up to 80 bytes for each message of each bundle.`,
 		Example: `  mbaudit diff 01JD2… 01JE7… --json > changes.json`,
@@ -66,6 +66,9 @@ func runDiff(_ context.Context, t *terminal, g *global, first, second string, id
 	return nil
 }
 
+// longestWords is how many characters of a sentence about settings are printed: names in it are a stranger's.
+const longestWords = 400
+
 // mostChanges is how many messages of a kind are printed one by one; --json has all.
 const mostChanges = 20
 
@@ -85,6 +88,13 @@ func printDiff(t *terminal, d *bundlediff.Diff) {
 		line("  %-9s %s  %s", s.Change, strings.Join(nonEmpty(s.Account, s.Resource, s.Item), " "), pair(s.A, s.B))
 		if s.Note != "" {
 			line("            %s", s.Note)
+		}
+		for i, w := range s.Words {
+			if i == mostChanges {
+				t.print("            … and %d more: --json has all", len(s.Words)-i)
+				break
+			}
+			page{t}.row("   "+w.Change, visible.Cut(w.Text, longestWords))
 		}
 		for i, text := range s.Lines {
 			if i == mostChanges {

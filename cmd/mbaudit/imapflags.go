@@ -9,36 +9,43 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 // imapOptions are the options that say how to reach and enter an IMAP server.
 type imapOptions struct {
-	url, login              string
+	url, login, sieve       string
 	master, separator       string
 	passwordFile, tokenFile string
-	caFile, serverName      string
+	caFile, serverName, pin string
 	insecurePlaintext       bool
+	connections             int
+
+	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
 
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.url, "imap", "", "IMAP server: imaps://host[:port], or imap://host[:port] with STARTTLS")
 	f.StringVar(&o.login, "imap-login", "", "login name, where it is not the account's name")
+	f.StringVar(&o.sieve, "sieve", "", "ManageSieve server: sieve://host[:port] with STARTTLS, sieves://host[:port], or none (default: port 4190 of the IMAP server)")
 	f.StringVar(&o.master, "imap-master", "", "master user who may read every account (its password is asked for)")
 	f.StringVar(&o.separator, "imap-master-separator", "*", `what stands between account and master user; "" for SASL PLAIN with an authorisation identity`)
 	f.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password")
 	f.StringVar(&o.tokenFile, "imap-token-file", "", "file with an OAuth 2.0 access token (OAUTHBEARER, XOAUTH2)")
 	f.StringVar(&o.caFile, "tls-ca", "", "PEM file of the only authorities to trust for the server's certificate")
 	f.StringVar(&o.serverName, "tls-server-name", "", "name that the server's certificate must have (default: the host)")
+	f.IntVar(&o.connections, "connections", imap.MaxConnections, "connections to the server at most; more than one are opened only where that is faster")
+	f.StringVar(&o.pin, "tls-pin", "", "accept this certificate of the server and no other, whoever issued it: sha256:FINGERPRINT")
 	f.BoolVar(&o.insecurePlaintext, "insecure-plaintext", false, "allow a login in clear text")
 }
 
 // check says what of the options cannot be, before anyone is asked for a password.
 func (o *imapOptions) check(accounts int) error {
 	switch {
-	case o.url == "":
-		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
+	case o.connections < 1 || o.connections > imap.MaxConnections:
+		return usageError(fmt.Errorf("--connections is %d", o.connections), fmt.Sprintf("write a number from 1 to %d", imap.MaxConnections))
 	case o.login != "" && accounts > 1:
 		return usageError(errors.New("--imap-login is for one account, there are several"), "collect the accounts one by one, or use --imap-master")
 	case o.tokenFile != "" && (o.passwordFile != "" || o.master != ""):
@@ -59,7 +66,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, RootCAFile: o.caFile, ServerName: o.serverName, InsecurePlaintext: o.insecurePlaintext, Report: shown,
+		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections, Disappeared: o.disappeared,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {
@@ -81,6 +88,9 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 			return nil, err
 		}
 		collector, err := imap.New(config)
+		if errors.Is(err, imap.ErrSieveURL) {
+			return nil, usageError(err, "as in: --sieve sieve://mail.example.com:4190")
+		}
 		if err != nil {
 			return nil, usageError(err, "as in: --imap imaps://mail.example.com:993")
 		}

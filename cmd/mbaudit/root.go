@@ -59,6 +59,7 @@ It reads everything the mail system can tell, changes nothing there, and seals i
 that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
 
   mbaudit init CASE        open the case and its logbook
+  mbaudit preflight …      what a server offers and refuses, before anything is read
   mbaudit collect …        read an account, seal the bundle, push it off this machine
   mbaudit verify …         read a bundle again and say what is as it was sealed
   mbaudit seal --partial   seal what there is so far; collection goes on
@@ -93,6 +94,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print the result as JSON")
 	root.AddCommand(
 		newInitCommand(t, g),
+		newPreflightCommand(t, g),
 		newCollectCommand(t, g),
 		newSealCommand(t, g),
 		newVerifyCommand(t, g),

@@ -74,6 +74,7 @@ func environment(t *testing.T, d *servertest.DovecotServer, s3 *servertest.S3Ser
 	return []string{
 		"IMAPS=imaps://localhost:" + strconv.Itoa(d.IMAPSPort),
 		"STARTTLS=imap://localhost:" + strconv.Itoa(d.IMAPPort),
+		"SIEVE=sieve://localhost:" + strconv.Itoa(d.SievePort),
 		"SLOW=imaps://localhost:" + strconv.Itoa(slowProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(d.IMAPSPort)), 200_000)),
 		"PLAINTEXT=imap://127.0.0.1:" + strconv.Itoa(plainServer(t)),
 		"CA=" + d.CAFile,

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/selection"
 	"github.com/mbaudit/mbaudit/evidence/timestamp"
@@ -39,12 +40,15 @@ func newShowCommand(t *terminal, g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show BUNDLE [P-000042]",
 		Short: "what a sealed bundle holds; one exhibit and where it came from",
-		Long: `show prints a summary of a sealed bundle, with --list its records, or one exhibit: its
+		Long: `show prints a summary of a sealed bundle with who else has rights in the account's
+mailboxes, its quota and annotations; with --list its records; or one exhibit: its
 provenance and its first lines, with everything that a terminal would obey written out.
+Of a message From, To, Subject and Date are decoded before that, with a warning where a
+field is there twice or a display name holds another address.
 It verifies the exhibit's bytes against its line; mbaudit verify does so for the whole bundle.
 
 The content of a message that is marked personal is shown with --include-personal only.
-In a case, looking at an exhibit's content is written into the journal.
+In a case, looking at an exhibit's content or at rights is written into the journal.
 
 Filters for --list (--filter, repeatable, all must hold):
 ` + selection.Syntax,
@@ -132,7 +136,7 @@ func runShow(_ context.Context, t *terminal, g *global, args []string, opts *sho
 	case len(args) == 2:
 		return (&exhibitView{t: t, g: g, c: c, b: b, dir: dir, opts: opts}).show(args[1])
 	}
-	return showSummary(t, g, b, dir)
+	return showSummary(t, g, c, b, dir)
 }
 
 // A stampLine is a timestamp of the bundle, for the summary.
@@ -173,18 +177,34 @@ func stampsOf(dir string) ([]stampLine, error) {
 	return lines, nil
 }
 
-func showSummary(t *terminal, g *global, b *evidence.Bundle, dir string) error {
+func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir string) error {
 	stamps, err := stampsOf(dir)
 	if err != nil {
 		return err
 	}
+	told, err := readSettings(b)
+	if err != nil {
+		return err
+	}
+	gone, err := earlier.Reports(b)
+	if err != nil {
+		return err
+	}
+	if c != nil && len(told) > 0 { // it is content of exhibits
+		err := c.note(journal.Collection, "rights and settings in bundle "+b.Opening.Bundle+" shown", map[string]string{"bundle": b.Opening.Bundle})
+		if err != nil {
+			return err
+		}
+	}
 	if g.json {
 		return t.printJSON(struct {
 			evidence.Acquisition
-			TagManifest evidence.Digest `json:"tagmanifest_sha256"`
-			Signed      bool            `json:"signed"`
-			Timestamps  []stampLine     `json:"timestamps"`
-		}{b.Acquisition, b.TagManifest, evidence.Signed(dir), stamps})
+			TagManifest evidence.Digest           `json:"tagmanifest_sha256"`
+			Signed      bool                      `json:"signed"`
+			Timestamps  []stampLine               `json:"timestamps"`
+			Settings    []toldSettings            `json:"settings,omitempty"`
+			Disappeared map[string]earlier.Report `json:"disappeared,omitempty"`
+		}{b.Acquisition, b.TagManifest, evidence.Signed(dir), stamps, told, gone})
 	}
 	o := b.Opening
 	p := page{t}
@@ -230,6 +250,8 @@ func showSummary(t *terminal, g *global, b *evidence.Bundle, dir string) error {
 		p.row("timestamp", "none: mbaudit timestamp adds one")
 	}
 	p.row("SHA-256", b.TagManifest.String())
+	showSettings(t, told, len(o.Accounts))
+	showDisappeared(t, gone)
 	showCoverage(t, b.Coverage, len(o.Accounts))
 	return nil
 }
@@ -517,6 +539,9 @@ func (v *exhibitView) content(r evidence.Record) error {
 		return err
 	}
 	v.t.print("")
+	if err := v.summary(r); err != nil {
+		return err
+	}
 	const longest = 64 << 10 // of what is read of one line
 	lines := bufio.NewReaderSize(body, longest)
 	for n := 0; ; {

@@ -198,6 +198,103 @@ func TestPlainWithoutInitialResponse(t *testing.T) {
 	}
 }
 
+// TestOrderOfMechanisms compares what is sent, in its order, with what a server offers and understands.
+func TestOrderOfMechanisms(t *testing.T) {
+	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	plain, name, password := b64("\x00alice@example.test\x00"+fakePassword), b64("alice@example.test"), b64(fakePassword)
+	login := `LOGIN "alice@example.test" "` + fakePassword + `"`
+	for what, test := range map[string]struct {
+		caps    string
+		replies map[string]string // to a mechanism or LOGIN; OK where there is none
+		want    []string
+		err     error
+	}{
+		"PLAIN before LOGIN":                 {"AUTH=LOGIN AUTH=PLAIN", nil, []string{"AUTHENTICATE PLAIN", plain}, nil},
+		"PLAIN with an initial response":     {"AUTH=LOGIN AUTH=PLAIN SASL-IR", nil, []string{"AUTHENTICATE PLAIN " + plain}, nil},
+		"LOGIN where there is no PLAIN":      {"AUTH=LOGIN AUTH=CRAM-MD5", nil, []string{login}, nil},
+		"SASL LOGIN where LOGIN is disabled": {"AUTH=LOGIN LOGINDISABLED", nil, []string{"AUTHENTICATE LOGIN", name, password}, nil},
+		"SASL LOGIN takes no initial response": {"AUTH=LOGIN LOGINDISABLED SASL-IR", nil,
+			[]string{"AUTHENTICATE LOGIN", name, password}, nil},
+		"PLAIN is not understood": {"AUTH=PLAIN", map[string]string{"PLAIN": "BAD unknown"}, []string{"AUTHENTICATE PLAIN", login}, nil},
+		"PLAIN and LOGIN are not understood": {"AUTH=PLAIN AUTH=LOGIN", map[string]string{"PLAIN": "BAD unknown", "": "BAD unknown"},
+			[]string{"AUTHENTICATE PLAIN", login, "AUTHENTICATE LOGIN", name, password}, nil},
+		"PLAIN refused":      {"AUTH=PLAIN AUTH=LOGIN", map[string]string{"PLAIN": "NO [AUTHENTICATIONFAILED] no"}, []string{"AUTHENTICATE PLAIN"}, ErrAuth},
+		"SASL LOGIN refused": {"AUTH=LOGIN LOGINDISABLED", map[string]string{"LOGIN": "NO no"}, []string{"AUTHENTICATE LOGIN"}, ErrAuth},
+		"nothing fits":       {"AUTH=CRAM-MD5 LOGINDISABLED", nil, nil, ErrPlaintextRefused},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var got []string
+			f := &fake{caps: test.caps, folders: []*fakeFolder{inbox(1)}}
+			f.command = func(c *fakeConn, tag, command, args string) bool {
+				if command != "AUTHENTICATE" && command != "LOGIN" {
+					return false
+				}
+				got = append(got, command+" "+args)
+				mechanism, initial, _ := strings.Cut(args, " ")
+				challenges := map[string][]string{"PLAIN": {""}, "LOGIN": {"VXNlciBOYW1lAA==", "UGFzc3dvcmQA"}}[mechanism]
+				if command == "LOGIN" {
+					mechanism, challenges = "", nil
+				}
+				if test.replies[mechanism] == "" && initial == "" {
+					for _, challenge := range challenges {
+						c.say("+ %s\r\n", challenge)
+						line, err := c.lines.ReadString('\n')
+						if err != nil {
+							return true
+						}
+						got = append(got, strings.TrimRight(line, "\r\n"))
+					}
+				}
+				answer := test.replies[mechanism]
+				if answer == "" {
+					answer = "OK"
+				}
+				c.say("%s %s\r\n", tag, answer)
+				return true
+			}
+			cfg := f.start(t)
+			err := mustNew(t, cfg).Collect(t.Context(), rawScope, &collectortest.Sink{})
+			if !errors.Is(err, test.err) {
+				t.Errorf("error is %v, want %v", err, test.err)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("sent %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestServerThatAsksTooMuch never stops asking in SASL LOGIN: it gets name and password once, and then the exchange ends.
+func TestServerThatAsksTooMuch(t *testing.T) {
+	f := &fake{caps: "AUTH=LOGIN LOGINDISABLED"}
+	var got []string
+	f.command = func(c *fakeConn, tag, command, args string) bool {
+		if command != "AUTHENTICATE" {
+			return false
+		}
+		for len(got) < 20 {
+			c.say("+ \r\n")
+			line, err := c.lines.ReadString('\n')
+			if err != nil {
+				return true
+			}
+			got = append(got, strings.TrimRight(line, "\r\n"))
+			if line == "*\r\n" {
+				break
+			}
+		}
+		c.say("%s BAD cancelled\r\n", tag)
+		return true
+	}
+	err := mustNew(t, f.start(t)).Collect(t.Context(), rawScope, &collectortest.Sink{})
+	if !errors.Is(err, ErrNoMechanism) || !strings.Contains(err.Error(), "asks for more than a name and a password") {
+		t.Errorf("error is %v, want what the server asked for", err)
+	}
+	if len(got) != 3 || got[2] != "*" {
+		t.Errorf("sent %q, want name, password and an end", got)
+	}
+}
+
 func TestTokenRefusedWithReason(t *testing.T) {
 	for _, mechanism := range []string{"OAUTHBEARER", "XOAUTH2"} {
 		f := &fake{caps: "SASL-IR AUTH=" + mechanism}
@@ -261,7 +358,7 @@ func TestHostDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	err = mustNew(t, Config{URL: "imaps://" + l.Addr().String(), Password: secret.New("x")}).
+	err = mustNew(t, Config{URL: "imaps://" + l.Addr().String(), Password: secret.New("x"), Retries: -1}).
 		Collect(t.Context(), rawScope, &collectortest.Sink{})
 	var op *net.OpError
 	if !errors.Is(err, ErrHostDown) || !errors.As(err, &op) {

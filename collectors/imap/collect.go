@@ -13,6 +13,7 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -27,12 +28,27 @@ type run struct {
 	sink  collectors.Sink
 	link  *link // nil between a lost connection and the next
 
-	fruitless int  // connections lost since something was last kept
-	oddTails  bool // the server goes on after a message's body
+	fruitless int    // connections lost since something was last kept
+	unsaid    int    // logins in a row that were sent and not answered
+	breakers  int    // questions and folders in a row that cost the connection each time
+	stalled   int    // answers in a row that say that the server is busy
+	at        string // what is being read
+	leaf      string // fingerprint of the server's certificate on the first connection
+	toExamine int    // answers to EXAMINE that are to come at the least
+	oddTails  bool   // the server goes on after a message's body
 
-	expected map[string]map[string]bool // resource -> items announced, for resources that grow as they are read
-	paths    map[string]bool            // directories of folders that are taken, as pathKey folds them
-	status   map[string]folderStatus    // by raw name
+	extra bool // the connection is one beside the first: it is not opened again
+
+	shared *ledger
+	status map[string]folderStatus // by raw name
+
+	// What the list of mailboxes is made of.
+	listed        []*folder // as LIST "" "*" has them
+	boxes         []box     // with those of others
+	namespaces    []settings.Namespace
+	subscriptions bool            // whether it is known what is subscribed
+	subscribed    map[string]bool // by mailboxKey, where LIST does not say it
+	listings      []listing
 }
 
 // Collect implements collectors.Collector for the account in scope.
@@ -42,16 +58,14 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 	}
 	r := &run{
 		c: c, ctx: ctx, scope: scope, sink: sink,
-		expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true},
+		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{pathKey(sessionDir): true, pathKey(settingsDir): true}},
 		status: map[string]folderStatus{},
 	}
 	defer func() { r.link.close() }()
-	link, err := c.connect(ctx, scope.Account)
-	if err != nil {
+	if err := r.connect(nil); err != nil {
 		return err
 	}
-	r.link = link
-	err = r.all()
+	err := r.all()
 	switch {
 	case err == nil:
 		return nil
@@ -67,14 +81,21 @@ func (r *run) all() error {
 	if err := r.session(); err != nil {
 		return err
 	}
+	if err := r.sieve(); err != nil {
+		return err
+	}
 	folders, err := r.folders()
 	if err != nil {
 		return err
 	}
-	for _, f := range folders {
-		if err := r.folder(f); err != nil {
-			return err
-		}
+	if err := r.settings(); err != nil {
+		return err
+	}
+	if err := r.readFolders(folders); err != nil {
+		return err
+	}
+	if err := r.keepReport(folders); err != nil {
+		return err
 	}
 	if r.link != nil {
 		_, _ = r.link.conn.Do(imapwire.NewCommand("LOGOUT")) // everything is kept; the answer changes nothing
@@ -84,13 +105,16 @@ func (r *run) all() error {
 
 // session keeps what the connection itself says: greeting, encryption, capabilities, ID, NAMESPACE.
 func (r *run) session() error {
-	r.c.cfg.Report.Step("session")
+	r.step("session")
 	l := r.link
 	err := r.keep("greeting", "", r.name(sessionDir, "greeting.txt"), protocolText, "", l.greeting.Raw, time.Now())
 	if err != nil {
 		return err
 	}
-	if err := r.keepTLS(l); err != nil {
+	if err := r.keepTLS(tlsSession{
+		resource: "tls", name: func(file string) string { return r.name(sessionDir, file) }, addr: r.c.addr, serverName: r.c.serverName(),
+		startTLS: !r.c.tls, state: l.tls,
+	}); err != nil {
 		return err
 	}
 	for _, a := range []struct {
@@ -108,8 +132,7 @@ func (r *run) session() error {
 	if err := r.ask("id", l.caps.has("ID"), "id.txt", r.c.idCommand()); err != nil {
 		return err
 	}
-	return r.ask("namespace", l.caps.has("NAMESPACE") || l.caps.has("IMAP4REV2"), "namespace.txt",
-		imapwire.NewCommand("NAMESPACE"))
+	return r.namespace()
 }
 
 func (c *Collector) idCommand() *imapwire.Command {
@@ -138,79 +161,103 @@ func quote(s string) string {
 // ask asks one question about the account and keeps the answer under resource.
 func (r *run) ask(resource string, offered bool, file string, cmd *imapwire.Command) error {
 	if !offered {
-		return r.sink.Expect(evidence.Expectation{
-			Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, NotOffered: true,
-			Note: "not among the server's capabilities",
-		})
+		return r.notOffered(resource)
 	}
-	if r.sink.Has(r.scope.Account, resource, "") {
-		return r.expect(resource, "")
+	if err := r.expect(resource, ""); err != nil || r.sink.Has(r.scope.Account, resource, "") {
+		return err
 	}
-	answer, err := r.do(cmd)
+	answer, err := r.try(cmd)
+	if broken := (*brokenError)(nil); errors.As(err, &broken) {
+		return r.gap(resource, "", evidence.GapFailed, cmd.Shown(), broken.Error())
+	}
 	if err != nil {
 		return err
 	}
 	return r.keepAnswer(resource, "", file, cmd, answer)
 }
 
-// do sends a command and reads its answer, over another connection if this one is lost on the way.
+// do sends a command and reads its answer, over another connection if this one is lost on the way, and again if the
+// server is busy.
 func (r *run) do(cmd *imapwire.Command) (*imapwire.Answer, error) {
 	for {
-		answer, err := r.link.conn.Do(cmd)
+		answer, err := r.doHere(cmd)
 		if err == nil {
 			r.fruitless = 0
 			return answer, nil
 		}
-		if err := r.recover(lost(r.ctx, err)); err != nil {
+		if err := r.recover(err); err != nil {
 			return nil, err
 		}
 	}
 }
 
+// How often a question, or the opening of a folder, may cost the connection before it is given up, and how many such in a
+// row are met before the server itself is.
+const (
+	maxBreaks   = 3
+	maxBreakers = 5
+)
+
+// A brokenError says that a question was given up, and that there is another connection.
+type brokenError struct {
+	times int
+	cause error
+}
+
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("the connection broke %d times at this question: %v", e.times, e.cause)
+}
+
+// try is do for what a collection can go without. A question that costs the connection each time it is asked is given up
+// with a brokenError.
+func (r *run) try(cmd *imapwire.Command) (*imapwire.Answer, error) {
+	for times := 1; ; times++ {
+		answer, err := r.doHere(cmd)
+		if err == nil {
+			r.fruitless, r.breakers = 0, 0
+			return answer, nil
+		}
+		if rerr := r.recover(err); rerr != nil {
+			return nil, rerr
+		}
+		if times >= maxBreaks && r.breakers < maxBreakers {
+			r.breakers++
+			r.fruitless = 0
+			return nil, &brokenError{times, err}
+		}
+	}
+}
+
+// doHere is do over the present connection only, for what is said within a folder: over another one the folder must be
+// opened first.
+func (r *run) doHere(cmd *imapwire.Command) (*imapwire.Answer, error) {
+	for {
+		answer, err := r.link.conn.Do(cmd)
+		if err != nil {
+			return nil, lost(r.ctx, err)
+		}
+		again, err := r.bear(answer.Status, &r.stalled)
+		if !again || err != nil {
+			return answer, err
+		}
+	}
+}
+
+// step tells what is being read.
+func (r *run) step(what string) {
+	r.at = what
+	r.c.cfg.Report.Step(what)
+}
+
 // recover opens another connection after err, waiting longer each time that a connection brought nothing. It returns
 // err itself, or why there is no other connection.
 func (r *run) recover(err error) error {
-	if !isLost(err) {
+	if !isLost(err) || r.extra {
 		return err
 	}
 	r.link.close()
 	r.link = nil
-	for {
-		r.fruitless++
-		if r.fruitless > r.c.cfg.Retries {
-			return err
-		}
-		if werr := r.wait(); werr != nil {
-			return werr
-		}
-		link, cerr := r.c.connect(r.ctx, r.scope.Account)
-		if cerr == nil {
-			r.link = link
-			return nil
-		}
-		if !mayRecover(cerr) {
-			return cerr
-		}
-		err = &lostError{cerr}
-	}
-}
-
-// wait waits before the next connection: Backoff after one that brought something, then twice as long each time.
-func (r *run) wait() error {
-	timer := time.NewTimer(min(r.c.cfg.Backoff<<min(r.fruitless-1, 16), time.Minute))
-	defer timer.Stop()
-	select {
-	case <-r.ctx.Done():
-		return context.Cause(r.ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// mayRecover says whether trying again later may help: a server that is down or busy comes back, a password that was
-// refused stays refused, and asking again would lock the account.
-func mayRecover(err error) bool {
-	return errors.Is(err, ErrHostDown) || errors.Is(err, ErrAuthUnavailable)
+	return r.connect(err)
 }
 
 func (r *run) gaveUp(err error) error {
@@ -261,17 +308,23 @@ func (r *run) keep(resource, item, name, mediaType, request string, body []byte,
 
 // expect announces one more item of a resource whose items become known one by one.
 func (r *run) expect(resource, item string) error {
-	items := r.expected[resource]
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
+	items := r.shared.expected[resource]
 	if items == nil {
 		items = map[string]bool{}
-		r.expected[resource] = items
+		r.shared.expected[resource] = items
 	}
 	if items[item] {
 		return nil
 	}
 	items[item] = true
+	count := len(items)
+	if resource == "examine" {
+		count = max(count, r.toExamine)
+	}
 	return r.sink.Expect(evidence.Expectation{
-		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(len(items)),
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: resource, Count: int64(count),
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -23,11 +24,20 @@ type Config struct {
 	// STARTTLS (port 143). It holds no user and no password.
 	URL string
 
+	// Sieve says where the account's Sieve scripts are read: sieve://host[:port], encrypted by STARTTLS, or
+	// sieves://host[:port], encrypted from the first byte (port 4190). Empty means port 4190 of the URL's host, where
+	// it is no gap if nothing is there; SieveNone reads none.
+	Sieve string
+
 	// RootCAFile is a PEM file of the only authorities to trust; empty means the system's.
 	RootCAFile string
 
 	// ServerName is the name that the certificate must have; empty means the URL's host.
 	ServerName string
+
+	// Pin is the SHA-256 of the server's own certificate, "sha256:" and 64 hexadecimal digits. If it is set, this
+	// certificate and no other is accepted, whoever issued it and for whatever name.
+	Pin string
 
 	// InsecurePlaintext allows a session without encryption where the server offers no STARTTLS.
 	InsecurePlaintext bool
@@ -51,13 +61,22 @@ type Config struct {
 	// ClientID is what ID (RFC 2971) tells the server of us; empty tells nothing.
 	ClientID map[string]string
 
-	Timeout time.Duration       // for a single read or write, 2 minutes if 0; there is none on the whole
-	Retries int                 // connections in a row that bring nothing before it gives up, 5 if 0; negative for none
-	Backoff time.Duration       // before the first of these, doubled each time up to a minute; 1 second if 0
-	Limits  imapwire.Limits     // on what the server can make us hold
-	TempDir string              // for messages over 128 KiB whose answer is out of order; empty for the system's
-	Chunk   int                 // messages asked for by one command, 2000 if 0
-	Report  collectors.Progress // hears how far it is; may be nil
+	Timeout time.Duration   // the window of imapwire.Pace, 2 minutes if 0; there is no deadline on the whole
+	Retries int             // connections, or answers of a busy server, in a row that bring nothing before it gives up, 5 if 0; negative for none
+	Backoff time.Duration   // before the first of these, doubled each time up to a minute, or what the server says up to 15; 1 second if 0
+	Limits  imapwire.Limits // on what the server can make us hold
+	TempDir string          // for messages over 128 KiB whose answer is out of order; empty for the system's
+	Foreign int             // mailboxes of others whose rights are asked for, 2000 if 0; negative for none
+	Chunk   int             // messages asked for by one command, 2000 if 0
+
+	// Connections bounds how many connections one account is read over, MaxConnections if 0. More than one are opened only
+	// where they help; a server that allows fewer is not asked again.
+	Connections int
+
+	Report collectors.Progress // hears how far it is; may be nil
+
+	// Disappeared, if set, hears what was found out about messages that are not there any more. It is an exhibit too.
+	Disappeared func(account string, report earlier.Report)
 
 	// Dial opens the connection, net.Dialer if nil.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -71,6 +90,8 @@ type Collector struct {
 	addr  string // host:port
 	tls   bool   // encrypted from the first byte
 	roots *x509.CertPool
+	sieve sievePlace
+	pin   string // as fingerprint writes it; empty where none is pinned
 }
 
 // New checks cfg and returns the collector. It opens no connection.
@@ -79,8 +100,18 @@ func New(cfg Config) (*Collector, error) {
 	if err := c.checkURL(); err != nil {
 		return nil, err
 	}
+	if err := c.checkSieve(); err != nil {
+		return nil, err
+	}
 	if err := c.checkLogin(); err != nil {
 		return nil, err
+	}
+	if cfg.Pin != "" {
+		pin, err := parsePin(cfg.Pin)
+		if err != nil {
+			return nil, err
+		}
+		c.pin = pin
 	}
 	if cfg.RootCAFile != "" {
 		pem, err := os.ReadFile(cfg.RootCAFile)
@@ -166,6 +197,12 @@ func (c *Collector) setDefaults() {
 	if c.cfg.Chunk <= 0 {
 		c.cfg.Chunk = 2000
 	}
+	if c.cfg.Connections <= 0 || c.cfg.Connections > MaxConnections {
+		c.cfg.Connections = MaxConnections
+	}
+	if c.cfg.Foreign == 0 {
+		c.cfg.Foreign = 2000
+	}
 	if c.cfg.Report == nil {
 		c.cfg.Report = collectors.NoProgress{}
 	}
@@ -192,11 +229,14 @@ func (c *Collector) serverName() string {
 	return c.host
 }
 
-func (c *Collector) tlsConfig() *tls.Config {
-	return &tls.Config{
-		ServerName: c.serverName(),
-		RootCAs:    c.roots,
-		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"imap"}, // RFC 8314 section 6 names it; servers without ALPN ignore it
+// tlsConfig is that of IMAP. RFC 8314 section 6 names the protocol; servers without ALPN ignore it.
+func (c *Collector) tlsConfig() *tls.Config { return c.tlsConfigFor(c.serverName(), "imap") }
+
+func (c *Collector) tlsConfigFor(serverName, protocol string) *tls.Config {
+	config := &tls.Config{ServerName: serverName, RootCAs: c.roots, MinVersion: tls.VersionTLS12, NextProtos: []string{protocol}}
+	if c.pin != "" {
+		config.InsecureSkipVerify = true // checkPin stands in for it
+		config.VerifyConnection = c.checkPin
 	}
+	return config
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 )
@@ -35,10 +37,18 @@ type link struct {
 	raw  net.Conn    // below encryption; closing it stops everything
 	stop func() bool // ends the watch on the context
 
-	greeting imapwire.Response
-	preauth  bool
-	tls      *tls.ConnectionState // nil in clear text
-	caps     caps                 // as of now
+	greeting  imapwire.Response
+	preauth   bool
+	roundTrip time.Duration // the shortest of those that were seen
+
+	gauge        *gauge
+	began        mark                 // when messages began to be read
+	qresync      bool                 // ENABLE QRESYNC was granted
+	asked        bool                 // ENABLE was asked
+	judged       bool                 // whether compression pays is known
+	compressNext bool                 // it does, and begins when nothing is under way
+	tls          *tls.ConnectionState // nil in clear text
+	caps         caps                 // as of now
 
 	// The answers to CAPABILITY as they came. The first two are nil where there was no reason to ask.
 	beforeTLS, beforeLogin, afterLogin *imapwire.Answer
@@ -67,6 +77,75 @@ func (c *Collector) connect(ctx context.Context, account string) (*link, error) 
 	return l, nil
 }
 
+// connect opens the connection of a run, and tries again where that may help. cause is why the last one was lost, nil if
+// there was none. What it returns after a loss is a lostError if trying later may still help.
+func (r *run) connect(cause error) error {
+	refusals := 0
+	for last := cause; ; {
+		if last != nil {
+			if r.fruitless++; r.fruitless > r.c.cfg.Retries {
+				return last
+			}
+			if err := r.wait(r.fruitless, last); err != nil {
+				return err
+			}
+		}
+		link, err := r.c.connect(r.ctx, r.scope.Account)
+		if err == nil {
+			r.link, r.unsaid = link, 0
+			if link.tls == nil {
+				return nil
+			}
+			return r.keepOtherChain(link.tls.PeerCertificates)
+		}
+		if kerr := r.keepOtherChain(presented(err)); kerr != nil {
+			return errors.Join(err, kerr)
+		}
+		if errors.Is(err, errLoginUnanswered) {
+			r.unsaid++
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			refusals++
+		}
+		switch {
+		case !mayRetry(err) || r.unsaid >= maxUnansweredLogins:
+			return err
+		case cause == nil && (refusals > maxRefusedFirst || unknownHost(err)):
+			return err
+		case cause == nil:
+			last = err
+		default:
+			last = lostAfter(err, cause)
+		}
+	}
+}
+
+func unknownHost(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
+}
+
+// How often a run tries what may be no use. A login that was sent and not answered may have been counted as a wrong
+// password by a server that locks accounts. Where no connection was ever open, host or port may be wrong.
+const (
+	maxUnansweredLogins = 3
+	maxRefusedFirst     = 2
+)
+
+// mayRetry says whether trying again later may help: a server that is down or busy comes back. A password that was
+// refused stays refused, and asking again would lock the account; a certificate stays what it is.
+func mayRetry(err error) bool {
+	for _, never := range []error{ErrAuth, ErrTLSName, ErrTLSUntrusted, ErrTLSPin, ErrNotIMAP, ErrNoMechanism, ErrPlaintextRefused} {
+		if errors.Is(err, never) {
+			return false
+		}
+	}
+	if _, busy := busyIn(err); busy {
+		return true
+	}
+	return errors.Is(err, ErrHostDown)
+}
+
 func (c *Collector) open(ctx context.Context, account string) (*link, error) {
 	fail := func(err error, kinds ...error) error {
 		if ctx.Err() != nil {
@@ -79,12 +158,13 @@ func (c *Collector) open(ctx context.Context, account string) (*link, error) {
 		return nil, fail(err, ErrHostDown)
 	}
 	l := &link{raw: raw, stop: context.AfterFunc(ctx, func() { _ = raw.Close() })}
-	nc := imapwire.WithDeadlines(raw, c.cfg.Timeout)
+	l.gauge = &gauge{Conn: raw}
+	nc := imapwire.WithPace(l.gauge, imapwire.Pace{Window: c.cfg.Timeout})
 	if c.tls {
 		tc := tls.Client(nc, c.tlsConfig())
-		if err := tc.HandshakeContext(ctx); err != nil {
+		if err := c.handshake(ctx, tc); err != nil {
 			l.close()
-			return nil, fail(err, tlsKinds(err)...)
+			return nil, fail(untrusted(err), tlsKinds(err)...)
 		}
 		state := tc.ConnectionState()
 		l.tls = &state
@@ -123,6 +203,7 @@ func (c *Collector) secureAndLogIn(ctx context.Context, account string, l *link)
 				kinds = []error{ErrPlaintextRefused}
 			case !errors.Is(err, imapwire.ErrInjected):
 				kinds = tlsKinds(err)
+				err = untrusted(err)
 			}
 			return fail("starting encryption with", err, kinds...)
 		}
@@ -133,7 +214,7 @@ func (c *Collector) secureAndLogIn(ctx context.Context, account string, l *link)
 			if errors.As(err, &already) {
 				return err
 			}
-			return fail("logging in to", err, ErrHostDown)
+			return fail("logging in to", err, ErrHostDown, errLoginUnanswered)
 		}
 	}
 	if l.afterLogin, err = l.capability(); err != nil {
@@ -145,9 +226,13 @@ func (c *Collector) secureAndLogIn(ctx context.Context, account string, l *link)
 // capability asks again each time: what a server offers changes with encryption and with the login, and what came
 // unasked in a greeting could have been put there by someone on the way.
 func (l *link) capability() (*imapwire.Answer, error) {
+	sent := time.Now()
 	answer, err := l.conn.Do(imapwire.NewCommand("CAPABILITY"))
 	if err != nil {
 		return nil, err
+	}
+	if took := time.Since(sent); l.roundTrip == 0 || took < l.roundTrip {
+		l.roundTrip = took
 	}
 	l.caps = capsOf(answer)
 	l.conn.NonSync = l.caps.has("LITERAL+") || l.caps.has("LITERAL-") || l.caps.has("IMAP4REV2")
@@ -162,6 +247,8 @@ func (c *Collector) startTLS(ctx context.Context, l *link) error {
 		}
 		return ErrPlaintextRefused
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
 	answer, err := l.conn.StartTLS(ctx, c.tlsConfig())
 	if err != nil {
 		return err

@@ -6,6 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
@@ -19,17 +22,21 @@ var (
 	ErrNotIMAP          = errors.New("the server does not speak IMAP")
 	ErrTLSName          = errors.New("the certificate is for another name")
 	ErrTLSUntrusted     = errors.New("the certificate is not trusted")
+	ErrTLSPin           = errors.New("the certificate is not the one that was pinned")
 	ErrTLS              = errors.New("the encrypted session could not be set up")
 	ErrPlaintextRefused = errors.New("the server offers no encryption, and a login in clear text is not allowed")
 	ErrNoMechanism      = errors.New("the server offers no way to log in with what was given")
 
 	ErrAuth            = errors.New("the server refused the login")
 	ErrAuthExpired     = errors.New("the password or token has expired")               // [EXPIRED]; ErrAuth too
-	ErrAuthUnavailable = errors.New("the server cannot check logins at the moment")    // [UNAVAILABLE], [INUSE], [LIMIT]
+	ErrAuthUnavailable = errors.New("the server cannot check logins at the moment")    // [UNAVAILABLE], [INUSE], [LIMIT], [THROTTLED], …
 	ErrAuthPrivacy     = errors.New("the server refuses to log in without encryption") // [PRIVACYREQUIRED]
 	ErrNoFolder        = errors.New("there is no such folder")
 	ErrLost            = errors.New("the connection was lost and could not be taken up again")
 )
+
+// errLoginUnanswered says that a password or token was sent and that the connection was lost before an answer came.
+var errLoginUnanswered = errors.New("the login was not answered")
 
 // An Error says what was being done for which account, and what stood in the way.
 type Error struct {
@@ -42,7 +49,7 @@ type Error struct {
 // Error returns a sentence like "alice@example.com: imap: logging in to mail.example.com:993: the server says:
 // [AUTHENTICATIONFAILED] Authentication failed.", on one line and safe to show.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s: imap: %s: %v", visible.Text(e.Account), e.Doing, e.Err)
+	return fmt.Sprintf("%s: imap: %s: %s", visible.Text(e.Account), e.Doing, visible.Line(e.Err.Error()))
 }
 
 // Unwrap returns the kinds and the cause.
@@ -78,7 +85,15 @@ func lost(ctx context.Context, err error) error {
 	return &lostError{err}
 }
 
-// tlsKinds sorts the errors of a handshake.
+// lostAfter is the error of a connection that could not be taken up again after cause.
+func lostAfter(err, cause error) error {
+	if err.Error() == cause.Error() {
+		return &lostError{err}
+	}
+	return &lostError{fmt.Errorf("%w (before that: %v)", err, cause)}
+}
+
+// tlsKinds sorts the errors of a handshake. One that was cut off may do better another time.
 func tlsKinds(err error) []error {
 	var (
 		name     x509.HostnameError
@@ -89,20 +104,42 @@ func tlsKinds(err error) []error {
 		sysRoots x509.SystemRootsError
 	)
 	switch {
+	case errors.Is(err, ErrTLSPin):
+		return []error{ErrTLSPin}
 	case errors.As(err, &name):
 		return []error{ErrTLSName}
 	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &sysRoots), errors.As(err, &verify):
 		return []error{ErrTLSUntrusted}
 	case errors.As(err, &notTLS):
 		return []error{ErrTLS, ErrNotIMAP}
+	case broken(err):
+		return []error{ErrTLS, ErrHostDown}
 	}
 	return []error{ErrTLS}
 }
 
+// broken says whether the connection ended or stalled, rather than that the other side said something wrong.
+func broken(err error) bool {
+	var network *net.OpError
+	var timeout net.Error
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &alert): // inside a net.OpError
+		return false
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+		return true
+	}
+	return errors.As(err, &network) && (network.Op == "read" || network.Op == "write")
+}
+
 // authKinds sorts the answers to a login by their response code (RFC 5530 section 3).
 func authKinds(s imapwire.Status) []error {
+	if _, busy := busyStatus(s); busy {
+		return []error{ErrAuthUnavailable}
+	}
 	switch s.CodeName() {
-	case "UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN":
+	case "SERVERBUG", "CONTACTADMIN": // waiting does not mend these
 		return []error{ErrAuthUnavailable}
 	case "EXPIRED":
 		return []error{ErrAuthExpired, ErrAuth}
@@ -133,11 +170,7 @@ func closeNames(want string, names []string) []string {
 		}
 		found = append(found, scored{name, d})
 	}
-	for i := range found {
-		for j := i; j > 0 && found[j].score < found[j-1].score; j-- {
-			found[j], found[j-1] = found[j-1], found[j]
-		}
-	}
+	slices.SortStableFunc(found, func(a, b scored) int { return a.score - b.score })
 	var out []string
 	for _, f := range found[:min(len(found), 5)] {
 		out = append(out, f.name)

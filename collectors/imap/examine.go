@@ -16,6 +16,8 @@ type selection struct {
 	uidNext     uint32 // 0 where the server does not tell
 	exists      int64
 	modseq      bool // the folder keeps mod-sequences (RFC 7162)
+
+	highestModSeq uint64
 }
 
 // errNoFolder says that EXAMINE was refused and that this is written down.
@@ -26,9 +28,9 @@ func (errNoFolder) Error() string { return "the folder cannot be opened" }
 // examine opens a folder for reading only and keeps the answer. when is "before" or "after".
 func (r *run) examine(f *folder, when string) (selection, error) {
 	cmd := imapwire.NewCommand("EXAMINE").String(f.raw)
-	answer, err := r.link.conn.Do(cmd)
+	answer, err := r.doHere(cmd)
 	if err != nil {
-		return selection{}, lost(r.ctx, err)
+		return selection{}, err
 	}
 	if !answer.OK() {
 		return selection{}, r.examineRefused(f, cmd, answer)
@@ -57,6 +59,9 @@ func (r *run) examineRefused(f *folder, cmd *imapwire.Command, answer *imapwire.
 		return err
 	}
 	if r.scope.Messages != collectors.MessagesNone {
+		if f.reading.known {
+			reason = "unread are " + f.reading.unread() + ": " + reason
+		}
 		if err := r.gap(f.resource(), "", class, cmd.Shown(), reason); err != nil {
 			return err
 		}
@@ -75,6 +80,7 @@ func parseSelection(answer *imapwire.Answer) selection {
 			sel.uidNext = uint32(n)
 		case "HIGHESTMODSEQ":
 			sel.modseq = true
+			sel.highestModSeq, _ = strconv.ParseUint(s.CodeArg(), 10, 64) // 0 where it is no number
 		}
 	}
 	for i := range answer.Untagged {
@@ -125,9 +131,9 @@ func (r *run) search(f *folder, sel selection, from uint32) ([]uint32, error) {
 		cmd.Atom("RETURN (ALL)")
 	}
 	cmd.Atom(criteria)
-	answer, err := r.link.conn.Do(cmd)
+	answer, err := r.doHere(cmd)
 	if err != nil {
-		return nil, lost(r.ctx, err)
+		return nil, err
 	}
 	var uids []uint32
 	reason := ""
@@ -183,10 +189,16 @@ func foundUIDs(answer *imapwire.Answer) ([]uint32, error) {
 		if err != nil {
 			return nil, err
 		}
-		uids = mergeUIDs(uids, found)
+		if len(uids)+len(found) > maxMessages {
+			return nil, fmt.Errorf("the server finds more than %d messages", maxMessages)
+		}
+		uids = append(uids, found...)
 	}
-	return uids, nil
+	return mergeUIDs(uids, nil), nil
 }
+
+// maxMessages is how many messages of a folder are read; a server that claims more is not believed.
+const maxMessages = 32 << 20
 
 func esearchAll(resp *imapwire.Response) ([]uint32, error) {
 	for s := resp.Scan(); ; {
@@ -201,24 +213,26 @@ func esearchAll(resp *imapwire.Response) ([]uint32, error) {
 	}
 }
 
-// fetchUIDs asks for the UID of every message from the given one on.
+// fetchUIDs asks for the UID of every message from the given one on. The answers are read one by one: a folder may have
+// millions.
 func (r *run) fetchUIDs(from uint32) ([]uint32, error) {
-	set := fmt.Sprintf("%d:*", max(from, 1))
-	answer, err := r.link.conn.Do(imapwire.NewCommand("UID FETCH").Atom(set).Atom("(UID)"))
+	tags, err := r.link.conn.Send(imapwire.NewCommand("UID FETCH").Atom(fmt.Sprintf("%d:*", max(from, 1))).Atom("(UID)"))
 	if err != nil {
 		return nil, lost(r.ctx, err)
 	}
 	var uids []uint32
-	for i := range answer.Untagged {
-		resp := &answer.Untagged[i]
-		if resp.Name != "FETCH" {
-			continue
-		}
-		for name, value := range resp.Items() {
-			if n, ok := value.Number(); ok && n > 0 && strings.EqualFold(string(name), "UID") {
-				uids = append(uids, n)
+	for {
+		resp, err := r.link.conn.Next()
+		switch {
+		case err != nil:
+			return nil, lost(r.ctx, err)
+		case resp.Kind == imapwire.Tagged && resp.Tag == tags[0]:
+			return mergeUIDs(uids, nil), nil
+		case resp.Name == "FETCH":
+			if uid := uidOf(resp); uid != 0 && len(uids) < maxMessages {
+				uids = append(uids, uid)
+				r.link.conn.Wanted()
 			}
 		}
 	}
-	return mergeUIDs(uids, nil), nil
 }

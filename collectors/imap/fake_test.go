@@ -24,6 +24,9 @@ type fake struct {
 	folders  []*fakeFolder
 	greeting string
 
+	// hello, if it returns true, has greeted itself.
+	hello func(c *fakeConn) bool
+
 	// login answers LOGIN and AUTHENTICATE; empty means OK.
 	login string
 
@@ -37,12 +40,25 @@ type fake struct {
 	// tagged is the reply to a fetch; empty means OK.
 	tagged func(set string) string
 
-	serial sync.Mutex // held while a command is answered, and for what tests do to folders meanwhile
+	serial turn // held while a command is answered, and for what tests do to folders meanwhile
 
 	mu       sync.Mutex
 	conns    int
 	commands []string // all that came, without tags
 }
+
+// A turn is a mutex whose waiting a synctest bubble understands: its clock goes on meanwhile.
+type turn struct {
+	once sync.Once
+	ch   chan struct{}
+}
+
+func (u *turn) Lock() {
+	u.once.Do(func() { u.ch = make(chan struct{}, 1) })
+	u.ch <- struct{}{}
+}
+
+func (u *turn) Unlock() { <-u.ch }
 
 type fakeFolder struct {
 	name        string // as on the wire, quoted by the server
@@ -74,6 +90,8 @@ type fakeConn struct {
 	nc     net.Conn
 	n      int
 	folder *fakeFolder
+	lines  *bufio.Reader
+	items  string // that the fetch under way asks for
 }
 
 func (c *fakeConn) say(format string, args ...any) {
@@ -82,15 +100,28 @@ func (c *fakeConn) say(format string, args ...any) {
 
 // answer is the regular answer for one message.
 func (c *fakeConn) answer(uid uint32) {
-	body := c.folder.messages[uid]
-	c.say("* %d FETCH (UID %d FLAGS (\\Seen) INTERNALDATE \"17-Jul-2026 02:44:25 +0000\" RFC822.SIZE %d BODY[] {%d}\r\n%s)\r\n",
-		c.seq(uid), uid, len(body), len(body), body)
+	whole := c.folder.messages[uid]
+	item, body := "BODY[]", whole
+	if strings.Contains(c.items, "BODY.PEEK[HEADER]") {
+		item, body = "BODY[HEADER]", header(whole)
+	}
+	c.say("* %d FETCH (UID %d FLAGS (\\Seen) INTERNALDATE \"17-Jul-2026 02:44:25 +0000\" RFC822.SIZE %d %s {%d}\r\n%s)\r\n",
+		c.seq(uid), uid, len(whole), item, len(body), body)
+}
+
+// header is a message up to and with the empty line.
+func header(message string) string {
+	head, _, found := strings.Cut(message, "\r\n\r\n")
+	if found {
+		head += "\r\n\r\n"
+	}
+	return head
 }
 
 func (c *fakeConn) seq(uid uint32) int { return slices.Index(c.folder.uids(), uid) + 1 }
 
 // start serves until the test ends and returns the configuration of a collector for it.
-func (f *fake) start(t *testing.T) Config {
+func (f *fake) start(t testing.TB) Config {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -122,19 +153,21 @@ func (f *fake) start(t *testing.T) Config {
 	})
 	return Config{
 		URL: "imap://" + l.Addr().String(), InsecurePlaintext: true, Password: secret.New(fakePassword),
-		Timeout: 10 * time.Second, Backoff: time.Millisecond, Retries: 3, TempDir: t.TempDir(),
+		Timeout: 10 * time.Second, Backoff: time.Millisecond, Retries: 3, TempDir: t.TempDir(), Connections: 1,
 	}
 }
 
 func (c *fakeConn) serve() {
-	if c.greeting != "" {
+	switch {
+	case c.hello != nil && c.hello(c):
+	case c.greeting != "":
 		c.say("%s", c.greeting)
-	} else {
+	default:
 		c.say("* OK ready\r\n")
 	}
-	lines := bufio.NewReader(c.nc)
+	c.lines = bufio.NewReader(c.nc)
 	for {
-		line, err := lines.ReadString('\n')
+		line, err := c.lines.ReadString('\n')
 		if err != nil {
 			return
 		}
@@ -204,6 +237,7 @@ func (c *fakeConn) handle(tag, name, args string) bool {
 
 func (c *fakeConn) fetch(tag, args string) {
 	set, items, _ := strings.Cut(args, " ")
+	c.items = items
 	if strings.HasSuffix(set, ":*") {
 		set = strings.TrimSuffix(set, "*") + fmt.Sprint(c.folder.uidNext)
 	}

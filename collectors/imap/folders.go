@@ -47,12 +47,13 @@ type folderStatus struct{ messages, size int64 }
 
 // folders asks for the list of folders, keeps the answers, and returns those in scope.
 func (r *run) folders() ([]*folder, error) {
-	r.c.cfg.Report.Step("folders")
+	r.step("folders")
 	answer, err := r.list()
 	if err != nil {
 		return nil, err
 	}
 	all := parseList(answer)
+	r.listed = all
 	r.readStatus(answer)
 	chosen, err := r.choose(all)
 	if err != nil {
@@ -68,7 +69,7 @@ func (r *run) folders() ([]*folder, error) {
 		return nil, err
 	}
 	r.announce(chosen)
-	return chosen, nil
+	return chosen, r.expectFolders(chosen)
 }
 
 // list asks LIST with all that the server can add to it (RFC 5258, 5819, 6154), and the plain form where it cannot or
@@ -80,6 +81,9 @@ func (r *run) list() (*imapwire.Answer, error) {
 	extended := caps.has("LIST-EXTENDED") || caps.has("IMAP4REV2")
 	if extended {
 		cmd = imapwire.NewCommand("LIST").String("").String("*").Atom("RETURN").Atom("(" + listReturn(caps) + ")")
+	}
+	if err := r.expect("list", ""); err != nil {
+		return nil, err
 	}
 	answer, err := r.do(cmd)
 	if err != nil {
@@ -98,6 +102,7 @@ func (r *run) list() (*imapwire.Answer, error) {
 			return nil, err
 		}
 	}
+	r.heard("list", "", answer)
 	if err := r.keepAnswer("list", "", "list.txt", cmd, answer); err != nil {
 		return nil, err
 	}
@@ -105,12 +110,26 @@ func (r *run) list() (*imapwire.Answer, error) {
 		return nil, &Error{Account: r.scope.Account, Doing: "listing the folders on " + r.c.addr, Err: serverSays{answer.Status}}
 	}
 	if extended {
-		return answer, r.sink.Expect(evidence.Expectation{
-			Account: r.scope.Account, Collector: r.c.Name(), Resource: "lsub", NotOffered: true,
-			Note: "the answer to LIST says which folders are subscribed",
-		})
+		r.subscriptions = true
+		// The answer above says which folders are subscribed to, but of folders that are there only. One that was
+		// deleted since is shown by this form alone, as \NonExistent (RFC 5258 section 3.1).
+		return answer, r.ask("lsub", true, "lsub.txt", imapwire.NewCommand("LIST").Atom("(SUBSCRIBED)").String("").String("*"))
 	}
-	return answer, r.ask("lsub", true, "lsub.txt", imapwire.NewCommand("LSUB").String("").String("*"))
+	return answer, r.lsub()
+}
+
+// lsub asks what is subscribed where LIST does not say it.
+func (r *run) lsub() error {
+	cmd := imapwire.NewCommand("LSUB").String("").String("*")
+	answer, err := r.do(cmd)
+	if err != nil {
+		return err
+	}
+	r.readSubscriptions(answer)
+	if answer.OK() {
+		r.heard("lsub", "", answer)
+	}
+	return r.keepAnswer("lsub", "", "lsub.txt", cmd, answer)
 }
 
 func listReturn(caps caps) string {
@@ -175,7 +194,7 @@ func parseList(answer *imapwire.Answer) []*folder {
 		}
 	}
 	folders := make([]*folder, 0, len(seen))
-	labels, dirs := map[string]bool{}, map[string]bool{pathKey(sessionDir): true}
+	labels, dirs := map[string]bool{}, map[string]bool{pathKey(sessionDir): true, pathKey(settingsDir): true}
 	for _, key := range slices.Sorted(maps.Keys(seen)) {
 		f := seen[key]
 		f.name, _ = imapwire.FolderName([]byte(f.raw))
@@ -299,7 +318,13 @@ func (r *run) statusOfEach(folders []*folder) error {
 			continue
 		}
 		cmd := imapwire.NewCommand("STATUS").String(f.raw).Atom("(" + statusItems(caps) + ")")
-		answer, err := r.do(cmd)
+		answer, err := r.try(cmd)
+		if broken := (*brokenError)(nil); errors.As(err, &broken) {
+			if err := errors.Join(r.expect("status", f.label), r.gap("status", f.label, evidence.GapFailed, cmd.Shown(), broken.Error())); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -332,11 +357,33 @@ func (r *run) announce(folders []*folder) {
 	}
 }
 
+// expectFolders announces what is in the folders before the first is opened, so that a collection that ends early does
+// not pass over those it never came to. Of one whose size is not known, one message is announced.
+func (r *run) expectFolders(folders []*folder) error {
+	if r.scope.Messages == collectors.MessagesNone {
+		r.toExamine = len(folders)
+		return nil
+	}
+	for _, f := range folders {
+		count := int64(1)
+		if st, known := r.status[f.raw]; known && !r.bounded() {
+			count = st.messages
+		}
+		err := r.sink.Expect(evidence.Expectation{
+			Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: count, Note: "the folder was not opened",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pathKey folds a path as the least discerning file systems do.
 func pathKey(path string) string { return strings.ToLower(strings.ToUpper(norm.NFKC.String(path))) }
 
 // ownFile matches the names of our files in a folder's directory, which a folder inside it must not have.
-var ownFile = regexp.MustCompile(`(?i)^([0-9]{9,}\.(eml|hdr)|examine-.*\.txt)$`)
+var ownFile = regexp.MustCompile(`(?i)^([0-9]{9,}\.(eml|hdr)|(examine-.*|deleted|changes(-[0-9]+)?)\.txt)$`)
 
 // directory returns the folder's name as a path, level by level.
 func (f *folder) directory() string {
@@ -362,9 +409,11 @@ func (r *run) path(f *folder, uidValidity uint32, again bool) string {
 	if f.alike || again {
 		path = fmt.Sprintf("%s~%d", f.dir, uidValidity)
 	}
-	for n := 2; r.paths[pathKey(path)]; n++ {
+	r.shared.mu.Lock()
+	defer r.shared.mu.Unlock()
+	for n := 2; r.shared.paths[pathKey(path)]; n++ {
 		path = fmt.Sprintf("%s~%d~%d", f.dir, uidValidity, n)
 	}
-	r.paths[pathKey(path)] = true
+	r.shared.paths[pathKey(path)] = true
 	return path
 }

@@ -50,22 +50,19 @@ func (c *Collector) authenticate(l *link, account string) error {
 	switch {
 	case !c.cfg.Token.Empty():
 		answer, detail, err = c.bearer(l, cred)
-	case l.caps.has("AUTH=PLAIN"):
-		answer, _, err = sasl1(l, sasl.NewPlainClient(cred.authzid, cred.user, cred.secret.Reveal()))
-		if err == nil && answer.Status.Name == "BAD" && cred.authzid == "" && !l.caps.has("LOGINDISABLED") {
-			answer, err = login(l, cred)
-		}
-	case cred.authzid != "":
-		err = fmt.Errorf("%w: a master user with an authorisation identity needs AUTH=PLAIN", ErrNoMechanism)
-	case l.caps.has("LOGINDISABLED"):
-		if l.tls == nil {
-			return fail(errors.New("the server takes no login without encryption (LOGINDISABLED)"), ErrAuthPrivacy, ErrPlaintextRefused)
-		}
-		err = fmt.Errorf("%w: neither AUTH=PLAIN nor LOGIN", ErrNoMechanism)
 	default:
-		answer, err = login(l, cred)
+		answer, err = password(l, cred)
+	}
+	var bye *imapwire.ByeError
+	if errors.As(err, &bye) {
+		err = &imapwire.ByeError{Status: redact(bye.Status, cred)}
+		if refusesLogin(bye.Status) {
+			return fail(err, ErrAuth)
+		}
 	}
 	switch {
+	case errors.Is(err, ErrAuthPrivacy):
+		return fail(err, ErrAuthPrivacy, ErrPlaintextRefused)
 	case errors.Is(err, ErrNoMechanism):
 		return fail(err, ErrNoMechanism)
 	case err != nil:
@@ -77,26 +74,94 @@ func (c *Collector) authenticate(l *link, account string) error {
 	if detail != "" {
 		status.Text = strings.TrimSpace(status.Text + " (" + hide(detail, cred) + ")")
 	}
+	if after, busy := busyStatus(status); busy {
+		return fail(&busyError{serverSays{status}, after}, authKinds(status)...)
+	}
 	return fail(serverSays{status}, authKinds(status)...)
+}
+
+// password logs in with a password: by SASL PLAIN, else by LOGIN, else by the SASL mechanism of that name, which old
+// servers offer beside LOGINDISABLED. A server that does not understand one of them is asked in the next way; one that
+// understood and refused is not asked again.
+func password(l *link, cred credentials) (answer *imapwire.Answer, err error) {
+	if l.caps.has("AUTH=PLAIN") {
+		answer, _, err = sasl1(l, sasl.NewPlainClient(cred.authzid, cred.user, cred.secret.Reveal()))
+		if err != nil || !notUnderstood(answer) {
+			return answer, err
+		}
+	}
+	if cred.authzid != "" {
+		if answer != nil {
+			return answer, nil
+		}
+		return nil, fmt.Errorf("%w: a master user with an authorisation identity needs AUTH=PLAIN", ErrNoMechanism)
+	}
+	if !l.caps.has("LOGINDISABLED") {
+		answer, err = login(l, cred)
+		if err != nil || !notUnderstood(answer) || !l.caps.has("AUTH=LOGIN") {
+			return answer, err
+		}
+	}
+	switch {
+	case l.caps.has("AUTH=LOGIN"):
+		return saslLogin(l, cred)
+	case answer != nil:
+		return answer, nil
+	case l.tls == nil:
+		return nil, fmt.Errorf("%w (LOGINDISABLED)", ErrAuthPrivacy)
+	}
+	return nil, fmt.Errorf("%w: neither AUTH=PLAIN nor AUTH=LOGIN nor LOGIN", ErrNoMechanism)
+}
+
+// notUnderstood says whether a server stumbled over the command itself, so that no password was looked at.
+func notUnderstood(a *imapwire.Answer) bool {
+	_, busy := busyStatus(a.Status)
+	return a.Status.Name == "BAD" && !busy
+}
+
+// saslLogin logs in by the mechanism LOGIN (draft-murchison-sasl-login): the server asks for two things, in words of
+// its own, and they are the name and the password. It takes no initial response.
+func saslLogin(l *link, cred credentials) (*imapwire.Answer, error) {
+	replies := []imapwire.Revealer{secret.New(encodeSASL([]byte(cred.user))), secret.New(encodeSASL([]byte(cred.secret.Reveal())))}
+	cmd := imapwire.NewCommand("AUTHENTICATE").Atom("LOGIN")
+	cmd.Respond = func(string) (imapwire.Revealer, error) {
+		if len(replies) == 0 {
+			return nil, fmt.Errorf("%w: the server asks for more than a name and a password", ErrNoMechanism)
+		}
+		reply := replies[0]
+		replies = replies[1:]
+		return reply, nil
+	}
+	return l.conn.Do(cmd)
 }
 
 func login(l *link, cred credentials) (*imapwire.Answer, error) {
 	return l.conn.Do(imapwire.NewCommand("LOGIN").String(cred.user).Secret(cred.secret, false))
 }
 
-// bearer logs in with a token: OAUTHBEARER is the standard, XOAUTH2 what Google and Microsoft had before it.
+// bearer logs in with a token.
 func (c *Collector) bearer(l *link, cred credentials) (*imapwire.Answer, string, error) {
-	switch {
-	case l.caps.has("AUTH=OAUTHBEARER"):
-		host, portText, _ := net.SplitHostPort(c.addr)
-		port, _ := strconv.Atoi(portText) // 0, which go-sasl leaves out, where it is a service's name
-		return sasl1(l, sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{
-			Username: cred.user, Token: cred.secret.Reveal(), Host: host, Port: port,
-		}))
-	case l.caps.has("AUTH=XOAUTH2"):
-		return sasl1(l, &xoauth2{cred})
+	client, err := bearerClient(c.addr, func(mechanism string) bool { return l.caps.has("AUTH=" + mechanism) }, cred)
+	if err != nil {
+		return nil, "", err
 	}
-	return nil, "", fmt.Errorf("%w: a token needs AUTH=OAUTHBEARER or AUTH=XOAUTH2", ErrNoMechanism)
+	return sasl1(l, client)
+}
+
+// bearerClient returns the best mechanism for a token that is offered: OAUTHBEARER is the standard, XOAUTH2 what Google
+// and Microsoft had before it.
+func bearerClient(addr string, offered func(mechanism string) bool, cred credentials) (sasl.Client, error) {
+	switch {
+	case offered("OAUTHBEARER"):
+		host, portText, _ := net.SplitHostPort(addr)
+		port, _ := strconv.Atoi(portText) // 0, which go-sasl leaves out, where it is a service's name
+		return sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{
+			Username: cred.user, Token: cred.secret.Reveal(), Host: host, Port: port,
+		}), nil
+	case offered("XOAUTH2"):
+		return &xoauth2{cred}, nil
+	}
+	return nil, fmt.Errorf("%w: a token needs AUTH=OAUTHBEARER or AUTH=XOAUTH2", ErrNoMechanism)
 }
 
 // xoauth2 is Google's mechanism: one message, and an empty one in answer to an error, after which the server says no.
@@ -171,6 +236,17 @@ func bearerDetail(challenge string) string {
 		status += "; it needs the scope " + d.Scope
 	}
 	return status
+}
+
+// refusesLogin says whether a BYE is about the login itself, so that another one would count against the account.
+func refusesLogin(s imapwire.Status) bool {
+	switch s.CodeName() {
+	case "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED":
+		return true
+	case "UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED":
+		return false
+	}
+	return lockWords.MatchString(s.Text[:min(len(s.Text), maxStatusText)])
 }
 
 // redact takes the secret out of what a server answered, in case it echoes it.

@@ -23,10 +23,13 @@ const (
 	inFlight     = 2
 	maxSetBytes  = 7000
 	maxRounds    = 3   // readings of what arrived meanwhile
-	maxRefusals  = 100 // single messages refused in a row before the rest of a folder is given up
+	maxRefusals  = 100 // single messages refused, or not sent, in a row before the rest of a folder is given up
+	maxPoisoned  = 20  // messages in a row that cost the connection before the rest of a folder is given up
+	maxRecounts  = 2   // searches in a row for what is left of messages that do not come
 	usualTail    = ")\r\n"
 	memoryLimit  = 1 << 20
 	deathsPerUID = 2 // times that a message may cost the connection before it is a gap
+	busyDeaths   = 4 // the same, where the server says that it is busy
 	baseItems    = "UID FLAGS INTERNALDATE RFC822.SIZE"
 	rawItem      = "BODY[]"
 	metadataItem = "BODY[HEADER]"
@@ -52,24 +55,33 @@ type reading struct {
 	uids        []uint32
 	state       []uidState
 	kept        int64 // exhibits under an earlier UIDVALIDITY, in this run
+	earlier     int64 // messages that the earlier bundle holds
+	absent      int64 // messages that EXAMINE counted and no search found
 	rounds      int
 	restarts    int
 	announced   bool // to the progress bar
 
-	cursor   int         // no UID before it is wanted
-	size     int         // messages per command at the moment
-	deaths   map[int]int // how often the connection broke at this UID
-	refusals int         // single messages refused in a row
-	basic    bool        // the server refuses the extended items
-	modseq   bool
-	retries  []*batch // halves of what was refused
+	cursor int            // no UID before it is wanted
+	size   int            // messages per command at the moment
+	chunk  int            // messages per command at the most
+	deaths map[uint32]int // how often the connection broke at this UID
+
+	// In a row, since a message was kept: single messages refused, single messages not sent, messages that cost the
+	// connection, answers that say that the server is busy, searches for what is left.
+	refusals, unsent, poisoned, starved, recounts int
+
+	breaks  int  // connections lost in a row before a message was asked for
+	recount bool // what is left is to be searched for
+	basic   bool // the server refuses the extended items
+	modseq  bool
+	retries []*batch // halves of what was refused
 }
 
 // folder reads one folder, over as many connections as it takes.
 func (r *run) folder(f *folder) error {
-	r.c.cfg.Report.Step(f.label)
-	f.reading.size = r.c.cfg.Chunk
-	f.reading.deaths = map[int]int{}
+	r.step(f.label)
+	f.reading.size, f.reading.chunk = r.c.cfg.Chunk, r.c.cfg.Chunk
+	f.reading.deaths = map[uint32]int{}
 	for {
 		err := r.readFolder(f)
 		if errors.As(err, new(errNoFolder)) {
@@ -81,15 +93,93 @@ func (r *run) folder(f *folder) error {
 		if err := f.reading.afterLoss(r, err, f); err != nil {
 			return err
 		}
-		if err := r.recover(err); err != nil {
-			return err
+		if rerr := r.recover(err); rerr != nil {
+			return errors.Join(rerr, r.announceUnread(f, rerr))
+		}
+		if f.reading.breaks >= maxBreaks && r.breakers < maxBreakers {
+			r.breakers++
+			r.fruitless = 0
+			return r.gapOpening(f, err)
 		}
 	}
 }
 
+// announceUnread writes down of a folder whose reading ends early which messages are unread and why. They are no gaps: a
+// later run reads them. If none does, the sealing makes them one.
+func (r *run) announceUnread(f *folder, cause error) error {
+	g := &f.reading
+	if !g.known || r.ctx.Err() != nil {
+		return nil
+	}
+	return r.sink.Expect(evidence.Expectation{
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + int64(len(g.uids)) + g.absent,
+		Note: fmt.Sprintf("unread are %s: %v", g.unread(), cause),
+	})
+}
+
+// unread names the UIDs of which nothing has come and that no gap names, as ranges, as far as there is room.
+func (g *reading) unread() string {
+	var left []uint32
+	for i, s := range g.state {
+		if s != done {
+			left = append(left, g.uids[i])
+		}
+	}
+	return g.name(left)
+}
+
+// gapOpening gives up a folder that costs the connection each time that it is opened. Where all its messages have been
+// read already, it is only not known what became of it meanwhile.
+func (r *run) gapOpening(f *folder, cause error) error {
+	g := &f.reading
+	reason := fmt.Sprintf("the connection broke %d times while the folder was opened: %v", g.breaks, cause)
+	item := f.label + " once more"
+	if err := r.expect("examine", item); err != nil {
+		return err
+	}
+	if err := r.gap("examine", item, evidence.GapFailed, "EXAMINE", reason); err != nil {
+		return err
+	}
+	unread := slices.ContainsFunc(g.state, func(s uidState) bool { return s != done })
+	switch {
+	case r.scope.Messages == collectors.MessagesNone, g.known && !unread:
+		return nil
+	case unread:
+		reason += "; unread are " + g.unread()
+	}
+	return r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", reason)
+}
+
+// name writes UIDs as a person reads them: "3 messages (UIDs 4:5,9 under UIDVALIDITY 77)".
+func (g *reading) name(uids []uint32) string {
+	if len(uids) == 0 {
+		return "no messages"
+	}
+	var set []byte
+	n := 0
+	for n < len(uids) && len(set) < maxShownSet {
+		first := n
+		for n+1 < len(uids) && uids[n+1] == uids[n]+1 {
+			n++
+		}
+		set = imapwire.AppendRange(set, uids[first], uids[n])
+		n++
+	}
+	if n < len(uids) {
+		set = fmt.Appendf(set, " and %d more up to %d", len(uids)-n, uids[len(uids)-1])
+	}
+	return fmt.Sprintf("%d messages (UIDs %s under UIDVALIDITY %d)", len(uids), set, g.uidValidity)
+}
+
+// maxShownSet is how long a set of UIDs in a sentence may grow.
+const maxShownSet = 2000
+
 // readFolder reads what is missing of a folder over the present connection.
 func (r *run) readFolder(f *folder) error {
 	g := &f.reading
+	if err := r.enableQResync(); err != nil {
+		return err
+	}
 	for {
 		sel, err := r.examine(f, "before")
 		if err != nil {
@@ -132,10 +222,18 @@ func (r *run) fetchAndLookAgain(f *folder) (again bool, err error) {
 		if sel.uidValidity != g.uidValidity {
 			return true, nil
 		}
+		if sel.uidNext != 0 && sel.uidNext < g.uidNext {
+			return false, r.gap(f.resource(), "", evidence.GapInvalid, "EXAMINE", fmt.Sprintf(
+				"UIDNEXT fell from %d to %d under the same UIDVALIDITY %d, which no sound server does: the UIDs may mean other messages now",
+				g.uidNext, sel.uidNext, g.uidValidity))
+		}
 		if g.uidNext == 0 || sel.uidNext <= g.uidNext {
-			return false, nil
+			return false, r.missing(f, sel)
 		}
 		if g.rounds++; g.rounds >= maxRounds {
+			if err := r.missing(f, sel); err != nil {
+				return false, err
+			}
 			return false, r.gap(f.resource(), "", evidence.GapUnaccounted, "EXAMINE", fmt.Sprintf(
 				"messages keep arriving: UIDNEXT rose from %d to %d while the folder was read, these were not read",
 				g.uidNext, sel.uidNext))
@@ -164,20 +262,20 @@ func (r *run) checkValidity(f *folder, sel selection) error {
 		}
 	}
 	err := r.gap(f.resource(), "", evidence.GapVanished, "EXAMINE", fmt.Sprintf(
-		"UIDVALIDITY changed from %d to %d while the folder was read; %d of %d messages were unread under the old one",
-		g.uidValidity, sel.uidValidity, unread, len(g.uids)))
+		"UIDVALIDITY changed from %d to %d while the folder was read; of %d messages under the old one unread are %s",
+		g.uidValidity, sel.uidValidity, len(g.uids), g.unread()))
 	if err != nil {
 		return err
 	}
 	if g.restarts++; g.restarts > 1 {
-		if err := r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", "UIDVALIDITY changed again; the folder is given up"); err != nil {
+		if err := r.gap(f.resource(), "", evidence.GapFailed, "EXAMINE", "UIDVALIDITY changed again; the folder is given up: unread are "+g.unread()); err != nil {
 			return err
 		}
 		return errNoFolder{}
 	}
 	*g = reading{
 		path: r.path(f, sel.uidValidity, true), uidValidity: sel.uidValidity, restarts: g.restarts,
-		kept: g.kept + int64(len(g.uids)-unread), announced: g.announced, size: r.c.cfg.Chunk, deaths: map[int]int{},
+		kept: g.kept + int64(len(g.uids)-unread), announced: g.announced, size: g.chunk, chunk: g.chunk, deaths: map[uint32]int{},
 	}
 	return nil
 }
@@ -189,24 +287,12 @@ func (r *run) enumerate(f *folder, sel selection, from uint32) error {
 	if err != nil {
 		return err
 	}
-	have := int64(0)
-	for _, uid := range found {
-		if i, ok := slices.BinarySearch(g.uids, uid); ok && i >= 0 {
-			continue
-		}
-		state := wanted
-		if r.sink.Has(r.scope.Account, f.resource(), g.item(uid)) {
-			state = done
-			have++
-		}
-		g.uids = append(g.uids, uid)
-		g.state = append(g.state, state)
-	}
+	have := r.addUIDs(f, found)
 	g.known = true
 	g.uidNext = sel.uidNext
 	g.cursor = 0
 	if !g.announced || from > 1 {
-		r.c.cfg.Report.Expect(int64(len(found)), 0)
+		r.c.cfg.Report.Expect(int64(len(found))-g.earlier, 0)
 	}
 	g.announced = true
 	r.c.cfg.Report.Done(have, 0)
@@ -214,14 +300,45 @@ func (r *run) enumerate(f *folder, sel selection, from uint32) error {
 	note := ""
 	if !r.bounded() && from <= 1 && sel.exists != count {
 		note = fmt.Sprintf("EXAMINE said %d messages, UID SEARCH found %d", sel.exists, count)
-		count = max(count, sel.exists)
+		g.absent = max(0, sel.exists-count)
 	}
 	if from > 1 {
 		note = fmt.Sprintf("messages arrived while the folder was read: UIDNEXT is now %d, and they were read too", sel.uidNext)
 	}
+	if g.earlier > 0 {
+		note = strings.TrimPrefix(note+fmt.Sprintf("; %d more are in the earlier bundle %s", g.earlier, r.scope.Earlier.Bundle), "; ")
+		count -= g.earlier
+	}
 	return r.sink.Expect(evidence.Expectation{
-		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + count, Note: note,
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: f.resource(), Count: g.kept + count + g.absent, Note: note,
 	})
+}
+
+// addUIDs adds what a search found to what is wanted, and returns how many of it the sink has already. A server may find
+// late what it should have found before.
+func (r *run) addUIDs(f *folder, found []uint32) (have int64) {
+	g := &f.reading
+	states := make(map[uint32]uidState, len(g.uids))
+	for i, uid := range g.uids {
+		states[uid] = g.state[i]
+	}
+	g.uids = mergeUIDs(g.uids, found)
+	g.state = make([]uidState, len(g.uids))
+	held := r.known(f)
+	for i, uid := range g.uids {
+		state, known := states[uid]
+		switch {
+		case known:
+		case r.holds(held, uid):
+			state = done
+			g.earlier++
+		case r.sink.Has(r.scope.Account, f.resource(), g.item(uid)):
+			state = done
+			have++
+		}
+		g.state[i] = state
+	}
+	return have
 }
 
 func (g *reading) item(uid uint32) string { return fmt.Sprintf("%d/%d", g.uidValidity, uid) }
@@ -239,13 +356,27 @@ type batch struct {
 // fetch asks for all that is wanted and keeps what comes.
 func (r *run) fetch(f *folder) error {
 	g := &f.reading
+	if r.link.began.at.IsZero() {
+		r.link.began = r.link.gauge.mark()
+	}
 	var flight []*batch
 	for {
 		if r.ctx.Err() != nil { // also while all that is left is in the buffer already
 			return context.Cause(r.ctx)
 		}
-		for len(flight) < g.window() {
-			b := g.next(r.bounded())
+		r.judgeLine()
+		if r.link.compressNext && len(flight) == 0 {
+			if err := r.compress(); err != nil {
+				return err
+			}
+		}
+		if g.recount && len(flight) == 0 {
+			if err := r.recount(f); err != nil {
+				return err
+			}
+		}
+		for len(flight) < g.window() && !g.recount && !r.link.compressNext {
+			b := g.next(r.bounded(), r.chunk())
 			if b == nil {
 				break
 			}
@@ -269,6 +400,7 @@ func (r *run) fetch(f *folder) error {
 			}
 			b := flight[i]
 			flight = slices.Delete(flight, i, i+1)
+			r.link.conn.Wanted()
 			if err := r.settle(f, b, resp.Status()); err != nil {
 				return err
 			}
@@ -289,15 +421,15 @@ func (g *reading) window() int {
 	return inFlight
 }
 
-// next makes the next batch of what is wanted, nil if there is nothing.
-func (g *reading) next(bounded bool) *batch {
+// next makes the next batch of what is wanted, of at most so many messages, nil if there is nothing.
+func (g *reading) next(bounded bool, most int) *batch {
 	if n := len(g.retries); n > 0 {
 		b := g.retries[n-1]
 		g.retries = g.retries[:n-1]
 		return g.ask(b, bounded)
 	}
 	b := &batch{}
-	for ; g.cursor < len(g.uids) && len(b.index) < g.size; g.cursor++ {
+	for ; g.cursor < len(g.uids) && len(b.index) < min(g.size, most); g.cursor++ {
 		switch g.state[g.cursor] {
 		case wantedAlone:
 			if len(b.index) == 0 {
@@ -413,6 +545,25 @@ func (r *run) settle(f *folder, b *batch, status imapwire.Status) error {
 	if len(missing) == 0 {
 		return nil
 	}
+	again, err := r.bear(status, &g.starved)
+	switch {
+	case err != nil:
+		return err
+	case again:
+		if status.CodeName() == "LIMIT" { // it may be of the command, not of the moment
+			g.chunk = max(1, len(b.index)/2)
+			g.size = min(g.size, g.chunk)
+		}
+		as := wanted
+		if b.alone {
+			as = wantedAlone
+		}
+		g.requeue(missing, as)
+		return nil
+	}
+	if _, busy := busyStatus(status); busy {
+		return r.giveUpFolder(f, evidence.GapRefused, fmt.Sprintf("the server was busy %d times in a row: %v", g.starved+1, serverSays{status}))
+	}
 	extra := extensionItems(g.modseq, r.link.caps.has)
 	if status.Name == "BAD" && !b.basic && !b.alone && extra != "" {
 		g.requeue(missing, wanted)
@@ -429,6 +580,9 @@ func (r *run) settle(f *folder, b *batch, status imapwire.Status) error {
 		g.requeue(missing, wantedAlone)
 		return nil
 	case gone:
+		if g.unsent++; g.unsent >= maxRefusals {
+			g.unsent, g.recount = 0, true
+		}
 		return r.gapUID(f, b, missing[0], evidence.GapVanished, "the server announced this message and sent nothing of it, asked twice")
 	case len(b.index) > 1 || len(missing) > 1:
 		half := (len(missing) + 1) / 2
@@ -440,9 +594,35 @@ func (r *run) settle(f *folder, b *batch, status imapwire.Status) error {
 		return nil
 	}
 	if g.refusals++; g.refusals >= maxRefusals {
-		return r.giveUpFolder(f, status)
+		return r.giveUpFolder(f, evidence.GapRefused, fmt.Sprintf("%d messages in a row were refused: %v", g.refusals, serverSays{status}))
 	}
 	return r.gapUID(f, b, missing[0], evidence.GapRefused, serverSays{status}.Error())
+}
+
+// recount asks what is left of a folder of which a long run of messages did not come, as where another client has emptied
+// it: one question in place of one for each message. A server that goes on announcing what it does not send is given up.
+func (r *run) recount(f *folder) error {
+	g := &f.reading
+	g.recount = false
+	if g.recounts++; g.recounts > maxRecounts {
+		return r.giveUpFolder(f, evidence.GapVanished, fmt.Sprintf("the server announced these messages %d times and sent nothing of %d in a row", g.recounts, g.recounts*maxRefusals))
+	}
+	found, err := r.search(f, selection{}, 1)
+	if err != nil {
+		return err
+	}
+	var vanished []uint32
+	for i, uid := range g.uids {
+		if _, there := slices.BinarySearch(found, uid); !there && g.state[i] != done {
+			g.state[i] = done
+			vanished = append(vanished, uid)
+		}
+	}
+	if len(vanished) == 0 {
+		return nil
+	}
+	r.c.cfg.Report.Done(int64(len(vanished)), 0)
+	return r.gap(f.resource(), "", evidence.GapVanished, "UID SEARCH", "these were found at first and not any more while the folder was read: "+g.name(vanished))
 }
 
 func (g *reading) requeue(index []int, as uidState) {
@@ -452,8 +632,10 @@ func (g *reading) requeue(index []int, as uidState) {
 	}
 }
 
-func (r *run) giveUpFolder(f *folder, status imapwire.Status) error {
+// giveUpFolder names all that is unread of a folder in one gap.
+func (r *run) giveUpFolder(f *folder, class evidence.GapClass, reason string) error {
 	g := &f.reading
+	unread := g.unread()
 	left := 0
 	for i, s := range g.state {
 		if s != done {
@@ -461,9 +643,9 @@ func (r *run) giveUpFolder(f *folder, status imapwire.Status) error {
 			left++
 		}
 	}
-	g.retries = nil
-	return r.gap(f.resource(), "", evidence.GapRefused, "UID FETCH", fmt.Sprintf(
-		"%d messages in a row were refused; these and %d more were given up. %v", g.refusals-1, left, serverSays{status}))
+	g.retries, g.recount = nil, false
+	r.c.cfg.Report.Done(int64(left), 0)
+	return r.gap(f.resource(), "", class, "UID FETCH", fmt.Sprintf("given up are %s: %s", unread, reason))
 }
 
 func (r *run) gapUID(f *folder, b *batch, i int, class evidence.GapClass, reason string) error {
@@ -493,16 +675,35 @@ func (g *reading) afterLoss(r *run, cause error, f *folder) error {
 	}
 	g.cursor, g.retries = 0, nil
 	if suspect < 0 {
+		if _, busy := busyIn(cause); !busy {
+			g.breaks++
+		}
 		return nil
 	}
+	g.breaks = 0
 	alone := g.size == 1
-	g.deaths[suspect]++
-	if g.deaths[suspect] >= deathsPerUID && alone {
-		return r.gapUID(f, nil, suspect, evidence.GapFailed, fmt.Sprintf(
-			"the connection broke %d times at this message: %v", g.deaths[suspect], cause))
-	}
 	g.size = 1
-	return nil
+	uid, limit := g.uids[suspect], deathsPerUID
+	if _, busy := busyIn(cause); busy {
+		limit = busyDeaths // the server has its own troubles, it may not be the message
+	}
+	if g.deaths[uid]++; g.deaths[uid] < limit || !alone {
+		return nil
+	}
+	if limit == deathsPerUID {
+		r.fruitless = 0 // it is known what the last connections were lost for
+	}
+	return r.poisoned(f, suspect, evidence.GapFailed, fmt.Sprintf("the connection broke %d times at this message: %v", g.deaths[uid], cause))
+}
+
+// poisoned names in a gap a message that costs the connection, and gives the folder up where one follows the other.
+func (r *run) poisoned(f *folder, i int, class evidence.GapClass, reason string) error {
+	g := &f.reading
+	g.breaks = 0
+	if g.poisoned++; g.poisoned >= maxPoisoned {
+		return r.giveUpFolder(f, class, fmt.Sprintf("each of %d messages in a row cost the connection: %s", g.poisoned, reason))
+	}
+	return r.gapUID(f, nil, i, class, reason)
 }
 
 // readFailed handles an error of the connection while messages are read. A message whose announced size is absurd is
@@ -512,10 +713,10 @@ func (r *run) readFailed(f *folder, err error) error {
 	if errors.As(err, &limit) && limit.What == "literal" {
 		resp := imapwire.ParseHead(limit.Head)
 		if i, ok := f.reading.find(uidOf(resp)); ok {
-			if gerr := r.gapUID(f, nil, i, evidence.GapInvalid, limit.Error()); gerr != nil {
+			r.fruitless = 0
+			if gerr := r.poisoned(f, i, evidence.GapInvalid, limit.Error()); gerr != nil {
 				return gerr
 			}
-			r.fruitless = 0
 		}
 	}
 	return lost(r.ctx, err)
@@ -657,10 +858,10 @@ func (r *run) put(f *folder, flight []*batch, resp *imapwire.Response, body io.R
 	_, err := r.sink.Put(ex, body)
 	if err == nil {
 		g.state[i] = done
-		g.refusals, r.fruitless = 0, 0
-		if g.size < r.c.cfg.Chunk {
-			g.size = min(2*g.size, r.c.cfg.Chunk)
-		}
+		g.refusals, g.unsent, g.poisoned, g.starved, g.recounts, g.breaks = 0, 0, 0, 0, 0, 0
+		r.fruitless, r.breakers = 0, 0
+		r.link.conn.Wanted()
+		g.size = min(2*g.size, g.chunk)
 		r.c.cfg.Report.Done(1, size)
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 )
 
 // A Change says what became of something between the first bundle and the second.
@@ -35,7 +36,7 @@ type Diff struct {
 	B        Side      `json:"b"`
 	Notes    []string  `json:"notes"` // what limits the comparison
 	Settings []Setting `json:"settings"`
-	Chatter  int64     `json:"chatter"` // answers to IMAP commands that differ in tag and duration only
+	Chatter  int64     `json:"chatter"` // answers to IMAP commands that differ in tag and duration only, and what is read from such
 	Folders  []Folder  `json:"folders"`
 	Messages []Message `json:"messages"`
 	Same     int64     `json:"messages_same"` // messages that are in both, unchanged
@@ -60,7 +61,10 @@ type Setting struct {
 	A        string   `json:"a,omitempty"` // P-000042 in the first bundle
 	B        string   `json:"b,omitempty"`
 	Lines    []string `json:"lines,omitempty"` // of small texts: "-" the first has it, "+" the second
-	Note     string   `json:"note,omitempty"`
+
+	// Words are what is different in a document of settings, what was added first.
+	Words []settings.Difference `json:"words,omitempty"`
+	Note  string                `json:"note,omitempty"`
 }
 
 // A Folder is one that is not the same as a whole, or of which it cannot be told.
@@ -159,9 +163,8 @@ func (c *comparison) settings() error {
 			continue
 		default:
 			s.Change = Changed
-			var chatter bool
-			var err error
-			if s.Lines, chatter, err = c.lines(inA, inB); err != nil {
+			chatter, err := c.changed(&s, inA, inB)
+			if err != nil {
 				return err
 			}
 			if chatter {
@@ -171,7 +174,55 @@ func (c *comparison) settings() error {
 		}
 		c.diff.Settings = append(c.diff.Settings, s)
 	}
+	c.saidInWords()
 	return nil
+}
+
+// changed says how an exhibit is different. chatter says that nothing in it is that matters.
+func (c *comparison) changed(s *Setting, x, y *evidence.StoredExhibit) (chatter bool, err error) {
+	if x.MediaType == settings.MediaType && y.MediaType == settings.MediaType {
+		return c.words(s, x, y)
+	}
+	s.Lines, chatter, err = c.lines(x, y)
+	return chatter, err
+}
+
+// words compares two documents of settings.
+func (c *comparison) words(s *Setting, x, y *evidence.StoredExhibit) (same bool, err error) {
+	a, why, err := c.a.document(x)
+	if err != nil {
+		return false, err
+	}
+	b, whyB, err := c.b.document(y)
+	if err != nil {
+		return false, err
+	}
+	if a == nil || b == nil {
+		s.Note = cmp.Or(why, whyB)
+		return false, nil
+	}
+	s.Words = settings.Compare(a, b)
+	order := []string{settings.Added, settings.Changed, settings.Removed, settings.Unknown}
+	slices.SortStableFunc(s.Words, func(x, y settings.Difference) int {
+		return cmp.Compare(slices.Index(order, x.Change), slices.Index(order, y.Change))
+	})
+	return len(s.Words) == 0, nil
+}
+
+// saidInWords leaves out the lines of answers where the document that is read from them says in words what is
+// different.
+func (c *comparison) saidInWords() {
+	said := make(map[[2]string]string)
+	for _, s := range c.diff.Settings {
+		if len(s.Words) > 0 {
+			said[[2]string{s.Account, s.Resource}] = s.B
+		}
+	}
+	for i, s := range c.diff.Settings {
+		if id := said[[2]string{s.Account, s.Resource}]; id != "" && len(s.Words) == 0 && s.Change == Changed && len(s.Lines) > 0 {
+			c.diff.Settings[i].Lines, c.diff.Settings[i].Note = nil, id+" says what is different"
+		}
+	}
 }
 
 // lacks says what follows from a setting that a bundle does not have.
@@ -179,7 +230,7 @@ func (s *side) lacks(key settingKey, change Change) (Change, string) {
 	if s.gaps[key] {
 		return Unknown, s.bundle.Opening.Bundle + " could not read it"
 	}
-	if complete, why := s.reads(key.account, key.resource); !complete && why != "the server did not offer it" {
+	if complete, why := s.reads(key.account, key.resource, key.collector); !complete && why != "the server did not offer it" {
 		return Unknown, s.bundle.Opening.Bundle + ": " + why
 	}
 	return change, ""
@@ -187,11 +238,11 @@ func (s *side) lacks(key settingKey, change Change) (Change, string) {
 
 // lines compares two small texts line by line. chatter says that only tags and durations of IMAP answers differ.
 func (c *comparison) lines(x, y *evidence.StoredExhibit) (lines []string, chatter bool, err error) {
-	textA, okA, err := c.a.body(x)
+	textA, okA, err := c.a.body(x, maxText)
 	if err != nil {
 		return nil, false, err
 	}
-	textB, okB, err := c.b.body(y)
+	textB, okB, err := c.b.body(y, maxText)
 	if err != nil || !okA || !okB {
 		return nil, false, err
 	}
@@ -236,9 +287,17 @@ func (c *comparison) folder(key folderKey) {
 	c.merge(key, a, b, func(m message) { onlyA = append(onlyA, stray{key, m}) }, func(m message) { onlyB = append(onlyB, stray{key, m}) })
 	f.OnlyA, f.OnlyB = int64(len(onlyA)), int64(len(onlyB))
 
-	completeA, whyA := c.a.reads(key.account, key.resource)
-	completeB, whyB := c.b.reads(key.account, key.resource)
-	rowA, rowB := c.a.coverage(key.account, key.resource) != nil, c.b.coverage(key.account, key.resource) != nil
+	coverageA, coverageB := c.a.coverage(key.account, key.resource), c.b.coverage(key.account, key.resource)
+	rowA, rowB := coverageA != nil, coverageB != nil
+	collector := ""
+	if row := cmp.Or(coverageA, coverageB); row != nil {
+		collector = row.Collector
+	}
+	completeA, whyA := c.a.reads(key.account, key.resource, collector)
+	completeB, whyB := c.b.reads(key.account, key.resource, collector)
+	if a.places() && b.places() && a.messages[0].whole != b.messages[0].whole {
+		completeA, whyA = false, "its messages are known by their bytes, and one of the two holds headers only"
+	}
 	switch {
 	case !completeA || !completeB:
 		f.Change = Unknown

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
+	"github.com/mbaudit/mbaudit/evidence/settings"
 )
 
 // A message is what is remembered of one: a million of them must fit.
@@ -32,7 +34,11 @@ type folderKey struct{ account, resource string }
 type folder struct {
 	messages []message
 	numbered bool // all items are <UIDVALIDITY>/<UID>
+	byBytes  bool // items are places in a file (an mbox, an archive): messages are known by their bytes
 }
+
+// places says whether the folder holds messages whose items are places in a file.
+func (f *folder) places() bool { return f != nil && f.byBytes }
 
 // validities lists the UIDVALIDITY values in the folder.
 func (f *folder) validities() []uint32 {
@@ -111,16 +117,24 @@ func (s *side) addMessage(r evidence.Record, t *table) {
 		f = &folder{numbered: true}
 		s.folders[folderKey{strings.Clone(key.account), strings.Clone(key.resource)}] = f
 	}
-	m := message{n: uint32(r.N), flags: t.add(normalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
+	m := message{n: uint32(r.N), flags: t.add(earlier.NormalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
 	copy(m.digest[:], x.SHA256[:])
 	s.bodies, s.headers = s.bodies || m.whole, s.headers || !m.whole
 	var numbered bool
 	if m.uidValidity, m.uid, numbered = splitItem(x.Item); !numbered {
 		f.numbered = false
 		sum := sha256.Sum256([]byte(x.Item))
+		if isPlace(x) {
+			f.byBytes, sum = true, x.SHA256
+		}
 		m.uidValidity, m.uid = binary.BigEndian.Uint32(sum[:4]), binary.BigEndian.Uint32(sum[4:8])
 	}
 	f.messages = append(f.messages, m)
+}
+
+// isPlace says whether an item is a place in a file: with one message less before it, it is another number.
+func isPlace(x *evidence.StoredExhibit) bool {
+	return x.Attrs["mbox.at"] != "" || x.Attrs["member"] != ""
 }
 
 // splitItem reads <UIDVALIDITY>/<UID>.
@@ -129,14 +143,6 @@ func splitItem(item string) (uidValidity, uid uint32, ok bool) {
 	v, err1 := strconv.ParseUint(left, 10, 32)
 	u, err2 := strconv.ParseUint(right, 10, 32)
 	return uint32(v), uint32(u), found && err1 == nil && err2 == nil
-}
-
-// normalFlags puts flags in order, without \Recent, which a server sets and takes off by itself.
-func normalFlags(text string) string {
-	flags := strings.Fields(strings.Trim(text, "()"))
-	flags = slices.DeleteFunc(flags, func(f string) bool { return strings.EqualFold(f, `\Recent`) })
-	slices.Sort(flags)
-	return strings.Join(flags, " ")
 }
 
 // bounded says by which option a bundle was limited, or "".
@@ -164,8 +170,8 @@ func (s *side) coverage(account, resource string) *evidence.Coverage {
 }
 
 // reads says whether a bundle has read a resource completely; if not, why not. A folder that is in no row was read
-// completely where the list of folders was and nothing limited the collection: then it did not exist.
-func (s *side) reads(account, resource string) (complete bool, why string) {
+// completely where the same collector read the list of folders and nothing limited the collection: then it did not exist.
+func (s *side) reads(account, resource, collector string) (complete bool, why string) {
 	if !slices.Contains(s.bundle.Opening.Accounts, account) {
 		return false, "it does not examine " + account
 	}
@@ -185,17 +191,36 @@ func (s *side) reads(account, resource string) (complete bool, why string) {
 	case isMessages && s.option("folder") != "":
 		return false, "it was limited by --folder"
 	case isMessages:
-		if list := s.coverage(account, "list"); list != nil && list.Status == evidence.StatusComplete {
+		list := s.coverage(account, "list")
+		if list != nil && list.Collector == collector && list.Status == evidence.StatusComplete {
 			return true, ""
+		}
+		if list == nil || list.Collector != collector {
+			return false, "it did not read it"
 		}
 		return false, "it has no complete list of folders"
 	}
 	return false, "it did not ask for it"
 }
 
-// body reads a small body whole; ok is false for a large one.
-func (s *side) body(x *evidence.StoredExhibit) (data []byte, ok bool, err error) {
-	if x.Size > maxText {
+// document reads a document of settings; why says why it is nil.
+func (s *side) document(x *evidence.StoredExhibit) (doc *settings.Document, why string, err error) {
+	data, ok, err := s.body(x, settings.MaxSize)
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok {
+		return nil, s.bundle.Opening.Bundle + ": it is too large to compare", nil
+	}
+	if doc, err = settings.Parse(data); err != nil {
+		return nil, s.bundle.Opening.Bundle + ": " + err.Error(), nil
+	}
+	return doc, "", nil
+}
+
+// body reads a body whole; ok is false for one over most bytes.
+func (s *side) body(x *evidence.StoredExhibit, most int64) (data []byte, ok bool, err error) {
+	if x.Size > most {
 		return nil, false, nil
 	}
 	r, err := s.bundle.Body(x)

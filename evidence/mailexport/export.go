@@ -71,7 +71,7 @@ func each(b *evidence.Bundle, numbers []int64, write func(r evidence.Record, bod
 		}
 		left = left[1:]
 		switch {
-		case r.Exhibit == nil || !selection.IsMessage(r.Exhibit):
+		case r.Exhibit == nil || !selection.IsMessage(r.Exhibit), r.Exhibit.Attrs["derived"] != "": // of that the message is there too
 			s.NoMessage++
 			continue
 		case r.Exhibit.MediaType != "message/rfc822":

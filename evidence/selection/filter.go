@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/mailheader"
 )
 
 // A Filter is a list of conditions that must all hold. The zero value holds for every record.
@@ -125,17 +126,13 @@ func Received(x *evidence.StoredExhibit, head func() (Head, error)) (time.Time, 
 	return parseDate(h.Date), nil
 }
 
-// parseDate reads a Date field (RFC 5322 section 3.3) in the forms that are met, and gives zero for any other.
+// parseDate reads a Date field, and gives zero where it cannot be read or there are several, of which nobody knows which
+// is meant.
 func parseDate(text string) time.Time {
-	text, _, _ = strings.Cut(text, "(")
-	text = strings.Join(strings.Fields(text), " ")
-	for _, layout := range []string{"Mon, 2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 -0700", "Mon, 2 Jan 2006 15:04:05 MST",
-		"2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04 -0700", "2 Jan 2006 15:04 -0700", "Mon, 2 Jan 06 15:04:05 -0700"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at
-		}
+	if strings.Contains(text, "\n") {
+		return time.Time{}
 	}
-	return time.Time{}
+	return mailheader.ParseDate(text).Time
 }
 
 // IsMessage says whether an exhibit is a message, or the header of one.

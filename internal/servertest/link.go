@@ -145,4 +145,3 @@ func (s *shared) take(n int) time.Time {
 	s.free = s.free.Add(time.Duration(n) * time.Second / time.Duration(s.rate))
 	return s.free
 }
-

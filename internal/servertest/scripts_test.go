@@ -134,7 +134,7 @@ func TestScriptShowsWhyAServerDidNotStart(t *testing.T) {
 }
 
 func TestScriptUsage(t *testing.T) {
-	for _, name := range []string{"dovecot.sh", "s3.sh", "tsa.sh"} {
+	for _, name := range []string{"dovecot.sh", "cyrus.sh", "s3.sh", "tsa.sh"} {
 		if status, _, stderr := script(t, name, "restart"); status != 2 || !strings.Contains(stderr, "usage:") {
 			t.Errorf("%s restart exits %d: %s", name, status, stderr)
 		}

@@ -1,10 +1,12 @@
 #!/bin/bash
 # install.sh [--minio | --python]: sees to it that what the servers for tests need is installed: Debian packages as root
 # (with --python also Google's Python client, which takes half a minute), versitygw (and with --minio the pinned MinIO)
-# with go install. Says nothing when all is there. As another user than root it names the packages that are missing and
-# the command that installs them, and exits 1.
+# with go install. Cyrus' packages, which cannot be installed beside Dovecot's, are unpacked into a directory. Says
+# nothing when all is there. As another user than root it names what is missing and the command that installs it, and
+# exits 1.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
+cyrus=/usr/local/lib/mbaudit-cyrus # where cyrus.sh looks too
 versitygw=github.com/versity/versitygw/cmd/versitygw@v1.8.0
 minio=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
@@ -36,7 +38,7 @@ missing_packages() {
 	fi
 }
 
-# install_packages NAME… without starting the services that Debian would start.
+# install_packages [OPTION] NAME… without starting the services that Debian would start.
 install_packages() {
 	local policy=/usr/sbin/policy-rc.d made=no status=0
 	if [ ! -e "$policy" ]; then
@@ -50,6 +52,29 @@ install_packages() {
 	fi
 	[ "$made" = no ] || rm -f "$policy"
 	return "$status"
+}
+
+# unpack_cyrus puts the programs of Debian's Cyrus where cyrus.sh finds them, and installs the libraries that they need.
+# apt checks signature and digest of what it downloads. Nothing of the packages' own set-up is run: no user, no service.
+unpack_cyrus() {
+	local work packages=(cyrus-common cyrus-imapd sasl2-bin) libraries
+	work=$(mktemp -d)
+	(
+		cd "$work"
+		{ apt-get -q -o APT::Sandbox::User=root download "${packages[@]}" ||
+			{ apt-get -q update && apt-get -q -o APT::Sandbox::User=root download "${packages[@]}"; }; } >&2
+		for deb in ./*.deb; do
+			dpkg-deb -x "$deb" "$work/tree"
+		done
+	) || fail "downloading ${packages[*]} did not succeed"
+	mapfile -t libraries < <(for deb in "$work"/*.deb; do dpkg-deb -f "$deb" Depends; done |
+		tr ',' '\n' | sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p' | sort -u)
+	install_packages --no-upgrade "${libraries[@]}" || fail "installing ${libraries[*]} did not succeed"
+	rm -rf "$cyrus"
+	mkdir -p "$cyrus"
+	cp -R "$work"/tree/usr "$cyrus/"
+	chmod -R go=rX "$cyrus"
+	rm -rf "$work"
 }
 
 # go_bin prints where go install puts programs.
@@ -72,12 +97,18 @@ install_go() {
 }
 
 mapfile -t packages < <(missing_packages "$@")
+if [ ! -x "$cyrus/usr/lib/cyrus/bin/imapd" ] && [ "$(id -u)" != 0 ]; then
+	fail "missing: ${packages[*]+"${packages[*]} and "}cyrus-imapd, unpacked in $cyrus; to install: sudo testdata/servers/install.sh"
+fi
 if [ "${#packages[@]}" -gt 0 ]; then
 	if [ "$(id -u)" != 0 ]; then
 		fail "missing: ${packages[*]}; to install: sudo apt-get install --no-install-recommends ${packages[*]}"
 	fi
 	command -v apt-get >/dev/null || fail "missing: ${packages[*]}; there is no apt-get here to install them with"
 	install_packages "${packages[@]}" || fail "installing ${packages[*]} did not succeed"
+fi
+if [ ! -x "$cyrus/usr/lib/cyrus/bin/imapd" ]; then
+	unpack_cyrus
 fi
 command -v go >/dev/null || fail "missing: go 1.26 or newer, see https://go.dev/doc/install"
 install_go "$versitygw"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# lib.sh: what dovecot.sh, s3.sh and tsa.sh have in common. Sourced by them.
+# lib.sh: what dovecot.sh, cyrus.sh, s3.sh and tsa.sh have in common. Sourced by them.
 #
 # A server lives in one directory. Where start makes that directory itself, stop removes it. DIR/server.pid holds the
 # one process that stop ends, and DIR/settings what start and status print.

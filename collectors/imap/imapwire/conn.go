@@ -34,17 +34,25 @@ type Conn struct {
 	NonSync bool
 
 	nc   net.Conn
+	pace pacer // nil where nothing keeps the pace
 	r    *Reader
 	lim  Limits
 	tags int
 	left bool // LOGOUT was sent: BYE is the right answer
+	idle int  // responses since one that was asked for
 }
 
 // New returns a Conn on nc, which is a TLS connection already where encryption begins with the connection. Below that,
-// WithDeadlines keeps it from waiting for ever.
+// WithPace keeps it from waiting for ever.
 func New(nc net.Conn, lim Limits) *Conn {
 	lim = lim.withDefaults()
-	return &Conn{nc: nc, r: NewReader(nc, lim), lim: lim}
+	c := &Conn{nc: nc, r: NewReader(nc, lim), lim: lim}
+	below := nc
+	if tc, ok := nc.(*tls.Conn); ok {
+		below = tc.NetConn()
+	}
+	c.pace, _ = below.(pacer)
+	return c
 }
 
 // NetConn returns the connection below. What the reader has taken from it already is not in it.
@@ -76,8 +84,19 @@ func (c *Conn) Send(cmds ...*Command) (tags []string, err error) {
 		tags = append(tags, tag)
 		c.left = c.left || strings.EqualFold(cmd.Name, "LOGOUT")
 	}
-	_, err = c.nc.Write(out)
-	return tags, err
+	if _, err := c.nc.Write(out); err != nil {
+		return nil, c.writeFailed(err)
+	}
+	return tags, nil
+}
+
+// Wanted says that the response just read was one that was asked for. Who reads with Next calls it; a server that
+// sends nothing of the kind for long is given up.
+func (c *Conn) Wanted() {
+	c.idle = 0
+	if c.pace != nil {
+		c.pace.wanted()
+	}
 }
 
 func (c *Conn) nextTag() string {
@@ -97,6 +116,12 @@ func (c *Conn) Next() (*Response, error) {
 	if resp.Kind == Untagged && resp.Name == "BYE" && !c.left {
 		return nil, &ByeError{Status: resp.Status()}
 	}
+	if c.pace != nil && resp.Body == nil {
+		c.pace.responded()
+	}
+	if c.idle++; c.idle > c.lim.Idle {
+		return nil, &LimitError{What: "run of responses that nobody asked for", Size: fmt.Sprint(c.idle), Unit: "responses", Limit: int64(c.lim.Idle)}
+	}
 	return resp, nil
 }
 
@@ -107,6 +132,9 @@ type Answer struct {
 	Status   Status     // of the tagged reply
 	At       time.Time  // when the answer began to arrive
 }
+
+// responseCost is what a response in an Answer takes beside its bytes, at the least: short ones must not be free.
+const responseCost = 200
 
 // OK says whether the server did what it was asked.
 func (a *Answer) OK() bool { return a.Status.Name == "OK" }
@@ -142,6 +170,7 @@ func (c *Conn) Do(cmd *Command) (*Answer, error) {
 		switch {
 		case resp.Kind == Tagged && resp.Tag == tag:
 			answer.Status = resp.Status()
+			c.Wanted()
 			return answer, refusal
 		case resp.Kind == Continuation && len(pieces) > 0:
 			_, err = c.nc.Write(pieces[0])
@@ -192,7 +221,7 @@ func (c *Conn) take(a *Answer, resp *Response) error {
 	} else {
 		a.Raw = append(a.Raw, resp.Raw...)
 	}
-	if len(a.Raw) > c.lim.Answer {
+	if len(a.Raw)+len(a.Untagged)*responseCost > c.lim.Answer {
 		return &LimitError{What: "answer", Size: fmt.Sprint(len(a.Raw)), Limit: int64(c.lim.Answer)}
 	}
 	if resp.Kind == Untagged {
@@ -218,32 +247,4 @@ func (c *Conn) StartTLS(ctx context.Context, config *tls.Config) (*Answer, error
 	c.nc = tc
 	c.r = NewReader(tc, c.lim)
 	return answer, nil
-}
-
-// WithDeadlines returns nc with a deadline on every single read and write, none if timeout is 0. There is no deadline
-// on the whole: a mailbox of any size may take its time as long as something arrives.
-func WithDeadlines(nc net.Conn, timeout time.Duration) net.Conn {
-	if timeout <= 0 {
-		return nc
-	}
-	return &deadlineConn{Conn: nc, timeout: timeout}
-}
-
-type deadlineConn struct {
-	net.Conn
-	timeout time.Duration
-}
-
-func (c *deadlineConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
-}
-
-func (c *deadlineConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
 }

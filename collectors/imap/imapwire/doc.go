@@ -7,8 +7,8 @@
 // part of the response's bytes: it is handed out as a reader over the socket's own buffer, so that a message goes to
 // its place without a second copy in memory. What a response says is read by a [Scanner], as far as it can be read.
 //
-// What ends a connection is only this: the stream ends or stalls (every single read has a deadline, the whole has
-// none), the server says BYE, or something is larger than [Limits] allow. Each is an error of its own type.
+// What ends a connection is only this: the stream ends, stalls or drips (see [Pace]; there is no
+// deadline on the whole), the server says BYE, or something is larger than [Limits] allow. Each is an error of its own type.
 //
 // A [Conn] sends commands and matches tagged answers to them. [Check] stands before every byte that it sends: what is
 // not on the list of commands that only read is refused with a [RefusedError].

@@ -24,7 +24,7 @@ func Check(c *Command) error {
 	switch name {
 	case "CAPABILITY", "ID", "STARTTLS", "LOGIN", "AUTHENTICATE", "ENABLE", "NAMESPACE", "LIST", "LSUB", "STATUS",
 		"EXAMINE", "UNSELECT", "NOOP", "LOGOUT", "COMPRESS", "GETQUOTA", "GETQUOTAROOT", "GETACL", "MYRIGHTS",
-		"LISTRIGHTS", "GETMETADATA", "SEARCH", "UID SEARCH":
+		"LISTRIGHTS", "GETMETADATA", "GETANNOTATION", "SEARCH", "UID SEARCH":
 	case "FETCH", "UID FETCH":
 		if len(c.args) < 2 {
 			return &RefusedError{Command: c.Shown(), Why: "it names no items"}

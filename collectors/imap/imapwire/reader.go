@@ -15,6 +15,7 @@ type Limits struct {
 	Response int   // bytes of one response without its streamed body; default 16 MiB
 	Answer   int   // bytes of all responses to one command that is read as a whole (Conn.Do); default 64 MiB
 	Literal  int64 // bytes announced for one streamed body; default 4 GiB - 64 MiB, what fits a zip entry
+	Idle     int   // responses in a row that nobody asked for; default 4 million, more than other clients of a mailbox cause
 }
 
 func (l Limits) withDefaults() Limits {
@@ -27,20 +28,36 @@ func (l Limits) withDefaults() Limits {
 	if l.Literal == 0 {
 		l.Literal = 4<<30 - 64<<20
 	}
+	if l.Idle == 0 {
+		l.Idle = 4_000_000
+	}
 	return l
 }
 
 // A LimitError says that the server sent, or announced, more than Limits allow. The connection cannot be used after
 // it, since where the next response begins is not known.
 type LimitError struct {
-	What  string // "response", "answer" or "literal"
+	What  string // "response", "answer", "literal", …
 	Size  string // what was announced, or the least that was seen
+	Unit  string // of Size; empty means bytes
 	Limit int64
 	Head  []byte // the response up to there, at most the first 64 KiB
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("the server sent a %s of %s bytes, over the limit of %d", e.What, e.Size, e.Limit)
+	unit := e.Unit
+	if unit == "" {
+		unit = "bytes"
+	}
+	return fmt.Sprintf("the server sent a %s of %s %s, over the limit of %d", e.What, e.shownSize(), unit, e.Limit)
+}
+
+// shownSize shortens a size of very many digits.
+func (e *LimitError) shownSize() string {
+	if len(e.Size) <= 40 {
+		return e.Size
+	}
+	return fmt.Sprintf("%s… (%d digits)", e.Size[:20], len(e.Size))
 }
 
 // ErrSupposed is what reading a body ends with when its response does not end as Response.Suppose said. The bytes of
@@ -409,7 +426,10 @@ func parseSize(digits []byte) (int64, bool) {
 
 // bodyItem returns the FETCH item, in upper case, whose value begins where head ends, if it is one that carries a
 // message or a part of it; "" otherwise.
+//
+// It looks back no further than a name reaches, since a server may announce millions of literals in one response.
 func bodyItem(head []byte) string {
+	head = head[max(0, len(head)-maxItem):]
 	head = bytes.TrimRight(head, " ")
 	end := len(head)
 	name := head
@@ -439,6 +459,9 @@ func bodyItem(head []byte) string {
 	}
 	return ""
 }
+
+// maxItem is the longest name of an item that carries a body; longer ones are read as part of the response.
+const maxItem = 256
 
 func tokenStart(b []byte) int { return bytes.LastIndexAny(b, " (") + 1 }
 

@@ -65,6 +65,8 @@ type Scanner struct {
 	b   []byte
 	pos int
 	cut int // where a body was left out, or -1
+
+	closing int // where the next "]" is, len(b) if there is none; looked for again once pos is there
 }
 
 // Next returns the next value, false at the end or at an unexpected closing parenthesis.
@@ -129,7 +131,7 @@ func (s *Scanner) skipAtom() {
 		case c == '\r' || c == '\n':
 			return
 		case c == '[':
-			bracket = bytes.IndexByte(s.b[s.pos:], ']') > 0
+			bracket = s.closes()
 		case c == ']':
 			bracket = false
 		case !bracket && (c == ' ' || c == '(' || c == ')'):
@@ -140,6 +142,16 @@ func (s *Scanner) skipAtom() {
 		}
 		s.pos++
 	}
+}
+
+// closes says whether a bracket is closed further on. It looks for each closing one once: a list may be all opening ones.
+func (s *Scanner) closes() bool {
+	if s.closing <= s.pos {
+		if s.closing = s.pos + bytes.IndexByte(s.b[s.pos:], ']'); s.closing < s.pos {
+			s.closing = len(s.b)
+		}
+	}
+	return s.closing < len(s.b)
 }
 
 func (s *Scanner) skipQuoted() {
@@ -159,8 +171,8 @@ func (s *Scanner) skipQuoted() {
 
 // skipLiteral passes {n} CRLF and n bytes, and returns where these begin. It moves nothing if there is no literal.
 func (s *Scanner) skipLiteral() (from int, ok bool) {
-	nl := bytes.IndexByte(s.b[s.pos:], '\n')
-	if nl < 0 || nl > 32 {
+	nl := bytes.IndexByte(s.b[s.pos:min(len(s.b), s.pos+33)], '\n') // no further: a list may be all braces
+	if nl < 0 {
 		return 0, false
 	}
 	from = s.pos + nl + 1

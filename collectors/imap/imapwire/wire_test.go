@@ -66,7 +66,7 @@ func TestGuard(t *testing.T) {
 			n, _ := io.Copy(io.Discard, server)
 			wrote <- int(n)
 		}()
-		conn := New(WithDeadlines(client, time.Second), Limits{})
+		conn := New(WithPace(client, Pace{Window: time.Second}), Limits{})
 		var want *RefusedError
 		if _, err := conn.Do(cmd); !errors.As(err, &want) {
 			t.Errorf("Do(%s) = %v, want a RefusedError", cmd.Shown(), err)
@@ -227,7 +227,7 @@ func serve(t *testing.T, answers ...string) *Conn {
 			}
 		}
 	}()
-	return New(WithDeadlines(client, 10*time.Second), Limits{})
+	return New(WithPace(client, Pace{Window: 10 * time.Second}), Limits{})
 }
 
 func TestDoKeepsEveryByte(t *testing.T) {
@@ -282,7 +282,7 @@ func TestStartTLSRefusesWhatComesInClearText(t *testing.T) {
 func TestSilenceEndsWithADeadline(t *testing.T) {
 	client, server := net.Pipe()
 	defer server.Close()
-	conn := New(WithDeadlines(client, 20*time.Millisecond), Limits{})
+	conn := New(WithPace(client, Pace{Window: 20 * time.Millisecond}), Limits{})
 	var timeout net.Error
 	if _, err := conn.Next(); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("error is %v, want a time-out", err)

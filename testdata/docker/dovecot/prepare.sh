@@ -66,7 +66,7 @@ EOF
 
 : >"$dir/users"
 for user in "${users[@]}"; do
-	printf '%s:{PLAIN}%s\n' "$user" "$password" >>"$dir/users"
+	printf '%s:{PLAIN}%s::::::\n' "$user" "$password" >>"$dir/users"
 done
 printf 'auditor:{PLAIN}battery staple\n' >"$dir/masters"
 

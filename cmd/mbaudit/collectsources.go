@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// A reading is one source that is read for one account.
+type reading struct {
+	collector collectors.Collector
+	scope     collectors.Scope
+}
+
+// openServers makes the collectors of the servers, asking for passwords.
+func (r *collection) openServers() error {
+	if r.opts.imap.url == "" {
+		return nil
+	}
+	r.opts.imap.disappeared = r.heardDisappeared
+	sources, err := r.opts.imap.sources(r.terminal, r.opts.accounts)
+	if err != nil {
+		return err
+	}
+	for _, scope := range r.scopes {
+		src := sources[scope.Account]
+		r.servers = append(r.servers, reading{src.collector, scope})
+		r.progress = append(r.progress, src.progress)
+	}
+	return nil
+}
+
+// sources lists what is read, for the bundle's opening: servers first.
+func (r *collection) sources() []evidence.Source {
+	var list []evidence.Source
+	if r.opts.imap.url != "" {
+		list = append(list, evidence.Source{Collector: "imap", Address: r.opts.imap.url})
+	}
+	for _, i := range r.wanted {
+		list = append(list, evidence.Source{Collector: i.collector, Address: i.path})
+	}
+	return list
+}
+
+// sourcesInWords names the sources in one line, for the journal.
+func (r *collection) sourcesInWords() string {
+	var words []string
+	for _, s := range r.sources() {
+		if s.Collector == "imap" {
+			words = append(words, s.Address)
+			continue
+		}
+		words = append(words, s.Collector+" "+s.Address)
+	}
+	return visible.Text(strings.Join(words, ", "))
+}
+
+// collect reads the servers, then what is imported. If no server lets us in, nothing is imported: the password is
+// corrected and the command typed again.
+func (r *collection) collect(ctx context.Context) error {
+	defer func() {
+		for _, p := range r.progress {
+			p.finish()
+		}
+	}()
+	if err := r.collectAll(ctx, r.servers); err != nil {
+		return err
+	}
+	return r.collectAll(ctx, r.imports)
+}
+
+// collectAll runs one collector after the other. Where there are several, one that is not let in is a gap, and the
+// others are read all the same.
+func (r *collection) collectAll(ctx context.Context, readings []reading) error {
+	var refused []evidence.Gap
+	var causes []error
+	for _, one := range readings {
+		err := one.collector.Collect(ctx, one.scope, r.w)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, imap.ErrAuth) {
+			return err
+		}
+		causes = append(causes, err)
+		refused = append(refused, evidence.Gap{Account: one.scope.Account, Collector: one.collector.Name(), Resource: "login", Class: evidence.GapRefused,
+			Reason: visible.Line(err.Error())})
+	}
+	if len(refused) == len(readings) {
+		return errors.Join(causes...)
+	}
+	for i, gap := range refused {
+		r.say("not collected: %s", visible.Line(causes[i].Error()))
+		if err := r.w.Gap(gap); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clocks are the comparisons of our clock with others. IMAP has no command that tells the server's time, and a file none
+// of its own; the bundle says so rather than leave it out.
+func (r *collection) clocks() []evidence.Clock {
+	notOffered := func(against, note string) evidence.Clock {
+		return evidence.Clock{Against: against, Status: "not offered", At: r.bundleTime(), Note: note}
+	}
+	var clocks []evidence.Clock
+	if r.opts.imap.url != "" {
+		clocks = append(clocks, notOffered(r.opts.imap.url, "IMAP has no command that tells the server's time"))
+	}
+	if len(r.wanted) > 0 {
+		clocks = append(clocks, notOffered("imported files", "times in files and of files are those of the systems that wrote them"))
+	}
+	clocks = append(clocks, r.stamps.clocks()...)
+	if r.push != nil {
+		clocks = append(clocks, r.push.clock(r.now))
+	}
+	return clocks
+}

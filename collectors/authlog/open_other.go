@@ -1,0 +1,9 @@
+//go:build !linux
+
+package authlog
+
+// openFlags are none where O_NOATIME is not to be had.
+const (
+	openFlags     = 0
+	openUntouched = 0
+)
