@@ -18,6 +18,6 @@ func GooglePython(t testing.TB) string {
 			return path
 		}
 	}
-	missing(t, "python", "no python3 has Google's client: testdata/servers/install.sh --python")
+	missing(t, "python", "no python3 has Google's client: apt-get install python3-googleapi")
 	return ""
 }
