@@ -55,6 +55,7 @@ func allowed() map[string][]string {
 		"internal/visible":       {},
 		"internal/maillog":       {},
 
+		"internal/fakegoogle":            {"internal/seedmail"}, // of what is shipped, only the demo may import it
 		"internal/seedmail":              {},
 		"internal/seedmail/cmd/seedmail": {"internal/seedmail"},
 		"internal/servertest":            {"internal/seedmail"},

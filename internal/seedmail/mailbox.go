@@ -260,3 +260,7 @@ func OnWire(file []byte) []byte {
 	}
 	return out
 }
+
+// Message makes the bytes of the message of the given number, counted from the oldest, as Mailbox does, without the
+// others.
+func (s Spec) Message(number int) []byte { return s.message(number).Raw }

@@ -4,5 +4,6 @@
 // once.
 //
 // A test whose server is not installed is skipped and says what to install, unless MBAUDIT_TEST_REQUIRE (a comma list of
-// dovecot, cyrus, s3, tsa) names it: then the test fails. Only tests use this package.
+// dovecot, cyrus, s3, tsa, and of python for Google's own Python client) names it: then the test fails. Only tests use
+// this package.
 package servertest

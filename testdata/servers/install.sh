@@ -1,8 +1,8 @@
 #!/bin/bash
 # install.sh [--minio]: sees to it that what the servers for tests need is installed: Debian packages as root, versitygw
 # (and with --minio the pinned MinIO) with go install. Cyrus' packages, which cannot be installed beside Dovecot's, are
-# unpacked into a directory. Says nothing when all is there. As another user than root it names what is missing and the
-# command that installs it, and exits 1.
+# unpacked into a directory. Google's Python client is installed as well where that is possible. Says nothing when all is
+# there. As another user than root it names what is missing and the command that installs it, and exits 1.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 cyrus=/usr/local/lib/mbaudit-cyrus # where cyrus.sh looks too
@@ -105,6 +105,10 @@ if [ "${#packages[@]}" -gt 0 ]; then
 fi
 if [ ! -x "$cyrus/usr/lib/cyrus/bin/imapd" ]; then
 	unpack_cyrus
+fi
+# Google's Python client is not in every distribution; where it is missing, its test is skipped and says so.
+if [ "$(id -u)" = 0 ] && ! /usr/bin/python3 -c 'import googleapiclient' 2>/dev/null && command -v apt-get >/dev/null; then
+	install_packages python3-googleapi || echo "install.sh: python3-googleapi could not be installed; tests do without" >&2
 fi
 command -v go >/dev/null || fail "missing: go 1.26 or newer, see https://go.dev/doc/install"
 install_go "$versitygw"
