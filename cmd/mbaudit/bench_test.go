@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,14 +92,15 @@ func BenchmarkLink(b *testing.B) {
 		{"100 Mbit, 40 ms", servertest.LinkSpec{RoundTrip: 40 * time.Millisecond, Rate: 100e6 / 8}},
 		{"the same, each connection held to 128 KiB under way", servertest.LinkSpec{RoundTrip: 40 * time.Millisecond, Rate: 100e6 / 8, Window: 128 << 10}},
 	} {
-		for _, mode := range []collectors.MessageMode{collectors.MessagesRaw, collectors.MessagesMetadata} {
-			b.Run(line.name+"/"+mode.String(), func(b *testing.B) {
+		for _, mode := range []string{"raw", "metadata", "raw --no-compress"} {
+			b.Run(line.name+"/"+mode, func(b *testing.B) {
 				for range b.N {
 					link := servertest.NewLink(b, net.JoinHostPort("127.0.0.1", strconv.Itoa(dovecot.IMAPSPort)), line.spec)
 					p.dir = b.TempDir()
 					p.want(b, "init", p.dir)
-					f := p.want(b, "collect", "--account", account, "--imap", "imaps://localhost:"+strconv.Itoa(link.Port), "--tls-ca", dovecot.CAFile,
-						"--messages", mode.String(), "--tsa", "none")
+					args := []string{"collect", "--account", account, "--imap", "imaps://localhost:" + strconv.Itoa(link.Port), "--tls-ca", dovecot.CAFile,
+						"--tsa", "none", "--messages"}
+					f := p.want(b, append(args, strings.Fields(mode)...)...)
 					limit := link.Limit(link.Down())
 					b.ReportMetric(limit.Seconds()/f.wall.Seconds(), "ratio-to-line")
 					fmt.Printf("%s: collect --messages %s: %d messages, %.1f MB over the line: %.2f s; the line needs %.2f s for them; ratio %.2f (%.1f MB of messages as they are on disk would need %.2f s)\n", line.name, mode,

@@ -22,6 +22,7 @@ type imapOptions struct {
 	caFile, serverName, pin string
 	insecurePlaintext       bool
 	connections             int
+	noCompress              bool
 
 	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
@@ -36,6 +37,7 @@ func (o *imapOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.tokenFile, "imap-token-file", "", "file with an OAuth 2.0 access token (OAUTHBEARER, XOAUTH2)")
 	f.StringVar(&o.caFile, "tls-ca", "", "PEM file of the only authorities to trust for the server's certificate")
 	f.StringVar(&o.serverName, "tls-server-name", "", "name that the server's certificate must have (default: the host)")
+	f.BoolVar(&o.noCompress, "no-compress", false, "never ask the server to compress what it sends; it is asked over slow lines only")
 	f.IntVar(&o.connections, "connections", imap.MaxConnections, "connections to the server at most; more than one are opened only where that is faster")
 	f.StringVar(&o.pin, "tls-pin", "", "accept this certificate of the server and no other, whoever issued it: sha256:FINGERPRINT")
 	f.BoolVar(&o.insecurePlaintext, "insecure-plaintext", false, "allow a login in clear text")
@@ -66,7 +68,7 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 	sources := make(map[string]source)
 	var master secret.String
 	for _, account := range accounts {
-		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections, Disappeared: o.disappeared,
+		config := imap.Config{URL: o.url, Sieve: o.sieve, RootCAFile: o.caFile, ServerName: o.serverName, Pin: o.pin, InsecurePlaintext: o.insecurePlaintext, Report: shown, Connections: o.connections, NoCompression: o.noCompress, Disappeared: o.disappeared,
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {

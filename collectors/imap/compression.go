@@ -61,7 +61,7 @@ func (r *run) judgeLine() {
 	if l.judged {
 		return
 	}
-	if !l.caps.has("COMPRESS=DEFLATE") {
+	if r.c.cfg.NoCompression || !l.caps.has("COMPRESS=DEFLATE") {
 		l.judged = true
 		return
 	}

@@ -75,6 +75,9 @@ type Config struct {
 
 	Report collectors.Progress // hears how far it is; may be nil
 
+	// NoCompression leaves a slow line uncompressed although the server offers to compress.
+	NoCompression bool
+
 	// Disappeared, if set, hears what was found out about messages that are not there any more. It is an exhibit too.
 	Disappeared func(account string, report earlier.Report)
 
