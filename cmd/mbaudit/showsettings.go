@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"io"
 
 	"github.com/mbaudit/mbaudit/evidence"
@@ -93,7 +94,8 @@ func tell(b *evidence.Bundle, r evidence.Record) (toldSettings, error) {
 // showSettings prints who else has rights, what the account sees of others, annotations and quota.
 func showSettings(t *terminal, all []toldSettings, accounts int) {
 	const most = 8 // of a topic
-	if len(all) == 0 {
+	silent := func(told toldSettings) bool { return len(told.Sentences) == 0 && told.Problem == "" && told.Kind != settings.ACL }
+	if all = slices.DeleteFunc(slices.Clone(all), silent); len(all) == 0 {
 		return
 	}
 	t.print("")
