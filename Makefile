@@ -25,8 +25,8 @@ kill: ## kill the real program at 200 random moments and print what came of it
 flip: ## flip a bit of every byte of every file of a small bundle and verify each
 	MBAUDIT_TEST_EVERY_BYTE=1 go test -run TestEveryByteCounts -v -count=1 -timeout 30m ./evidence
 
-bench: ## collection end to end against a reader that discards, and the packages' own benchmarks
-	testdata/servers/install.sh
+bench: ## collection end to end against a reader that discards and mbsync, and the packages' own benchmarks
+	testdata/servers/install.sh --bench
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/mbaudit
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -timeout 30m ./collectors/... ./evidence/... ./internal/...
 

@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"io"
+	"slices"
 
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/settings"
@@ -94,7 +94,9 @@ func tell(b *evidence.Bundle, r evidence.Record) (toldSettings, error) {
 // showSettings prints who else has rights, what the account sees of others, annotations and quota.
 func showSettings(t *terminal, all []toldSettings, accounts int) {
 	const most = 8 // of a topic
-	silent := func(told toldSettings) bool { return len(told.Sentences) == 0 && told.Problem == "" && told.Kind != settings.ACL }
+	silent := func(told toldSettings) bool {
+		return len(told.Sentences) == 0 && told.Problem == "" && told.Kind != settings.ACL
+	}
 	if all = slices.DeleteFunc(slices.Clone(all), silent); len(all) == 0 {
 		return
 	}

@@ -1,6 +1,6 @@
 #!/bin/bash
-# install.sh [--minio]: sees to it that what the servers for tests need is installed: Debian packages as root, versitygw
-# (and with --minio the pinned MinIO) with go install. Cyrus' packages, which cannot be installed beside Dovecot's, are
+# install.sh [--minio|--bench]: sees to it that what the servers for tests need is installed: Debian packages as root, versitygw
+# (and with --minio the pinned MinIO) with go install; with --bench mbsync (isync), which the benchmarks compare with. Cyrus' packages, which cannot be installed beside Dovecot's, are
 # unpacked into a directory. Google's Python client is installed as well where that is possible. Says nothing when all is
 # there. As another user than root it names what is missing and the command that installs it, and exits 1.
 set -eu
@@ -93,6 +93,9 @@ install_go() {
 }
 
 mapfile -t packages < <(missing_packages)
+if [ "${1:-}" = --bench ] && ! command -v mbsync >/dev/null; then
+	packages+=(isync)
+fi
 if [ ! -x "$cyrus/usr/lib/cyrus/bin/imapd" ] && [ "$(id -u)" != 0 ]; then
 	fail "missing: ${packages[*]+"${packages[*]} and "}cyrus-imapd, unpacked in $cyrus; to install: sudo testdata/servers/install.sh"
 fi
