@@ -1,8 +1,9 @@
 #!/bin/bash
-# install.sh [--minio|--bench]: sees to it that what the servers for tests need is installed: Debian packages as root, versitygw
-# (and with --minio the pinned MinIO) with go install; with --bench mbsync (isync), which the benchmarks compare with. Cyrus' packages, which cannot be installed beside Dovecot's, are
-# unpacked into a directory. Google's Python client is installed as well where that is possible. Says nothing when all is
-# there. As another user than root it names what is missing and the command that installs it, and exits 1.
+# install.sh [--minio|--bench]: sees to it that what the servers for tests need is installed: Debian packages as root,
+# versitygw (and with --minio the pinned MinIO) with go install; with --bench mbsync (isync), which the benchmarks compare
+# with. Cyrus' packages, which cannot be installed beside Dovecot's, are unpacked into a directory. Google's Python client is
+# installed as well where that is possible. Says nothing when all is there. As another user than root it names what is
+# missing and the command that installs it, and exits 1.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 cyrus=/usr/local/lib/mbaudit-cyrus # where cyrus.sh looks too
