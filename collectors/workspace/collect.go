@@ -127,7 +127,15 @@ func (r *run) enter(ctx context.Context) error {
 	if slices.Contains(errs, nil) {
 		return nil
 	}
-	return errs[0]
+	return errors.Join(fmt.Errorf("service account %s: %w", r.c.clientID(), errs[0]), letIn(errs[0]))
+}
+
+// letIn adds ErrNotLetIn to a refusal, as against a broken line.
+func letIn(err error) error {
+	if class(err) == evidence.GapRefused {
+		return ErrNotLetIn
+	}
+	return nil
 }
 
 // subject is the user for whom an API is asked.

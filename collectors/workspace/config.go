@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,6 +58,7 @@ type Collector struct {
 	cfg    Config
 	key    serviceKey
 	client *http.Client // refuses all that is not a read
+	clock  googleClock
 }
 
 var _ collectors.Collector = (*Collector)(nil)
@@ -119,6 +121,17 @@ func (c *Collector) root(a api) string {
 	}
 	return directoryRoot
 }
+
+// Address names the source, for the bundle's opening.
+func (c *Collector) Address() string {
+	if c.cfg.Endpoint != "" {
+		return c.cfg.Endpoint
+	}
+	return strings.TrimSuffix(gmailRoot, "/") + ", " + strings.TrimSuffix(directoryRoot, "/")
+}
+
+// clientID is what an administrator knows the service account by in the list of delegations.
+func (c *Collector) clientID() string { return cmp.Or(c.key.clientID, c.key.email) }
 
 // parseKey reads a key file. No error repeats anything of it but its type and the place it sends to.
 func parseKey(text secret.String, endpoint string) (serviceKey, error) {

@@ -27,6 +27,7 @@ var (
 	ErrLost          = errors.New("connection lost")
 	ErrDamaged       = errors.New("damaged answer") // cut off, or not what was asked for
 	ErrLoop          = errors.New("the pages go in a circle")
+	ErrNotLetIn      = errors.New("no access at all")
 	ErrAccount       = errors.New("the account is no e-mail address")
 	ErrNoAdmin       = errors.New("no administrator is named")
 )
@@ -176,13 +177,9 @@ func retryAfter(header http.Header) time.Duration {
 
 // hint says what to do about a failure to read a source; "" where there is nothing.
 func (c *Collector) hint(err error, s source, account string) string {
-	client := c.key.clientID
-	if client == "" {
-		client = c.key.email
-	}
 	switch {
 	case errors.Is(err, ErrDelegation), errors.Is(err, ErrScope):
-		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, client)
+		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, c.clientID())
 	case errors.Is(err, ErrAPIDisabled):
 		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api, c.key.project)
 	case errors.Is(err, ErrNotAuthorised) && s.api == directory:

@@ -92,6 +92,7 @@ func (r *run) once(ctx context.Context, g grant, address string) (*answer, secre
 		return nil, used, lost(err)
 	}
 	defer resp.Body.Close()
+	r.c.clock.see(a.asked, r.c.cfg.Now(), resp.Header)
 	a.at, a.status, a.header, a.packed = r.c.cfg.Now(), resp.StatusCode, resp.Header, strings.ToLower(resp.Header.Get("Content-Encoding"))
 	if a.status != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, refusalLimit)) // a refusal that is cut off is one all the same
