@@ -255,7 +255,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 		}
 		attrs["derived"] = "made from the answer, which is not kept: backup codes are passwords"
 	} else if a.packed != "" {
-		attrs["content-encoding"] = a.packed
+		attrs["encoding"] = a.packed
 		name += ".gz"
 	}
 	_, err := r.sink.Put(evidence.Exhibit{
@@ -272,7 +272,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 // attributes are what is said of an answer beside its body.
 func (r *run) attributes(s source, a *answer, page int) map[string]string {
 	attrs := map[string]string{
-		"status": strconv.Itoa(a.status), "requested-at": a.asked.UTC().Format(time.RFC3339Nano), "page": strconv.Itoa(page),
+		"status": strconv.Itoa(a.status), "requested": a.asked.UTC().Format(time.RFC3339Nano), "page": strconv.Itoa(page),
 		"subject": r.subject(s.api), "scope": s.scope,
 	}
 	if a.tries > 1 {
@@ -281,7 +281,7 @@ func (r *run) attributes(s source, a *answer, page int) map[string]string {
 	if s.list != "" {
 		attrs["items"] = strconv.Itoa(len(a.items))
 	}
-	for header, attr := range map[string]string{"Date": "date", "X-Request-Id": "request-id", "Etag": "etag", "Content-Type": "content-type"} {
+	for header, attr := range map[string]string{"Date": "date", "X-Request-Id": "request-id", "Etag": "etag", "Content-Type": "type"} {
 		if value := a.header.Get(header); value != "" {
 			attrs[attr] = cut(value, headerLongest)
 		}

@@ -136,7 +136,7 @@ func TestEverySource(t *testing.T) {
 		if want := g.get(t, k.Exhibit); string(k.Body) != string(want) {
 			t.Errorf("%s: the bytes are not those that the tenant serves", k.Name)
 		}
-		if k.Attrs["status"] != "200" || k.Attrs["date"] == "" || k.Attrs["requested-at"] == "" || k.Attrs["page"] != "1" {
+		if k.Attrs["status"] != "200" || k.Attrs["date"] == "" || k.Attrs["requested"] == "" || k.Attrs["page"] != "1" {
 			t.Errorf("%s: attributes are %v", k.Name, k.Attrs)
 		}
 	}
