@@ -247,7 +247,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 	}
 	name += ".json"
 	attrs := r.attributes(s, a, page)
-	body := a.body
+	body, media := a.body, contentTypeAPI
 	if s.secret {
 		var err error
 		if body, err = describeCodes(a, r.scope.Account); err != nil {
@@ -257,9 +257,10 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 	} else if a.packed != "" {
 		attrs["encoding"] = a.packed
 		name += ".gz"
+		media = "application/gzip"
 	}
 	_, err := r.sink.Put(evidence.Exhibit{
-		Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: item, Name: name, MediaType: contentTypeAPI,
+		Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: item, Name: name, MediaType: media,
 		FetchedAt: a.at, Request: "GET " + a.address, Attrs: attrs,
 	}, bytes.NewReader(body))
 	if err == nil {

@@ -3,7 +3,10 @@ package workspace
 import (
 	"cmp"
 	"context"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -155,10 +158,26 @@ func parseKey(text secret.String, endpoint string) (serviceKey, error) {
 		return serviceKey{}, fmt.Errorf("%w: it has no client_email or no private_key", ErrKeyFile)
 	case file.Universe != "" && file.Universe != "googleapis.com":
 		return serviceKey{}, fmt.Errorf("%w of Google: its universe_domain is %.60q", ErrKeyFile, file.Universe)
+	case !isRSA(file.PrivateKey):
+		return serviceKey{}, fmt.Errorf("%w: its private_key cannot be read", ErrKeyFile)
 	case !tokenPlace(file.TokenURL, endpoint):
 		return serviceKey{}, fmt.Errorf("%w of Google: its token_uri is %.100q", ErrKeyFile, file.TokenURL)
 	}
 	return serviceKey{email: file.Email, clientID: file.ClientID, project: file.Project, id: file.ID, private: secret.New(file.PrivateKey), tokenURL: file.TokenURL}, nil
+}
+
+// isRSA says whether a text is an RSA key as key files have them: PEM of PKCS #8, or of PKCS #1.
+func isRSA(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return false
+	}
+	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+		_, ok := key.(*rsa.PrivateKey)
+		return ok
+	}
+	_, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	return err == nil
 }
 
 // tokenPlace says whether assertions may be sent to a place that a key file names: Google's, or the one that stands for

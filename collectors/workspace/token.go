@@ -78,32 +78,49 @@ func (t *tokens) at(g grant) *heldToken {
 func (c *Collector) mint(ctx context.Context, g grant) (secret.String, time.Time, error) {
 	config := jwt.Config{Email: c.key.email, PrivateKey: []byte(c.key.private.Reveal()), PrivateKeyID: c.key.id, Subject: g.subject,
 		Scopes: []string{g.scope}, TokenURL: c.key.tokenURL}
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, c.client), c.cfg.Patience)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
+	line := &listener{ctx: ctx, next: c.client.Transport}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: line, CheckRedirect: c.client.CheckRedirect})
 	token, err := config.TokenSource(ctx).Token()
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused):
 		return secret.String{}, time.Time{}, tokenRefusal(refused.Response.StatusCode, refused.Response.Header, refused.Body)
 	case err != nil:
-		return secret.String{}, time.Time{}, mintFailure(err)
+		return secret.String{}, time.Time{}, line.failure()
 	case token.AccessToken == "" || token.Expiry.IsZero():
 		return secret.String{}, time.Time{}, &failure{kind: ErrDamaged, text: "asking for an access token: the answer has none", again: true}
 	}
 	return secret.New(token.AccessToken), token.Expiry, nil
 }
 
-// mintFailure tells a broken key from a broken line. The library's words are not repeated: an answer may be in them.
-func mintFailure(err error) *failure {
-	var network interface{ Timeout() bool }
-	text := "asking for an access token: "
-	if errors.As(err, &network) {
-		return &failure{kind: ErrLost, text: text + networkWords(err), again: true}
-	}
-	if errors.Is(err, ErrNotRead) {
+// A listener hears what breaks below the library, which turns all errors into text, and puts a context on the request,
+// which the library does not.
+type listener struct {
+	ctx  context.Context
+	next http.RoundTripper
+	err  error
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l *listener) RoundTrip(req *http.Request) (*http.Response, error) {
+	var resp *http.Response
+	resp, l.err = l.next.RoundTrip(req.WithContext(l.ctx))
+	return resp, l.err
+}
+
+// failure is what happened where the library has no answer: the key is known to be one, so the line broke, or what came
+// is no answer. The library's words are not repeated: an answer may be in them.
+func (l *listener) failure() *failure {
+	const text = "asking for an access token: "
+	switch {
+	case errors.Is(l.err, ErrNotRead):
 		return &failure{kind: ErrNotRead, text: text + ErrNotRead.Error()}
+	case l.err != nil:
+		return &failure{kind: ErrLost, text: text + lost(l.err).text, again: true}
 	}
-	return &failure{kind: ErrKeyRefused, text: text + "the private key of the key file cannot be used, or the answer is not one of a token endpoint"}
+	return &failure{kind: ErrDamaged, text: text + ErrDamaged.Error(), again: true}
 }
 
 // authorise puts the access token of a grant on a request.
