@@ -19,6 +19,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/casefile"
+	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 type collectOptions struct {
@@ -306,13 +307,22 @@ func (r *collection) stopped(ctx context.Context, cause, journalErr error) error
 	err := errors.Join(cause, journalErr, r.w.Close(), r.stopPushing())
 	r.say("kept so far: %s and %s, in %s", plural(counts.Exhibits, "exhibit"), plural(counts.Gaps, "gap"), r.w.Dir())
 	if ctx.Err() != nil {
-		return withHint(errors.New("interrupted"), "go on with: mbaudit collect --resume")
+		return withHint(errors.New("interrupted"), "go on with: "+r.opts.resumeCommand())
 	}
-	hint := "then go on with: mbaudit collect --resume"
+	hint := "then go on with: " + r.opts.resumeCommand()
 	if first := hintFor(err); first != "" {
 		hint = first + "; " + hint
 	}
 	return withHint(err, hint)
+}
+
+// resumeCommand is what to type to go on. Where the key for Google lies is not written into a bundle.
+func (o *collectOptions) resumeCommand() string {
+	command := "mbaudit collect --resume"
+	if o.google.keyFile != "" {
+		command += " --google-key " + visible.Text(o.google.keyFile)
+	}
+	return command
 }
 
 // stopPushing waits until what was sealed is sent, and journals what came of it.

@@ -39,9 +39,8 @@ type run struct {
 
 // A userState is what the Directory says of the user that explains refusals.
 type userState struct {
-	Known          bool `json:"-"`
-	Suspended      bool `json:"suspended"`
-	IsMailboxSetup bool `json:"isMailboxSetup"`
+	Suspended      bool  `json:"suspended"`
+	IsMailboxSetup *bool `json:"isMailboxSetup"` // nil: not said
 }
 
 type failedSource struct {
@@ -296,7 +295,10 @@ func (r *run) notice(s source, a *answer) {
 	defer r.mu.Unlock()
 	switch s.resource {
 	case userResource:
-		r.user.Known = json.Unmarshal(a.json, &r.user) == nil
+		var said userState
+		if json.Unmarshal(a.json, &said) == nil {
+			r.user = said
+		}
 	case sendAsResource:
 		for _, item := range a.items {
 			var one struct {
@@ -392,14 +394,14 @@ func (r *run) giveHint(hint string) {
 	}
 }
 
-// explainNoMail writes down what Gmail refused because it opens no mailbox. Where the Directory says that the user never
-// had one, and is not suspended, there is nothing to read; else something is there and was not read.
+// explainNoMail writes down what Gmail refused because it opens no mailbox. Where the Directory says in so many words that
+// the user has none, and he is not suspended, Google has nothing to offer; else something is there and was not read.
 func (r *run) explainNoMail() error {
 	for _, f := range r.noMail {
 		s := f.source
-		if r.user.Known && !r.user.IsMailboxSetup && !r.user.Suspended {
+		if has := r.user.IsMailboxSetup; has != nil && !*has && !r.user.Suspended {
 			err := r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
-				Note: "not licensed: the Directory says that the user has no mailbox"})
+				Note: "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"})
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@
 //
 // What is refused is a gap that tells apart a scope that was not delegated, an API that is off, an administrator
 // without the right, a user who is not there and a mailbox that Google does not open (suspended), with what to do about
-// each. A user who never had a mailbox has rows that say "not offered".
+// each. A user of whom the Directory says that he has no mailbox has rows that say "not offered".
 //
 // Resources (rows of the coverage ledger) are "gmail/…" and "directory/…", as listed in sources.go. The item of an
 // exhibit is empty, and of gmail/smimeInfo the address. A list of several pages has items "ATTEMPT/PAGE" for all but the
