@@ -14,10 +14,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/casefile"
+	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 type collectOptions struct {
@@ -31,6 +33,7 @@ type collectOptions struct {
 	logZone      string
 	identity     identityOptions // of the bundle that --since names
 	imap         imapOptions
+	google       googleOptions
 	push         string
 	store        storeOptions
 	tsa          []string
@@ -45,20 +48,24 @@ type collectOptions struct {
 func newCollectCommand(t *terminal, g *global) *cobra.Command {
 	var opts collectOptions
 	cmd := &cobra.Command{
-		Use:   "collect --account A [--imap imaps://HOST] [--import KIND=PATH]",
+		Use:   "collect --account A [--imap imaps://HOST] [--workspace] [--import KIND=PATH]",
 		Short: "read accounts into a sealed bundle, changing nothing at the source",
 		Long: `collect reads what the mail system tells about the accounts into a new bundle below
 CASE/bundles, seals, signs and timestamps it, and with --push sends it off this machine.
 Nothing is changed at the source. What could not be read is listed as a gap, and the
 exit status is then 3.
 
-It reads an IMAP server (--imap), files that were handed over (--import KIND=PATH), or both.
+It reads an IMAP server (--imap), a Google Workspace (--workspace), files that were handed
+over (--import KIND=PATH), or several of them.
 With several accounts an import says whose it is: --import mbox:bob@example.com=PATH.
 ` + importKindsHelp() + `
-The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt.
+The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt;
+the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS.
 If collection is interrupted, what was kept stays: go on with mbaudit collect --resume.`,
 		Example: `  mbaudit collect --account alice@example.com --imap imaps://mail.example.com \
     --messages raw --push s3://evidence/2026-0042
+  mbaudit collect --account alice@example.com --workspace --google-key key.json \
+    --google-admin admin@example.com
   mbaudit collect --account alice@example.com --import mbox=hand-over.mbox`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -75,6 +82,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	f.StringVar(&opts.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
 	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
 	opts.imap.addFlags(f)
+	opts.google.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
 	opts.store.addFlags(f)
 	f.BoolVar(&opts.probe, "probe", false, "try first whether the store of --push keeps evidence write-once")
@@ -102,6 +110,7 @@ type collection struct {
 	importMode collectors.MessageMode
 	wanted     []wantedImport
 	servers    []reading
+	workspace  *workspace.Collector // nil where no Google Workspace is read
 	imports    []reading
 	progress   []*progress
 	logZone    *time.Location // of lines of imported logs that name none
@@ -298,13 +307,22 @@ func (r *collection) stopped(ctx context.Context, cause, journalErr error) error
 	err := errors.Join(cause, journalErr, r.w.Close(), r.stopPushing())
 	r.say("kept so far: %s and %s, in %s", plural(counts.Exhibits, "exhibit"), plural(counts.Gaps, "gap"), r.w.Dir())
 	if ctx.Err() != nil {
-		return withHint(errors.New("interrupted"), "go on with: mbaudit collect --resume")
+		return withHint(errors.New("interrupted"), "go on with: "+r.opts.resumeCommand())
 	}
-	hint := "then go on with: mbaudit collect --resume"
+	hint := "then go on with: " + r.opts.resumeCommand()
 	if first := hintFor(err); first != "" {
 		hint = first + "; " + hint
 	}
 	return withHint(err, hint)
+}
+
+// resumeCommand is what to type to go on. Where the key for Google lies is not written into a bundle.
+func (o *collectOptions) resumeCommand() string {
+	command := "mbaudit collect --resume"
+	if o.google.keyFile != "" {
+		command += " --google-key " + visible.Text(o.google.keyFile)
+	}
+	return command
 }
 
 // stopPushing waits until what was sealed is sent, and journals what came of it.

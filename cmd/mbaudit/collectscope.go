@@ -17,7 +17,7 @@ import (
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "import", "log-time-zone", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "tsa", "segment-size", "recipient"}
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "tsa", "segment-size", "recipient"}
 }
 
 // restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
@@ -65,8 +65,11 @@ func (r *collection) parseScopes() error {
 	if len(r.opts.accounts) == 0 {
 		return usageError(errors.New("no account is named"), "add --account alice@example.com")
 	}
-	if r.opts.imap.url == "" && len(r.opts.imports) == 0 {
-		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com, or --import mbox=FILE for what was handed over")
+	if r.opts.imap.url == "" && !r.opts.google.on && len(r.opts.imports) == 0 {
+		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com, --workspace, or --import mbox=FILE for what was handed over")
+	}
+	if err := r.opts.google.check(r.opts.accounts, r.opts.imap.url != "" || len(r.opts.imports) > 0); err != nil {
+		return err
 	}
 	mode, err := r.parseMessages()
 	if err != nil {
@@ -129,6 +132,8 @@ const messagesAuto = "auto"
 func (r *collection) parseMessages() (collectors.MessageMode, error) {
 	if r.opts.messages == messagesAuto {
 		switch {
+		case r.googleAlone():
+			r.opts.messages = collectors.MessagesNone.String()
 		case len(r.opts.imports) == 0:
 			r.opts.messages = collectors.MessagesMetadata.String()
 		case r.opts.imap.url == "":
@@ -143,7 +148,21 @@ func (r *collection) parseMessages() (collectors.MessageMode, error) {
 		return mode, usageError(err, "type --messages none, metadata or raw")
 	}
 	r.importMode = mode
-	return mode, nil
+	return mode, r.checkGoogleAlone(mode)
+}
+
+// googleAlone says that nothing but a Google Workspace is read.
+func (r *collection) googleAlone() bool {
+	return r.opts.google.on && r.opts.imap.url == "" && len(r.opts.imports) == 0
+}
+
+// checkGoogleAlone refuses what is about messages where none are read.
+func (r *collection) checkGoogleAlone(mode collectors.MessageMode) error {
+	if r.googleAlone() && (mode != collectors.MessagesNone || len(r.opts.folders) > 0 || r.opts.since != "" || r.opts.until != "") {
+		return usageError(errors.New("--messages, --folder, --since and --until are about messages, which --workspace does not read"),
+			"leave them out, or read the messages over IMAP with --imap imaps://imap.gmail.com --imap-token-file FILE")
+	}
+	return nil
 }
 
 // parseDay reads a day in the case's time zone, or a moment with its own offset. Nothing is no bound.

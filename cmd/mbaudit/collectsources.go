@@ -7,6 +7,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -17,8 +18,12 @@ type reading struct {
 	scope     collectors.Scope
 }
 
-// openServers makes the collectors of the servers, asking for passwords.
+// openServers makes the collectors of the servers, asking for passwords. What Google tells comes first: it changes before
+// messages do.
 func (r *collection) openServers() error {
+	if err := r.openGoogle(); err != nil {
+		return err
+	}
 	if r.opts.imap.url == "" {
 		return nil
 	}
@@ -35,9 +40,29 @@ func (r *collection) openServers() error {
 	return nil
 }
 
+// openGoogle makes the collector of a Google Workspace, one for all accounts.
+func (r *collection) openGoogle() error {
+	if !r.opts.google.on {
+		return nil
+	}
+	shown := newProgress(r.terminal)
+	var err error
+	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
+		return err
+	}
+	r.progress = append(r.progress, shown)
+	for _, scope := range r.scopes {
+		r.servers = append(r.servers, reading{r.workspace, scope})
+	}
+	return nil
+}
+
 // sources lists what is read, for the bundle's opening: servers first.
 func (r *collection) sources() []evidence.Source {
 	var list []evidence.Source
+	if r.workspace != nil {
+		list = append(list, evidence.Source{Collector: r.workspace.Name(), Address: r.workspace.Address()})
+	}
 	if r.opts.imap.url != "" {
 		list = append(list, evidence.Source{Collector: "imap", Address: r.opts.imap.url})
 	}
@@ -84,7 +109,7 @@ func (r *collection) collectAll(ctx context.Context, readings []reading) error {
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, imap.ErrAuth) {
+		if !notLetIn(err) {
 			return err
 		}
 		causes = append(causes, err)
@@ -103,6 +128,11 @@ func (r *collection) collectAll(ctx context.Context, readings []reading) error {
 	return nil
 }
 
+// notLetIn says that a server did not let us in, rather than that it broke.
+func notLetIn(err error) bool {
+	return errors.Is(err, imap.ErrAuth) || errors.Is(err, workspace.ErrNotLetIn)
+}
+
 // clocks are the comparisons of our clock with others. IMAP has no command that tells the server's time, and a file none
 // of its own; the bundle says so rather than leave it out.
 func (r *collection) clocks() []evidence.Clock {
@@ -110,6 +140,9 @@ func (r *collection) clocks() []evidence.Clock {
 		return evidence.Clock{Against: against, Status: "not offered", At: r.bundleTime(), Note: note}
 	}
 	var clocks []evidence.Clock
+	if r.workspace != nil {
+		clocks = append(clocks, r.workspace.Clock())
+	}
 	if r.opts.imap.url != "" {
 		clocks = append(clocks, notOffered(r.opts.imap.url, "IMAP has no command that tells the server's time"))
 	}

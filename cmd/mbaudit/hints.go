@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/mbaudit/mbaudit/collectors/imap"
+	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/store"
 	"github.com/mbaudit/mbaudit/evidence/store/s3"
@@ -33,6 +34,11 @@ func hintFor(err error) string {
 		{imap.ErrTooSlow, "give it longer, as in: --timeout 5m; or check host and port"},
 		{imap.ErrHostDown, "check host and port, as in: --imap imaps://mail.example.com:993"},
 		{imap.ErrNoFolder, "leave --folder out to collect every folder"},
+		{workspace.ErrDelegation, "in the admin console, Security, API controls, domain-wide delegation: give that client the scopes of docs/WORKSPACE.md; it takes some minutes to hold"},
+		{workspace.ErrKeyRefused, "check the clock of this machine, and whether key and service account still exist; make another key in the console of the project"},
+		{workspace.ErrSubject, "check --account and --google-admin: primary addresses of users who are there are wanted"},
+		{workspace.ErrLost, "see whether this machine reaches https://oauth2.googleapis.com and https://gmail.googleapis.com; a proxy is named with HTTPS_PROXY"},
+		{workspace.ErrUnavailable, "Google is busy or the project's quota is spent; try again in some minutes"},
 		{s3.ErrNoBucket, "make the bucket first, with Object Lock switched on, or correct s3://BUCKET/PREFIX"},
 		{s3.ErrNoLock, "make a bucket with Object Lock switched on; to push without any lock, add --no-lock"},
 		{s3.ErrLockUnknown, "give the key the right s3:GetBucketObjectLockConfiguration; or add --unknown-lock to push with a key that may only write"},

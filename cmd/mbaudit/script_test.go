@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 	makeUnreadable(t, dovecot.MailDir("carol@example.test"))
 	s3.MakeBucket(t, "locked", true)
 	s3.MakeBucket(t, "open", false)
-	variables := environment(t, dovecot, s3, tsa)
+	variables := append(environment(t, dovecot, s3, tsa), googleTenants(t)...)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -27,6 +27,7 @@ func allowed() map[string][]string {
 		"collectors/imap/managesieve": {"internal/visible"},
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
 		"collectors/authlog":          {"collectors", "evidence", "internal/maillog", "internal/visible"},
+		"collectors/workspace":        {"collectors", "evidence", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},

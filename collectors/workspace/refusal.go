@@ -1,0 +1,199 @@
+package workspace
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/evidence"
+)
+
+// Why an answer was not had. Errors of this package wrap one of them.
+var (
+	ErrDelegation    = errors.New("not delegated")         // the token endpoint: this scope is not delegated to the service account
+	ErrKeyRefused    = errors.New("key refused")           // the token endpoint: the key or its service account is not known
+	ErrSubject       = errors.New("no such user")          // the token endpoint or the Directory
+	ErrScope         = errors.New("insufficient scope")    // the API
+	ErrAPIDisabled   = errors.New("API disabled")          // in the service account's project
+	ErrNotAuthorised = errors.New("not authorised")        // the administrator lacks the right, or the domain's policy forbids it
+	ErrNoMailbox     = errors.New("mailbox not available") // Gmail is not enabled for the user, or he is suspended
+	ErrRefused       = errors.New("refused")               // any other no
+	ErrUnavailable   = errors.New("not available")         // busy, over its quota or broken, however often it was asked
+	ErrLost          = errors.New("connection lost")
+	ErrDamaged       = errors.New("damaged answer") // cut off, or not what was asked for
+	ErrLoop          = errors.New("the pages go in a circle")
+	ErrNotLetIn      = errors.New("no access at all")
+	ErrAccount       = errors.New("the account is no e-mail address")
+	ErrNoAdmin       = errors.New("no administrator is named")
+)
+
+// A failure is one request that did not bring what it should.
+type failure struct {
+	kind    error
+	text    string        // what the server said, or what broke
+	again   bool          // a later try may bring it
+	expired bool          // the access token is not valid any more
+	after   time.Duration // that the server wants to be left alone for
+	tries   int
+}
+
+func (f *failure) Error() string {
+	text := f.text
+	if f.tries > 1 {
+		text += fmt.Sprintf(" (asked %d times)", f.tries)
+	}
+	return text
+}
+
+func (f *failure) Unwrap() error { return f.kind }
+
+// class is the class of the gap that a failure leaves.
+func class(err error) evidence.GapClass {
+	for _, kind := range []error{ErrUnavailable, ErrLost, ErrDamaged, ErrLoop} {
+		if errors.Is(err, kind) {
+			return evidence.GapFailed
+		}
+	}
+	return evidence.GapRefused
+}
+
+// An apiError is the body of a refusal, in the shapes of Google's older and newer APIs.
+type apiError struct {
+	Error struct {
+		Message string `json:"message"`
+		Status  string `json:"status"`
+		Errors  []struct {
+			Reason string `json:"reason"`
+		} `json:"errors"`
+		Details []struct {
+			Reason string `json:"reason"`
+		} `json:"details"`
+	} `json:"error"`
+}
+
+// refusal reads an answer that is not 200.
+func refusal(status int, header http.Header, body []byte) *failure {
+	var said apiError
+	_ = json.Unmarshal(body, &said) // what is not JSON says nothing: a proxy's page, say
+	reasons := []string{said.Error.Status}
+	for _, e := range said.Error.Errors {
+		reasons = append(reasons, e.Reason)
+	}
+	for _, d := range said.Error.Details {
+		reasons = append(reasons, d.Reason)
+	}
+	f := &failure{after: retryAfter(header)}
+	f.kind, f.again = kindOf(status, reasons)
+	f.expired = status == http.StatusUnauthorized
+	f.text = words(status, f.kind, said.Error.Message)
+	return f
+}
+
+// kindOf tells refusals apart. Quotas are refused with 403 too, and only the reason tells.
+func kindOf(status int, reasons []string) (kind error, again bool) {
+	is := func(names ...string) bool {
+		return slices.ContainsFunc(reasons, func(r string) bool { return slices.Contains(names, r) })
+	}
+	switch {
+	case status == http.StatusTooManyRequests, status >= 500 && status != http.StatusNotImplemented,
+		is("rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "backendError"):
+		return ErrUnavailable, true
+	case is("dailyLimitExceeded"):
+		return ErrUnavailable, false
+	case is("insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"):
+		return ErrScope, false
+	case is("accessNotConfigured", "SERVICE_DISABLED"):
+		return ErrAPIDisabled, false
+	case is("failedPrecondition", "FAILED_PRECONDITION") && status == http.StatusBadRequest:
+		return ErrNoMailbox, false
+	case status == http.StatusNotFound && is("notFound", "NOT_FOUND"):
+		return ErrSubject, false
+	case status == http.StatusForbidden:
+		return ErrNotAuthorised, false
+	}
+	return ErrRefused, false
+}
+
+// tokenRefusal reads a refusal of the token endpoint (RFC 6749, section 5.2).
+func tokenRefusal(status int, header http.Header, body []byte) *failure {
+	var said struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	_ = json.Unmarshal(body, &said)
+	f := &failure{kind: ErrRefused, after: retryAfter(header)}
+	switch {
+	case status == http.StatusTooManyRequests || status >= 500:
+		f.kind, f.again = ErrUnavailable, true
+	case said.Code == "unauthorized_client", said.Code == "access_denied", said.Code == "invalid_scope":
+		f.kind = ErrDelegation
+	case said.Code == "invalid_grant" && strings.Contains(said.Description, "Invalid email"):
+		f.kind = ErrSubject
+	case said.Code == "invalid_grant", said.Code == "invalid_client", said.Code == "disabled_client":
+		f.kind = ErrKeyRefused
+	}
+	f.text = "asking for an access token: " + words(status, f.kind, strings.TrimSpace(said.Code+" "+said.Description))
+	return f
+}
+
+// longestWords is how much of a server's own words is repeated.
+const longestWords = 400
+
+// words is what a refusal reads like: its status, its kind, and what the server says.
+func words(status int, kind error, message string) string {
+	text := strconv.Itoa(status) + " " + kind.Error()
+	if message = cut(message, longestWords); message != "" {
+		text += ": " + message
+	}
+	return text
+}
+
+// cut makes a server's text valid UTF-8 of at most so many bytes.
+func cut(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit] + "…"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// retryAfter reads Retry-After (RFC 9110, section 10.2.3), in seconds or as a date.
+func retryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		if from, err := http.ParseTime(header.Get("Date")); err == nil {
+			return max(at.Sub(from), 0)
+		}
+	}
+	return 0
+}
+
+// hint says what to do about a failure to read a source; "" where there is nothing.
+func (c *Collector) hint(err error, s source, account string) string {
+	switch {
+	case errors.Is(err, ErrDelegation), errors.Is(err, ErrScope):
+		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, c.clientID())
+	case errors.Is(err, ErrAPIDisabled):
+		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api, c.key.project)
+	case errors.Is(err, ErrNotAuthorised) && s.api == directory:
+		return fmt.Sprintf("%s lacks the right: name a super administrator with --google-admin, then collect again", c.cfg.Admin)
+	case errors.Is(err, ErrNotAuthorised):
+		return "the domain's policy keeps the service account from this mailbox: see API controls in the admin console"
+	case errors.Is(err, ErrNoMailbox):
+		return "Google opens no mailbox of a user who is suspended, deleted or has no Gmail licence: see the exhibit " + userResource
+	case errors.Is(err, ErrSubject):
+		return "check the addresses " + account + " and " + c.cfg.Admin + ": a primary address is wanted"
+	case errors.Is(err, ErrKeyRefused):
+		return "check the clock of this machine, and whether the key and its service account still exist; a new key is given with --google-key"
+	case errors.Is(err, ErrNoAdmin):
+		return "name an administrator with --google-admin, then collect again"
+	}
+	return ""
+}

@@ -1,0 +1,245 @@
+package workspace_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
+
+	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/collectortest"
+	"github.com/mbaudit/mbaudit/collectors/workspace"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/fakegoogle"
+	"github.com/mbaudit/mbaudit/internal/secret"
+)
+
+// googleTokens is where a real key file sends to; the tenant answers under that name too.
+const googleTokens = "https://oauth2.googleapis.com"
+
+// A rig is a tenant and what is needed to collect from it.
+type rig struct {
+	tenant *fakegoogle.Tenant
+	server *fakegoogle.Server
+	config workspace.Config
+
+	mu    sync.Mutex
+	slept []time.Duration
+	hints []string
+}
+
+func newRig(t *testing.T, config fakegoogle.Config) *rig {
+	t.Helper()
+	g := &rig{tenant: fakegoogle.New(config)}
+	g.server = g.tenant.Start(t)
+	key, err := g.server.KeyFile(googleTokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.config = workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: g.server.Transport(),
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.slept = append(g.slept, d)
+			return ctx.Err()
+		},
+		Hint: func(hint string) {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.hints = append(g.hints, hint)
+		},
+	}
+	return g
+}
+
+// collect reads an account into a sink and looks whether only reads arrived.
+func (g *rig) collect(t *testing.T, account string, sink *collectortest.Sink) error {
+	t.Helper()
+	c, err := workspace.New(g.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Collect(t.Context(), collectors.Scope{Account: account}, sink)
+	for _, r := range g.tenant.Requests() {
+		if !r.Reads() || r.Method != "token" && r.Verb != http.MethodGet {
+			t.Errorf("%s %s arrived, which is no read", r.Verb, r.Path)
+		}
+	}
+	if problems := sink.Problems(); len(problems) > 0 {
+		t.Errorf("the sink has problems: %s", strings.Join(problems, "; "))
+	}
+	if silent := sink.Silence(); err == nil && len(silent) > 0 {
+		t.Errorf("lost without a word: %s", strings.Join(silent, "; "))
+	}
+	return err
+}
+
+// get asks the tenant itself, as Google's own programs would.
+func (g *rig) get(t *testing.T, ex evidence.Exhibit) []byte {
+	t.Helper()
+	address := strings.TrimPrefix(ex.Request, "GET ")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+g.token(t, ex.Attrs["subject"], ex.Attrs["scope"]))
+	resp, err := g.server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d %v", address, resp.StatusCode, err)
+	}
+	return body
+}
+
+// allRows are the rows of the coverage ledger.
+func allRows() []string {
+	return []string{"gmail/filters", "gmail/autoForwarding", "gmail/forwardingAddresses", "gmail/delegates", "gmail/sendAs", "gmail/vacation", "gmail/imap",
+		"gmail/pop", "directory/tokens", "directory/asps", "directory/user", "gmail/profile", "gmail/language", "gmail/labels", "directory/aliases",
+		"directory/mobiledevices", "directory/groups", "directory/roleAssignments", "directory/roles", "directory/verificationCodes", "gmail/smimeInfo"}
+}
+
+// TestEverySource compares each exhibit with what the tenant serves.
+func TestEverySource(t *testing.T) {
+	g := newRig(t, fakegoogle.Config{})
+	sink := &collectortest.Sink{}
+	if err := g.collect(t, fakegoogle.Victim, sink); err != nil {
+		t.Fatal(err)
+	}
+	if gaps := sink.Gaps(); len(gaps) > 0 {
+		t.Errorf("gaps: %+v", gaps)
+	}
+	for _, row := range allRows() {
+		if len(sink.Resource(row)) == 0 {
+			t.Errorf("%s has no exhibit", row)
+		}
+	}
+	for _, k := range sink.Kept() {
+		if !slices.Contains(allRows(), k.Resource) {
+			t.Errorf("%s is an unknown row", k.Resource)
+		}
+		if k.Attrs["derived"] != "" {
+			continue
+		}
+		if want := g.get(t, k.Exhibit); string(k.Body) != string(want) {
+			t.Errorf("%s: the bytes are not those that the tenant serves", k.Name)
+		}
+		if k.Attrs["status"] != "200" || k.Attrs["date"] == "" || k.Attrs["requested"] == "" || k.Attrs["page"] != "1" {
+			t.Errorf("%s: attributes are %v", k.Name, k.Attrs)
+		}
+	}
+	first := len(sink.Kept())
+	if err := g.collect(t, fakegoogle.Victim, sink); err != nil || len(sink.Kept()) != first {
+		t.Errorf("collecting again put %d more exhibits: %v", len(sink.Kept())-first, err)
+	}
+}
+
+// TestCodesAreNotKept wants the number of the backup codes and none of them.
+func TestCodesAreNotKept(t *testing.T) {
+	g := newRig(t, fakegoogle.Config{})
+	state, err := g.tenant.State(fakegoogle.Victim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := &collectortest.Sink{}
+	if err := g.collect(t, fakegoogle.Victim, sink); err != nil {
+		t.Fatal(err)
+	}
+	kept := sink.Resource("directory/verificationCodes")
+	var doc struct {
+		Count        int
+		Salt, SHA256 string
+	}
+	if len(kept) != 1 || json.Unmarshal(kept[0].Body, &doc) != nil || doc.Count != len(state.BackupCodes) || len(doc.SHA256) != 64 || len(doc.Salt) != 32 {
+		t.Fatalf("%d codes, kept is %+v", len(state.BackupCodes), kept)
+	}
+	for _, code := range state.BackupCodes {
+		for _, k := range sink.Kept() {
+			if strings.Contains(string(k.Body), code["verificationCode"].(string)) {
+				t.Errorf("a backup code is in %s", k.Name)
+			}
+		}
+	}
+}
+
+// TestNoTokenIsKept looks for access tokens and the key in all that the sink was given.
+func TestNoTokenIsKept(t *testing.T) {
+	g := newRig(t, fakegoogle.Config{})
+	g.tenant.Fail(fakegoogle.Fault{Method: "directory.asps.list", Times: -1, Status: 401})
+	sink := &collectortest.Sink{}
+	if err := g.collect(t, fakegoogle.Victim, sink); err != nil {
+		t.Fatal(err)
+	}
+	all, err := json.Marshal([]any{sink.Kept(), sink.Gaps(), g.hints})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, forbidden := range []string{"ya29.", "PRIVATE KEY", "assertion"} {
+		if strings.Contains(string(all), forbidden) {
+			t.Errorf("%q is in what was kept", forbidden)
+		}
+	}
+	if gaps := sink.Gaps(); len(gaps) != 1 || gaps[0].Resource != "directory/asps" || gaps[0].Class != evidence.GapRefused || !strings.Contains(gaps[0].Reason, "401") {
+		t.Errorf("gaps: %+v", gaps)
+	}
+}
+
+// TestEmergencyOnly reads a dozen and no more.
+func TestEmergencyOnly(t *testing.T) {
+	g := newRig(t, fakegoogle.Config{})
+	g.config.EmergencyOnly = true
+	sink := &collectortest.Sink{}
+	if err := g.collect(t, fakegoogle.Victim, sink); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(sink.Kept()); n != 12 {
+		t.Errorf("%d exhibits, want the dozen", n)
+	}
+	if _, announced := sink.Expected("directory/groups"); announced {
+		t.Error("groups are announced and not read")
+	}
+}
+
+// TestAccountMustBeAnAddress sends nothing for names that are none.
+func TestAccountMustBeAnAddress(t *testing.T) {
+	g := newRig(t, fakegoogle.Config{})
+	for _, account := range []string{"..", "alice", "@", ""} {
+		if err := g.collect(t, account, &collectortest.Sink{}); !errors.Is(err, workspace.ErrAccount) {
+			t.Errorf("%q: %v", account, err)
+		}
+	}
+	if n := len(g.tenant.Requests()); n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// token asks the tenant for an access token by another way than the collector's.
+func (g *rig) token(t *testing.T, subject, scope string) string {
+	t.Helper()
+	key, err := g.server.KeyFile(googleTokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := google.JWTConfigFromJSON(key, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Subject = subject
+	token, err := config.TokenSource(context.WithValue(t.Context(), oauth2.HTTPClient, g.server.Client())).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.AccessToken
+}
