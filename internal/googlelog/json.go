@@ -125,3 +125,35 @@ func text(value []byte) string {
 
 // isNull says whether a value says nothing: BigQuery and Elasticsearch write every column.
 func isNull(value []byte) bool { return string(value) == "null" }
+
+// AppendCompact appends valid JSON without the white space between its parts, on one line, in UTF-8.
+func AppendCompact(b, value []byte) []byte {
+	from := len(b)
+	for i := 0; i < len(value); {
+		switch c := value[i]; c {
+		case ' ', '\n', '\t', '\r':
+			i++
+		case '"':
+			end := stringEnd(value, i)
+			b = append(b, value[i:end]...)
+			i = end
+		default:
+			b = append(b, c)
+			i++
+		}
+	}
+	if !utf8.Valid(b[from:]) {
+		return append(b[:from:from], bytes.ToValidUTF8(b[from:], []byte("\uFFFD"))...)
+	}
+	return b
+}
+
+// AppendText appends s as a JSON string.
+func AppendText(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			return append(b, quote(s)...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}

@@ -38,7 +38,7 @@ func encodings() []Encoding {
 		{"zstd", "application/zstd", ".zst", []byte{0x28, 0xb5, 0x2f, 0xfd}, openZstd},
 		{"lz4", "", "", []byte{0x04, 0x22, 0x4d, 0x18}, nil},
 		{"compress", "", "", []byte{0x1f, 0x9d}, nil},
-		{"zip", "", "", []byte("PK\x03\x04"), nil},
+		{"zip", "application/zip", ".zip", []byte("PK\x03\x04"), nil},
 		{"7z", "", "", []byte("7z\xbc\xaf\x27\x1c"), nil},
 		{"systemd's journal", "", "", []byte("LPKSHHRH"), nil},
 	}
