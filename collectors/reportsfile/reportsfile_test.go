@@ -273,3 +273,39 @@ func savePages(t *testing.T, client *http.Client, application string, from, to t
 	}
 	return all, pages
 }
+
+// TestParts: events beyond one exhibit go into another, a resumed collection repeats nothing, and no event is lost.
+func TestParts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	var text strings.Builder
+	for i := range 500 {
+		text.WriteString(activity(fmt.Sprint(i), alice, "x"))
+	}
+	write(t, path, []byte(text.String()))
+	c, err := New(Config{Path: path, eventPart: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := &collectortest.Sink{}
+	kept := 0
+	for range 2 {
+		if err := c.Collect(t.Context(), collectors.Scope{Account: alice}, sink); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(sink.Kept()); kept != 0 && n != kept {
+			t.Errorf("resuming keeps %d exhibits, %d were there", n, kept)
+		}
+		kept = len(sink.Kept())
+	}
+	collectortest.CheckSink(t, sink)
+	events, parts := 0, 0
+	for _, k := range sink.Kept() {
+		if strings.HasPrefix(k.Resource, "report-events:") {
+			parts++
+			events += len(eventsOf(t, k))
+		}
+	}
+	if parts < 3 || events != 1000 {
+		t.Errorf("%d events in %d parts", events, parts)
+	}
+}
