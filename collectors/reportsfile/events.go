@@ -342,11 +342,14 @@ func appendFields(b []byte, name string, fields []googlelog.Field) []byte {
 func (x *events) duplicate(rec *googlelog.Record, e *googlelog.Event, what []byte, same map[uint64]uint64) string {
 	var h maphash.Hash
 	h.SetSeed(x.r.seed)
-	actor := rec.ProfileID
+	actor, at := rec.ProfileID, rec.TimeText
+	if !rec.Time.IsZero() { // tools write the same time with more or fewer digits
+		at = strconv.FormatInt(rec.Time.UnixNano(), 10)
+	}
 	if actor == "" {
 		actor = rec.Email
 	}
-	for _, part := range []string{rec.Customer, rec.Application, rec.TimeText, rec.Qualifier, actor, rec.IP, e.Type, e.Name} {
+	for _, part := range []string{rec.Customer, rec.Application, at, rec.Qualifier, actor, rec.IP, e.Type, e.Name} {
 		h.WriteString(part) //nolint:errcheck // it never fails
 		h.WriteByte(0)      //nolint:errcheck // it never fails
 	}
@@ -435,11 +438,17 @@ func mentioned(text []byte, address string) bool {
 			return false
 		}
 		end := i + len(address)
-		if (i == 0 || !inAddress(text[i-1])) && (end == len(text) || !inAddress(text[end]) || text[end] == '.') {
+		if (i == 0 || !inAddress(text[i-1])) && endsAddress(text[end:]) {
 			return true
 		}
 		text = text[i+1:]
 	}
+}
+
+// endsAddress says whether an address ends in front of rest: a dot behind it may end a sentence.
+func endsAddress(rest []byte) bool {
+	rest = bytes.TrimPrefix(rest, []byte("."))
+	return len(rest) == 0 || !inAddress(rest[0])
 }
 
 func inAddress(c byte) bool {

@@ -160,7 +160,7 @@ func TestEachEncoding(t *testing.T) {
 func TestDuplicates(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.json"), []byte(activity("1", alice, "x")))
-	write(t, filepath.Join(dir, "b.json"), []byte("["+activity("2", alice, "x")+", "+activity("1", alice, "x")+"]"))
+	write(t, filepath.Join(dir, "b.json"), []byte("["+activity("2", alice, "x")+", "+strings.Replace(activity("1", alice, "x"), ":05Z", ":05.000Z", 1)+"]"))
 	write(t, filepath.Join(dir, "c.csv"), []byte("Date,Event\n2026-10-12T07:14:05Z,a\n2026-10-12T07:14:05Z,a\n"))
 	sink := collect(t, Config{Path: dir})
 	var marks []any
@@ -307,5 +307,17 @@ func TestParts(t *testing.T) {
 	}
 	if parts < 3 || events != 1000 {
 		t.Errorf("%d events in %d parts", events, parts)
+	}
+}
+
+// TestMentioned tells an address from a part of a longer one.
+func TestMentioned(t *testing.T) {
+	for text, want := range map[string]bool{
+		"for alice@example.com.": true, "(alice@example.com)": true, "alice@example.com": true, "malice@example.com": false,
+		"alice@example.com.evil.example": false, "malice@example.com, alice@example.com": true, "alice@example.community": false, "": false,
+	} {
+		if got := mentioned([]byte(text), alice); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }
