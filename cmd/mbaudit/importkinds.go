@@ -8,6 +8,7 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/authlog"
 	"github.com/mbaudit/mbaudit/collectors/files"
+	"github.com/mbaudit/mbaudit/collectors/reportsfile"
 )
 
 // An importKind is something that --import reads.
@@ -34,6 +35,7 @@ func importKinds() []importKind {
 		{"mboxrd", "the same, and the > of lines with >>From too", false, filesOf(files.MboxRD)},
 		{"maildir", "a Maildir with its folders", false, filesOf(files.Maildir)},
 		{"authlog", "logs of mail servers: a file, a directory or a pattern", true, authlogOf},
+		{"reports", "Google Workspace audit logs that were exported: JSON, JSON Lines or CSV", true, reportsOf},
 		{"sieve", "Sieve scripts: a file or a directory", false, filesOf(files.Sieve)},
 	}
 }
@@ -46,6 +48,10 @@ func filesOf(kind files.Kind) func(openImport) (collectors.Collector, error) {
 
 func authlogOf(o openImport) (collectors.Collector, error) {
 	return authlog.New(authlog.Config{Path: o.path, Location: o.logZone, Accounts: o.accounts, Report: o.report})
+}
+
+func reportsOf(o openImport) (collectors.Collector, error) {
+	return reportsfile.New(reportsfile.Config{Path: o.path, Location: o.logZone, Accounts: o.accounts, Report: o.report})
 }
 
 // importKindsHelp lists the kinds, one a line.

@@ -12,6 +12,7 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/authlog"
 	"github.com/mbaudit/mbaudit/collectors/files"
+	"github.com/mbaudit/mbaudit/collectors/reportsfile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -147,7 +148,7 @@ func importError(err error, i wantedImport) error {
 		return usageError(err, fmt.Sprintf("write --import %s=%s", kind.Means, visible.Text(kind.Path)))
 	case errors.As(err, &kind):
 		return usageError(err, "name what it is: "+strings.TrimSpace(strings.ReplaceAll(importKindsHelp(), "\n", ";")))
-	case errors.Is(err, files.ErrNothing), errors.Is(err, authlog.ErrNothing), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, files.ErrNothing), errors.Is(err, authlog.ErrNothing), errors.Is(err, reportsfile.ErrNothing), errors.Is(err, fs.ErrNotExist):
 		return usageError(err, "check the path; a disk may have to be mounted first")
 	case errors.Is(err, fs.ErrPermission):
 		return withHint(err, "read it as a user who may, or let its owner hand over a copy")

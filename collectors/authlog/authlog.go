@@ -10,6 +10,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/logfiles"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -53,7 +54,7 @@ func New(cfg Config) (*Collector, error) {
 	if strings.ContainsRune(cfg.Path, 0) {
 		return nil, errors.New("authlog: the path has a zero byte in it")
 	}
-	if isPattern(cfg.Path) {
+	if logfiles.IsPattern(cfg.Path) {
 		if _, err := filepath.Match(cfg.Path, ""); err != nil {
 			return nil, fmt.Errorf("authlog: the pattern %s: %w", visible.Text(cfg.Path), err)
 		}
@@ -102,7 +103,7 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 	if scope.Account == "" {
 		return errors.New("authlog: no account is named")
 	}
-	r := &run{Collector: c, ctx: ctx, account: scope.Account, accounts: c.cfg.Accounts, sink: sink, where: utf8Path(c.cfg.Path), names: map[string]bool{}}
+	r := &run{Collector: c, ctx: ctx, account: scope.Account, accounts: c.cfg.Accounts, sink: sink, where: logfiles.UTF8Path(c.cfg.Path), names: map[string]bool{}}
 	if len(r.accounts) == 0 {
 		r.accounts = []string{scope.Account}
 	}
@@ -125,7 +126,7 @@ func (r *run) all() error {
 		return nothing(r.cfg.Path)
 	}
 	for i := range found {
-		if found[i].refused == "" {
+		if found[i].Refused == "" {
 			r.files++
 		}
 	}
@@ -159,8 +160,13 @@ func (r *run) announce(found int64) error {
 		r.expect("log-summary", r.files))
 }
 
+// limits bound what a compressed file unpacks to.
+func (c *Collector) limits() logfiles.Limits {
+	return logfiles.Limits{MaxDecompressed: c.cfg.MaxDecompressed, MaxRatio: c.cfg.MaxRatio}
+}
+
 func nothing(path string) error {
-	return fmt.Errorf("%w at %s: give a file, a directory, or a pattern in quotes such as '/var/log/mail.log*'", ErrNothing, visible.Text(utf8Path(path)))
+	return fmt.Errorf("%w at %s: give a file, a directory, or a pattern in quotes such as '/var/log/mail.log*'", ErrNothing, visible.Text(logfiles.UTF8Path(path)))
 }
 
 func (r *run) resource(kind string) string { return kind + ":" + r.where }

@@ -27,6 +27,7 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/logfiles"
 )
 
 const alice = "alice@example.com"
@@ -265,7 +266,7 @@ func FuzzRedactor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, _ int) {
 		x := newRedactor(strings.NewReader(text))
 		got, err := io.ReadAll(x)
-		var broken *brokenError
+		var broken *logfiles.BrokenError
 		if errors.As(err, &broken) {
 			return
 		}
@@ -398,7 +399,7 @@ func TestUnreadableFile(t *testing.T) {
 
 // TestBombs: what grows beyond the limits is a gap, and nothing of it is kept.
 func TestBombs(t *testing.T) {
-	zeros := strings.Repeat("\x00", freeGrowth+1<<20)
+	zeros := strings.Repeat("\x00", logfiles.FreeGrowth+1<<20)
 	for name, test := range map[string]struct {
 		content []byte
 		cfg     Config

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/logfiles"
 	"github.com/mbaudit/mbaudit/internal/maillog"
 )
 
@@ -209,12 +210,12 @@ type summary struct {
 func (r *run) keepEvents(f *logFile) (_ *summary, ok bool, err error) {
 	text := &verified{run: r, f: f}
 	defer text.close()
-	x := &events{item: f.item, accounts: prepare(r.accounts), limit: r.cfg.eventPart,
+	x := &events{item: f.Item, accounts: prepare(r.accounts), limit: r.cfg.eventPart,
 		scanner: maillog.NewScanner(text, maillog.Options{Location: r.cfg.Location, Year: f.year})}
 	var parts int64
 	for again := true; again; again = x.Next() {
 		parts++
-		item := f.item
+		item := f.Item
 		if parts > 1 {
 			item += "#" + strconv.FormatInt(parts, 10)
 			r.parts++
@@ -227,7 +228,7 @@ func (r *run) keepEvents(f *logFile) (_ *summary, ok bool, err error) {
 			return nil, false, err
 		}
 	}
-	s := &summary{V: 1, Source: f.item, SHA256: f.digest, Parser: derivedBy, Parts: parts, OfAccounts: x.found, Redacted: f.secrets, Rules: f.rules,
+	s := &summary{V: 1, Source: f.Item, SHA256: f.digest, Parser: derivedBy, Parts: parts, OfAccounts: x.found, Redacted: f.secrets, Rules: f.rules,
 		Summary: x.scanner.Summary()}
 	if r.cfg.Location != nil {
 		s.Zone = r.cfg.Location.String()
@@ -253,7 +254,7 @@ func (r *run) keepPart(f *logFile, x *events, item string, part int64) (ok bool,
 	}
 	_, err = r.sink.Put(evidence.Exhibit{
 		Account: r.account, Collector: r.Name(), Resource: r.resource("log-events"), Item: item, Name: name + ".jsonl",
-		MediaType: "application/x-ndjson", FetchedAt: time.Now().UTC(), Request: "parse " + f.item, Attrs: f.derived(r.resource("log")),
+		MediaType: "application/x-ndjson", FetchedAt: time.Now().UTC(), Request: "parse " + f.Item, Attrs: f.derived(r.resource("log")),
 	}, x)
 	if err == nil {
 		return true, nil
@@ -261,10 +262,10 @@ func (r *run) keepPart(f *logFile, x *events, item string, part int64) (ok bool,
 	if errors.Is(err, evidence.ErrStorage) || r.ctx.Err() != nil {
 		return false, err
 	}
-	reason := "reading it once more: " + reasonOf(err).Error()
+	reason := "reading it once more: " + logfiles.ReasonOf(err).Error()
 	return false, errors.Join(
 		r.gap("log-events", item, classOfReading(err), reason),
-		r.gap("log-summary", f.item, classOfReading(err), reason))
+		r.gap("log-summary", f.Item, classOfReading(err), reason))
 }
 
 // derived are the attributes of an exhibit that was made of another.
@@ -273,7 +274,7 @@ func (f *logFile) derived(resource string) map[string]string {
 	if !f.asFound() {
 		source = f.textSum
 	}
-	return map[string]string{"derived": derivedBy, "derived-from": resource + " " + f.item, "source-sha256": source.String(), "source-name": f.kept}
+	return map[string]string{"derived": derivedBy, "derived-from": resource + " " + f.Item, "source-sha256": source.String(), "source-name": f.kept}
 }
 
 // keepSummary comes last: where it is there, all of the file is.
@@ -283,8 +284,8 @@ func (r *run) keepSummary(f *logFile, s *summary) error {
 		return err
 	}
 	_, err = r.sink.Put(evidence.Exhibit{
-		Account: r.account, Collector: r.Name(), Resource: r.resource("log-summary"), Item: f.item, Name: f.kept + "~summary.json",
-		MediaType: "application/json", FetchedAt: time.Now().UTC(), Request: "parse " + f.item, Attrs: f.derived(r.resource("log")),
+		Account: r.account, Collector: r.Name(), Resource: r.resource("log-summary"), Item: f.Item, Name: f.kept + "~summary.json",
+		MediaType: "application/json", FetchedAt: time.Now().UTC(), Request: "parse " + f.Item, Attrs: f.derived(r.resource("log")),
 	}, bytes.NewReader(append(body, '\n')))
 	return err
 }

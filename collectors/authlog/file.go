@@ -1,23 +1,20 @@
 package authlog
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/logfiles"
 	"github.com/mbaudit/mbaudit/internal/maillog"
 )
 
@@ -27,154 +24,51 @@ type logFile struct {
 	info     fs.FileInfo
 	size     int64 // how much of it is read: its size when it was first opened
 	digest   evidence.Digest
-	encoding *encoding
+	encoding *logfiles.Encoding
 	text     int64 // bytes after decompression and redaction
 	textSum  evidence.Digest
 	secrets  int64
 	rules    string // by which rules secrets were found
 	years    maillog.Years
 	modified time.Time // the last change, of a gzip's original if it says so
-	broken   *brokenError
+	broken   *logfiles.BrokenError
 	year     int // of the first line without one
 	kept     string
-}
-
-// hashing reads a file's first bytes up to the size it had, and hashes them.
-type hashing struct {
-	ctx  context.Context
-	r    io.Reader
-	n    int64
-	hash hash.Hash
-}
-
-func (h *hashing) Read(p []byte) (int, error) {
-	if h.ctx.Err() != nil {
-		return 0, context.Cause(h.ctx)
-	}
-	n, err := h.r.Read(p)
-	h.n += int64(n)
-	h.hash.Write(p[:n])
-	return n, err
-}
-
-func (h *hashing) digest() (d evidence.Digest) {
-	h.hash.Sum(d[:0])
-	return d
-}
-
-// open opens a candidate's file below its root. size is how much of it is read; negative for all that is there now.
-func (c *candidate) open(size int64) (*os.File, fs.FileInfo, error) {
-	root, err := os.OpenRoot(c.root)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer root.Close() //nolint:errcheck // nothing was written
-	f, err := root.OpenFile(c.rel, os.O_RDONLY|openFlags|openUntouched, 0)
-	if err != nil && openUntouched != 0 {
-		f, err = root.OpenFile(c.rel, os.O_RDONLY|openFlags, 0)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular(): // something else took its place
-		err = errChanged
-	case info.Size() < size:
-		err = fmt.Errorf("%w: it is shorter now", errChanged)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	return f, info, nil
-}
-
-// source opens the file for one reading from end to end, of its text or of its bytes as they are.
-func (r *run) source(c *candidate, size int64, decode bool) (*source, fs.FileInfo, error) {
-	f, info, err := c.open(size)
-	if err != nil {
-		return nil, nil, err
-	}
-	if size < 0 {
-		size = info.Size()
-	}
-	s := &source{ctx: r.ctx, close: f.Close, raw: &hashing{ctx: r.ctx, r: io.LimitReader(f, size), hash: sha256.New()}}
-	buffered := bufio.NewReaderSize(s.raw, 64<<10)
-	head, err := buffered.Peek(16)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	s.encoding = detect(head)
-	switch {
-	case !decode, s.encoding.name == "plain":
-		s.text = buffered
-		return s, info, nil
-	case s.encoding.open == nil:
-		return s, info, nil
-	}
-	text, err := s.encoding.open(buffered)
-	if err != nil {
-		if !errors.Is(err, errBomb) && r.ctx.Err() == nil {
-			err = &brokenError{err}
-		}
-		s.text = io.MultiReader(failing{err})
-		return s, info, nil
-	}
-	if z, ok := text.(*gzip.Reader); ok {
-		s.modified = z.ModTime
-	}
-	if closer, ok := text.(io.Closer); ok {
-		file := s.close
-		s.close = func() error { return errors.Join(closer.Close(), file()) }
-	}
-	s.text = tail{&bounded{r: text, raw: s.raw, most: r.cfg.MaxDecompressed, ratio: r.cfg.MaxRatio}}
-	return s, info, nil
-}
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-// finish reads what a decoder left, so that the digest is that of the whole file.
-func (s *source) finish() error {
-	_, err := io.Copy(io.Discard, s.raw)
-	return err
 }
 
 // examine reads a file once: its digest, whether there are secrets in it, what its lines say of years. nil means that the
 // file is a gap.
 func (r *run) examine(c *candidate) (*logFile, error) {
-	r.cfg.Report.Step(c.item)
-	if c.refused != "" {
-		return nil, r.gap("log", c.item, c.class, c.refused)
+	r.cfg.Report.Step(c.Item)
+	if c.Refused != "" {
+		return nil, r.gap("log", c.Item, c.Class, c.Refused)
 	}
-	s, info, err := r.source(c, -1, true)
+	s, info, err := c.Source(r.ctx, -1, true, r.limits())
 	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
 	if err != nil {
-		return nil, r.lost(c.item, classOf(err), "opening it: "+reasonOf(err).Error())
+		return nil, r.lost(c.Item, logfiles.ClassOf(err), "opening it: "+logfiles.ReasonOf(err).Error())
 	}
-	defer s.close() //nolint:errcheck // it was only read
-	f := &logFile{candidate: c, info: info, size: info.Size(), encoding: s.encoding, modified: info.ModTime()}
-	if !s.modified.IsZero() && s.modified.Before(f.modified) {
-		f.modified = s.modified
+	defer s.Close() //nolint:errcheck // it was only read
+	f := &logFile{candidate: c, info: info, size: info.Size(), encoding: s.Encoding, modified: info.ModTime()}
+	if !s.Modified.IsZero() && s.Modified.Before(f.modified) {
+		f.modified = s.Modified
 	}
-	if s.encoding.open != nil || s.encoding.name == "plain" {
+	if s.Encoding.Readable() {
 		err = f.look(s)
 	} else {
-		err = errUnreadable(s.encoding)
+		err = errUnreadable(s.Encoding)
 	}
-	if ferr := s.finish(); ferr != nil {
+	if ferr := s.Finish(); ferr != nil {
 		err = ferr
 	}
 	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
-	f.digest = s.raw.digest()
-	if s.raw.n < f.size && err == nil {
-		err = fmt.Errorf("%w: it is shorter now", errChanged)
+	f.digest = s.Raw.Digest()
+	if s.Raw.N < f.size && err == nil {
+		err = fmt.Errorf("%w: it is shorter now", logfiles.ErrChanged)
 	}
 	if errors.As(err, &f.broken) && f.text > 0 {
 		err = nil
@@ -183,35 +77,35 @@ func (r *run) examine(c *candidate) (*logFile, error) {
 		err = fmt.Errorf("it has %d bytes, more than one exhibit can; compress it or split it, and collect that", f.body())
 	}
 	if err != nil {
-		return nil, r.lost(c.item, classOfReading(err), fmt.Sprintf("%s; its SHA-256 is %s", reasonOf(err), f.digest))
+		return nil, r.lost(c.Item, classOfReading(err), fmt.Sprintf("%s; its SHA-256 is %s", logfiles.ReasonOf(err), f.digest))
 	}
 	r.cfg.Report.Expect(1, f.size)
 	return f, nil
 }
 
 // errUnreadable says what to do about a format that cannot be examined for passwords.
-func errUnreadable(e *encoding) error {
+func errUnreadable(e *logfiles.Encoding) error {
 	hint := "unpack it first"
-	if e.name == "systemd's journal" {
+	if e.Name == "systemd's journal" {
 		hint = "export it first: journalctl -o export --file FILE"
 	}
-	return &brokenError{fmt.Errorf("it is in the format of %s, which is not read here and not kept unexamined, for passwords may be in it; %s", e.name, hint)}
+	return &logfiles.BrokenError{Err: fmt.Errorf("it is in the format of %s, which is not read here and not kept unexamined, for passwords may be in it; %s", e.Name, hint)}
 }
 
 func classOfReading(err error) evidence.GapClass {
-	var broken *brokenError
+	var broken *logfiles.BrokenError
 	switch {
-	case errors.Is(err, errBomb), errors.As(err, &broken):
+	case errors.Is(err, logfiles.ErrBomb), errors.As(err, &broken):
 		return evidence.GapInvalid
-	case errors.Is(err, errChanged):
+	case errors.Is(err, logfiles.ErrChanged):
 		return evidence.GapFailed
 	}
-	return classOf(err)
+	return logfiles.ClassOf(err)
 }
 
 // look reads the text for secrets and years.
-func (f *logFile) look(s *source) error {
-	x := newRedactor(s.text)
+func (f *logFile) look(s *logfiles.Source) error {
+	x := newRedactor(s.Text)
 	x.onLine = func(line []byte) { f.years.Observe(string(line[:min(len(line), 64)])) }
 	sum := sha256.New()
 	n, err := io.Copy(sum, x)
@@ -266,13 +160,13 @@ func inferYears(logs []*logFile, location *time.Location) {
 
 // keep puts a file, what was read in it, and the summary.
 func (r *run) keep(f *logFile) error {
-	r.cfg.Report.Step(f.item)
+	r.cfg.Report.Step(f.Item)
 	f.kept = r.name(f)
 	ok, err := r.keepFile(f)
 	if err != nil || !ok {
 		return err
 	}
-	if r.sink.Has(r.account, r.resource("log-summary"), f.item) {
+	if r.sink.Has(r.account, r.resource("log-summary"), f.Item) {
 		r.cfg.Report.Done(1, f.size)
 		return nil
 	}
@@ -291,21 +185,21 @@ func (r *run) keep(f *logFile) error {
 
 // brokenGap names the part of a file that could not be read. The part before it is kept.
 func (r *run) brokenGap(f *logFile) error {
-	return r.gap("log-events", f.item+" (the rest)", evidence.GapInvalid, fmt.Sprintf("after %d bytes of text it is broken: %s; what comes before is kept", f.text, f.broken))
+	return r.gap("log-events", f.Item+" (the rest)", evidence.GapInvalid, fmt.Sprintf("after %d bytes of text it is broken: %s; what comes before is kept", f.text, f.broken))
 }
 
 // keepFile puts the file as it was found, or its text without the secrets. ok is false where it became a gap.
 func (r *run) keepFile(f *logFile) (ok bool, err error) {
-	if r.sink.Has(r.account, r.resource("log"), f.item) {
+	if r.sink.Has(r.account, r.resource("log"), f.Item) {
 		return true, nil
 	}
 	body := &verified{run: r, f: f, raw: f.asFound()}
 	defer body.close()
 	_, err = r.sink.Put(evidence.Exhibit{
-		Account: r.account, Collector: r.Name(), Resource: r.resource("log"), Item: f.item, Name: f.kept,
-		MediaType: f.mediaType(), FetchedAt: time.Now().UTC(), Request: "read " + f.item, Attrs: f.attrs(),
+		Account: r.account, Collector: r.Name(), Resource: r.resource("log"), Item: f.Item, Name: f.kept,
+		MediaType: f.mediaType(), FetchedAt: time.Now().UTC(), Request: "read " + f.Item, Attrs: f.attrs(),
 	}, body)
-	return r.kept(f.item, err)
+	return r.kept(f.Item, err)
 }
 
 // kept sorts a sink's error: the sink's own ends the collection, the file's makes the file a gap.
@@ -318,12 +212,12 @@ func (r *run) kept(item string, err error) (ok bool, _ error) {
 	case errors.Is(err, evidence.ErrTaken):
 		return false, r.lost(item, evidence.GapInvalid, err.Error())
 	}
-	return false, r.lost(item, classOfReading(err), "reading it once more: "+reasonOf(err).Error())
+	return false, r.lost(item, classOfReading(err), "reading it once more: "+logfiles.ReasonOf(err).Error())
 }
 
 func (f *logFile) mediaType() string {
 	if f.asFound() {
-		return f.encoding.mediaType
+		return f.encoding.MediaType
 	}
 	return "text/plain"
 }
@@ -331,14 +225,14 @@ func (f *logFile) mediaType() string {
 // attrs says what the file was.
 func (f *logFile) attrs() map[string]string {
 	attrs := map[string]string{
-		"path":        f.item,
+		"path":        f.Item,
 		"mode":        f.info.Mode().String(),
 		"mtime":       f.info.ModTime().UTC().Format(time.RFC3339Nano),
 		"file-size":   strconv.FormatInt(f.size, 10),
 		"file-sha256": f.digest.String(),
-		"encoding":    f.encoding.name,
+		"encoding":    f.encoding.Name,
 	}
-	if f.encoding.name != "plain" {
+	if f.encoding.Name != "plain" {
 		attrs["text-size"] = strconv.FormatInt(f.text, 10)
 	}
 	if f.secrets > 0 {
@@ -354,13 +248,13 @@ func (f *logFile) attrs() map[string]string {
 // name is where the exhibit stands: account/authlog/ROOT/PATH. Names that a file system without upper and lower case would
 // take for one another get an ending.
 func (r *run) name(f *logFile) string {
-	elements := []string{evidence.SafeName(r.account), "authlog", evidence.SafeName(utf8Path(f.root))}
-	for element := range strings.SplitSeq(filepath.ToSlash(f.rel), "/") {
+	elements := []string{evidence.SafeName(r.account), "authlog", evidence.SafeName(logfiles.UTF8Path(f.Root))}
+	for element := range strings.SplitSeq(filepath.ToSlash(f.Rel), "/") {
 		elements = append(elements, evidence.SafeName(element))
 	}
 	last := elements[len(elements)-1]
 	if !f.asFound() {
-		last = strings.TrimSuffix(last, f.encoding.ending) + ".text"
+		last = strings.TrimSuffix(last, f.encoding.Ending) + ".text"
 		if f.secrets > 0 {
 			last = strings.TrimSuffix(last, ".text") + ".redacted"
 		}
@@ -370,7 +264,7 @@ func (r *run) name(f *logFile) string {
 		r.names[strings.ToLower(name)] = true
 		return name
 	}
-	sum := sha256.Sum256([]byte(f.rel))
+	sum := sha256.Sum256([]byte(f.Rel))
 	elements[len(elements)-1] = last + "~" + hex.EncodeToString(sum[:6])
 	name := strings.Join(elements, "/")
 	r.names[strings.ToLower(name)] = true
@@ -383,7 +277,7 @@ type verified struct {
 	*run
 	f   *logFile
 	raw bool // the file's own bytes, not the redacted text
-	s   *source
+	s   *logfiles.Source
 	r   io.Reader
 }
 
@@ -398,36 +292,36 @@ func (v *verified) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	var broken *brokenError
+	var broken *logfiles.BrokenError
 	if errors.As(err, &broken) && v.f.broken != nil {
 		err = io.EOF // as far as it could be read when it was examined
 	}
 	if !errors.Is(err, io.EOF) {
 		return n, err
 	}
-	if err := v.s.finish(); err != nil {
+	if err := v.s.Finish(); err != nil {
 		return n, err
 	}
-	if v.s.raw.digest() != v.f.digest {
-		return n, errChanged
+	if v.s.Raw.Digest() != v.f.digest {
+		return n, logfiles.ErrChanged
 	}
 	return n, io.EOF
 }
 
 func (v *verified) open() error {
-	s, _, err := v.source(v.f.candidate, v.f.size, !v.raw)
+	s, _, err := v.f.Source(v.ctx, v.f.size, !v.raw, v.limits())
 	if err != nil {
 		return err
 	}
-	v.s, v.r = s, s.text
+	v.s, v.r = s, s.Text
 	if !v.f.asFound() { // where nothing was found there is nothing to take out, and the digest makes sure of it
-		v.r = newRedactor(s.text)
+		v.r = newRedactor(s.Text)
 	}
 	return nil
 }
 
 func (v *verified) close() {
 	if v.s != nil {
-		v.s.close() //nolint:errcheck // it was only read
+		v.s.Close() //nolint:errcheck // it was only read
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mbaudit/mbaudit/internal/logfiles"
 	"github.com/mbaudit/mbaudit/internal/maillog"
 )
 
@@ -122,7 +123,7 @@ func (x *redactor) binary(name []byte) {
 	}
 	size := binary.LittleEndian.Uint64(length[:])
 	if size > maxChunk {
-		x.out, x.err = nil, &brokenError{fmt.Errorf("a field of the journal is %d bytes long, more than is examined", size)}
+		x.out, x.err = nil, &logfiles.BrokenError{Err: fmt.Errorf("a field of the journal is %d bytes long, more than is examined", size)}
 		return
 	}
 	value := make([]byte, size+1)

@@ -26,7 +26,8 @@ func allowed() map[string][]string {
 		"collectors/imap/imapwire":    {"internal/visible"},
 		"collectors/imap/managesieve": {"internal/visible"},
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
-		"collectors/authlog":          {"collectors", "evidence", "internal/maillog", "internal/visible"},
+		"collectors/authlog":          {"collectors", "evidence", "internal/logfiles", "internal/maillog", "internal/visible"},
+		"collectors/reportsfile":      {"collectors", "evidence", "internal/googlelog", "internal/logfiles", "internal/visible"},
 		"collectors/workspace":        {"collectors", "evidence", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
@@ -55,6 +56,8 @@ func allowed() map[string][]string {
 		"internal/secret":        {},
 		"internal/visible":       {},
 		"internal/maillog":       {},
+		"internal/googlelog":     {},
+		"internal/logfiles":      {"evidence", "internal/visible"},
 
 		"internal/fakegoogle":            {"internal/seedmail"}, // of what is shipped, only the demo may import it
 		"internal/seedmail":              {},

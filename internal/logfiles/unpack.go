@@ -1,4 +1,4 @@
-package authlog
+package logfiles
 
 import (
 	"bufio"
@@ -15,34 +15,37 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// An encoding is how a file is compressed, told by its first bytes and not by its name.
-type encoding struct {
-	name      string
-	mediaType string
-	ending    string // of the file's name
+// An Encoding is how a file is compressed, told by its first bytes and not by its name.
+type Encoding struct {
+	Name      string
+	MediaType string
+	Ending    string // of the file's name
 	magic     []byte
 	open      func(r *bufio.Reader) (io.Reader, error) // nil: it cannot be read
 }
 
-// plain is what has none of the others' first bytes.
-func plain() *encoding { return &encoding{name: "plain", mediaType: "text/plain"} }
+// Readable says whether the text of such a file can be read.
+func (e *Encoding) Readable() bool { return e.open != nil || e.Name == "plain" }
 
-func encodings() []encoding {
-	return []encoding{
+// plain is what has none of the others' first bytes.
+func plain() *Encoding { return &Encoding{Name: "plain", MediaType: "text/plain"} }
+
+func encodings() []Encoding {
+	return []Encoding{
 		{"gzip", "application/gzip", ".gz", []byte{0x1f, 0x8b}, openGzip},
 		{"bzip2", "application/x-bzip2", ".bz2", []byte("BZh"), func(r *bufio.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
 		{"xz", "application/x-xz", ".xz", []byte("\xfd7zXZ\x00"), openXZ},
 		{"zstd", "application/zstd", ".zst", []byte{0x28, 0xb5, 0x2f, 0xfd}, openZstd},
 		{"lz4", "", "", []byte{0x04, 0x22, 0x4d, 0x18}, nil},
 		{"compress", "", "", []byte{0x1f, 0x9d}, nil},
-		{"zip", "", "", []byte("PK\x03\x04"), nil},
+		{"zip", "application/zip", ".zip", []byte("PK\x03\x04"), nil},
 		{"7z", "", "", []byte("7z\xbc\xaf\x27\x1c"), nil},
 		{"systemd's journal", "", "", []byte("LPKSHHRH"), nil},
 	}
 }
 
 // detect looks at a file's first bytes.
-func detect(head []byte) *encoding {
+func detect(head []byte) *Encoding {
 	for _, e := range encodings() {
 		if bytes.HasPrefix(head, e.magic) {
 			return &e
@@ -67,7 +70,7 @@ func openZstd(r *bufio.Reader) (io.Reader, error) {
 // openXZ looks at the first block's dictionary before the decoder allocates it.
 func openXZ(r *bufio.Reader) (io.Reader, error) {
 	if head, _ := r.Peek(64); xzDictionary(head) > maxDictionary {
-		return nil, fmt.Errorf("%w: it wants a dictionary of %d bytes", errBomb, xzDictionary(head))
+		return nil, fmt.Errorf("%w: it wants a dictionary of %d bytes", ErrBomb, xzDictionary(head))
 	}
 	return xz.NewReader(r)
 }
@@ -94,59 +97,61 @@ func xzDictionary(head []byte) int64 {
 
 // Kinds of trouble with a compressed file.
 var (
-	errBomb    = errors.New("it unpacks to more than is allowed")
-	errChanged = errors.New("it changed while it was read")
+	ErrBomb    = errors.New("it unpacks to more than is allowed")
+	ErrChanged = errors.New("it changed while it was read")
 )
 
-// A brokenError says that a compressed file could be read up to some point only. The rest was not examined: one wrong bit
+// A BrokenError says that a compressed file could be read up to some point only. The rest was not examined: one wrong bit
 // may look to a decoder like an early end.
-type brokenError struct{ err error }
+type BrokenError struct{ Err error }
 
-func (e *brokenError) Error() string { return e.err.Error() }
-func (e *brokenError) Unwrap() error { return e.err }
+// Error says what the decoder says.
+func (e *BrokenError) Error() string { return e.Err.Error() }
 
-// A source is one reading of a file from its first to its last byte: raw is counted and hashed, text is what is in it.
-type source struct {
-	ctx      context.Context
-	raw      *hashing
-	encoding *encoding
-	text     io.Reader
-	modified time.Time // of a gzip's original; zero if it does not say
-	close    func() error
+// Unwrap gives the decoder's error.
+func (e *BrokenError) Unwrap() error { return e.Err }
+
+// A Source is one reading of a file from its first to its last byte: Raw is counted and hashed, Text is what is in it.
+type Source struct {
+	Raw      *Hashing
+	Encoding *Encoding
+	Text     io.Reader
+	Modified time.Time // of a gzip's original; zero if it does not say
+	Close    func() error
 }
 
 // A bounded reader ends what grows beyond reason.
 type bounded struct {
 	r     io.Reader
-	raw   *hashing
+	raw   *Hashing
 	n     int64
 	most  int64
 	ratio int64
 }
 
-// freeGrowth is how much a file may unpack to whatever its size.
-const freeGrowth = 64 << 20
+// FreeGrowth is how much a file may unpack to whatever its size.
+const FreeGrowth = 64 << 20
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.n += int64(n)
 	if b.n > b.most {
-		return 0, fmt.Errorf("%w: %d bytes", errBomb, b.most)
+		return 0, fmt.Errorf("%w: %d bytes", ErrBomb, b.most)
 	}
-	if b.n > freeGrowth && b.n/b.ratio > b.raw.n {
-		return 0, fmt.Errorf("%w: more than %d times its size", errBomb, b.ratio)
+	if b.n > FreeGrowth && b.n/b.ratio > b.raw.N {
+		return 0, fmt.Errorf("%w: more than %d times its size", ErrBomb, b.ratio)
 	}
 	return n, err
 }
 
-// A tail turns a decoder's error into a brokenError.
+// A tail turns a decoder's error into a BrokenError.
 type tail struct{ r io.Reader }
 
 func (t tail) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
-	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errBomb) || errors.Is(err, errChanged) ||
+	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrBomb) || errors.Is(err, ErrChanged) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return n, err
 	}
-	return n, &brokenError{err}
+	return n, &BrokenError{err}
 }

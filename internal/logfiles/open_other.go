@@ -1,6 +1,6 @@
 //go:build !linux
 
-package authlog
+package logfiles
 
 // openFlags are none where O_NOATIME is not to be had.
 const (
