@@ -51,9 +51,6 @@ func Open(dir string, identities ...Identity) (*Bundle, error) {
 	return b, parseDocument(doc, &b.Acquisition)
 }
 
-// Path is the bundle's folder.
-func (b *Bundle) Path() string { return b.dir }
-
 func (b *Bundle) encrypted() bool { return b.Opening.Private != nil || len(b.Opening.Recipients) > 0 }
 
 // openPayload opens a payload file by its name in clear.

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -75,7 +73,7 @@ func environment(t *testing.T, d *servertest.DovecotServer, s3 *servertest.S3Ser
 		"IMAPS=imaps://localhost:" + strconv.Itoa(d.IMAPSPort),
 		"STARTTLS=imap://localhost:" + strconv.Itoa(d.IMAPPort),
 		"SIEVE=sieve://localhost:" + strconv.Itoa(d.SievePort),
-		"SLOW=imaps://localhost:" + strconv.Itoa(slowProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(d.IMAPSPort)), 200_000)),
+		"SLOW=imaps://localhost:" + strconv.Itoa(servertest.NewLink(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(d.IMAPSPort)), servertest.LinkSpec{Rate: 200_000}).Port),
 		"PLAINTEXT=imap://127.0.0.1:" + strconv.Itoa(plainServer(t)),
 		"CA=" + d.CAFile,
 		"MBAUDIT_IMAP_PASSWORD=" + d.Password,
@@ -117,45 +115,6 @@ func plainServer(t *testing.T) int {
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	t.Cleanup(func() { _ = server.Close() })
 	return listener.Addr().(*net.TCPAddr).Port
-}
-
-// slowProxy passes connections on to address, at so many bytes a second towards the client.
-func slowProxy(t *testing.T, address string, bytesPerSecond int) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() { cancel(); _ = listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", address)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })
-			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
-			go func() { drip(client, server, bytesPerSecond); _ = client.Close() }()
-		}
-	}()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
-func drip(to io.Writer, from io.Reader, bytesPerSecond int) {
-	const perSecond = 50
-	tick := time.NewTicker(time.Second / perSecond)
-	defer tick.Stop()
-	for range tick.C {
-		if _, err := io.CopyN(to, from, int64(bytesPerSecond/perSecond)); err != nil {
-			return
-		}
-	}
 }
 
 // exits runs a program and checks its exit status: exits 3 mbaudit collect …

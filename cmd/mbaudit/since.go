@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -99,10 +98,7 @@ func openEarlier(t *terminal, c *openCase, name string, accounts []string, ident
 		return nil, fmt.Errorf("reading the bundle of --since: %w", err)
 	}
 	last := chain[len(chain)-1]
-	found := &earlierBundle{link: evidence.EarlierBundle{Bundle: last.Opening.Bundle}, states: make(map[string]*earlier.State)}
-	if found.link.TagManifest, err = tagManifestOf(last.Path()); err != nil {
-		return nil, err
-	}
+	found := &earlierBundle{link: evidence.EarlierBundle{Bundle: last.Opening.Bundle, TagManifest: last.TagManifest}, states: make(map[string]*earlier.State)}
 	for _, account := range accounts {
 		if !slices.Contains(last.Opening.Accounts, account) {
 			return nil, usageError(fmt.Errorf("the bundle %s does not examine %s, but %s", last.Opening.Bundle, visible.Text(account),
@@ -130,14 +126,6 @@ func openSealed(dir string, keys []evidence.Identity) (*evidence.Bundle, error) 
 		return nil, withHint(fmt.Errorf("the bundle %s is not sealed yet", filepath.Base(dir)), "go on with it first: mbaudit collect --resume")
 	}
 	return evidence.Open(dir, keys...)
-}
-
-func tagManifestOf(dir string) (evidence.Digest, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "tagmanifest-sha256.txt"))
-	if err != nil {
-		return evidence.Digest{}, err
-	}
-	return sha256.Sum256(data), nil
 }
 
 // A disappeared is what a collector found out about messages that are not in an account any more.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -44,34 +42,24 @@ type Config struct {
 }
 
 // A Collector reads one path's logs. It is safe for use by several goroutines.
-type Collector struct{ cfg Config }
+type Collector struct {
+	cfg    Config
+	limits logfiles.Limits
+}
 
-// New checks cfg and returns the collector. It opens nothing.
+// New checks cfg and whether there is something at its path, and returns the collector. It opens no file.
 func New(cfg Config) (*Collector, error) {
 	if cfg.Path == "" {
 		return nil, errors.New("authlog: no log is named: give a file, a directory or a pattern")
 	}
-	if strings.ContainsRune(cfg.Path, 0) {
-		return nil, errors.New("authlog: the path has a zero byte in it")
-	}
-	if logfiles.IsPattern(cfg.Path) {
-		if _, err := filepath.Match(cfg.Path, ""); err != nil {
-			return nil, fmt.Errorf("authlog: the pattern %s: %w", visible.Text(cfg.Path), err)
-		}
+	limits, err := logfiles.Limits{MaxDecompressed: cfg.MaxDecompressed, MaxRatio: cfg.MaxRatio}.Settle()
+	if err := errors.Join(logfiles.Check(cfg.Path), err); err != nil {
+		return nil, fmt.Errorf("authlog: %w", err)
 	}
 	if found, err := find(cfg.Path); err != nil {
 		return nil, err
 	} else if len(found) == 0 {
 		return nil, nothing(cfg.Path)
-	}
-	if cfg.MaxDecompressed < 0 || cfg.MaxRatio < 0 {
-		return nil, errors.New("authlog: limits on decompression are not negative")
-	}
-	if cfg.MaxDecompressed == 0 {
-		cfg.MaxDecompressed = 64 << 30
-	}
-	if cfg.MaxRatio == 0 {
-		cfg.MaxRatio = 2000
 	}
 	if cfg.Report == nil {
 		cfg.Report = collectors.NoProgress{}
@@ -79,7 +67,7 @@ func New(cfg Config) (*Collector, error) {
 	if cfg.eventPart == 0 {
 		cfg.eventPart = 1 << 30
 	}
-	return &Collector{cfg: cfg}, nil
+	return &Collector{cfg: cfg, limits: limits}, nil
 }
 
 // Name implements collectors.Collector.
@@ -161,10 +149,6 @@ func (r *run) announce(found int64) error {
 }
 
 // limits bound what a compressed file unpacks to.
-func (c *Collector) limits() logfiles.Limits {
-	return logfiles.Limits{MaxDecompressed: c.cfg.MaxDecompressed, MaxRatio: c.cfg.MaxRatio}
-}
-
 func nothing(path string) error {
 	return fmt.Errorf("%w at %s: give a file, a directory, or a pattern in quotes such as '/var/log/mail.log*'", ErrNothing, visible.Text(logfiles.UTF8Path(path)))
 }

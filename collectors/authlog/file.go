@@ -43,7 +43,7 @@ func (r *run) examine(c *candidate) (*logFile, error) {
 	if c.Refused != "" {
 		return nil, r.gap("log", c.Item, c.Class, c.Refused)
 	}
-	s, info, err := c.Source(r.ctx, -1, true, r.limits())
+	s, info, err := c.Source(r.ctx, -1, true, r.limits)
 	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
@@ -309,7 +309,7 @@ func (v *verified) Read(p []byte) (int, error) {
 }
 
 func (v *verified) open() error {
-	s, _, err := v.f.Source(v.ctx, v.f.size, !v.raw, v.limits())
+	s, _, err := v.f.Source(v.ctx, v.f.size, !v.raw, v.limits)
 	if err != nil {
 		return err
 	}

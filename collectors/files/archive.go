@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/logfiles"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -153,7 +153,7 @@ func (a *archiveFile) members(file *os.File) (why, stop error) {
 }
 
 func (a *archiveFile) zip(whole *io.SectionReader) (why, stop error) {
-	if size := zipDirectory(whole); size > maxZipDirectory {
+	if size := logfiles.ZipDirectory(whole); size > maxZipDirectory {
 		return fmt.Errorf("%w: its directory has %d bytes", ErrLimit, size), nil
 	}
 	archive, err := zip.NewReader(whole, a.origin.Size)
@@ -181,24 +181,6 @@ func (a *archiveFile) zip(whole *io.SectionReader) (why, stop error) {
 
 // maxZipDirectory is how large the list of a zip's members may be: all of it is in memory.
 const maxZipDirectory = 256 << 20
-
-// zipDirectory gives the size of a zip's central directory as its end says (APPNOTE 4.3.14, 4.3.16), 0 where none is
-// found: then the archive is not read at all.
-func zipDirectory(whole *io.SectionReader) int64 {
-	tail := make([]byte, min(whole.Size(), 66<<10))
-	n, _ := whole.ReadAt(tail, whole.Size()-int64(len(tail))) // what cannot be read is said by who reads the archive
-	tail = tail[:n]
-	if i := bytes.LastIndex(tail, []byte("PK\x06\x06")); i >= 0 && len(tail) >= i+48 {
-		if size := binary.LittleEndian.Uint64(tail[i+40:]); size < 1<<62 {
-			return int64(size)
-		}
-		return 1 << 62
-	}
-	if i := bytes.LastIndex(tail, []byte("PK\x05\x06")); i >= 0 && len(tail) >= i+16 {
-		return int64(binary.LittleEndian.Uint32(tail[i+12:]))
-	}
-	return 0
-}
 
 // tar reads a tar archive. metered says that what comes out of r is counted already.
 func (a *archiveFile) tar(r io.Reader, metered bool) (why, stop error) {

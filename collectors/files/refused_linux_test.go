@@ -3,34 +3,13 @@ package files
 import (
 	"os"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
-
-// asNobody runs do with the file system rights of an ordinary user, where the test is run by root, who may read all.
-func asNobody(t *testing.T, do func()) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		do()
-		return
-	}
-	runtime.LockOSThread() // setfsuid(2) is of a thread; with it CAP_DAC_OVERRIDE goes, and O_NOATIME is refused
-	defer runtime.UnlockOSThread()
-	if err := syscall.Setfsuid(65534); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setfsuid(0); err != nil {
-			t.Fatal(err)
-		}
-	}()
-	do()
-}
 
 // TestRefusedBySystem: what the file system does not let us read is a gap, be it a file or a directory; what it does let
 // us read is kept although it belongs to somebody else.
@@ -51,7 +30,7 @@ func TestRefusedBySystem(t *testing.T) {
 	c := mustNew(t, EML, dir)
 	sink := &collectortest.Sink{}
 	var err error
-	asNobody(t, func() { err = c.Collect(t.Context(), scopeOf(collectors.MessagesRaw), sink) })
+	servertest.AsNobody(t, func() { err = c.Collect(t.Context(), scopeOf(collectors.MessagesRaw), sink) })
 	if err != nil {
 		t.Fatal(err)
 	}

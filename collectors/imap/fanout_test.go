@@ -16,7 +16,7 @@ import (
 )
 
 // far puts a line with a long round trip in front of a server.
-func far(t *testing.T, cfg Config, address string, spec servertest.LinkSpec) (Config, *servertest.Link) {
+func far(t testing.TB, cfg Config, address string, spec servertest.LinkSpec) (Config, *servertest.Link) {
 	t.Helper()
 	link := servertest.NewLink(t, address, spec)
 	scheme, _, _ := strings.Cut(cfg.URL, "://")

@@ -1,64 +1,15 @@
 package imap
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
-
-// delayed is a connection to something far away: what is read arrives delay after it was sent. Writing is not
-// delayed, so that delay is the round trip.
-type delayed struct {
-	net.Conn
-	arrived chan chunk
-	rest    []byte
-}
-
-type chunk struct {
-	data []byte
-	at   time.Time
-	err  error
-}
-
-func delay(nc net.Conn, by time.Duration) *delayed {
-	d := &delayed{Conn: nc, arrived: make(chan chunk, 1<<16)}
-	go func() {
-		for {
-			buf := make([]byte, 32<<10)
-			n, err := nc.Read(buf)
-			d.arrived <- chunk{buf[:n], time.Now().Add(by), err}
-			if err != nil {
-				close(d.arrived)
-				return
-			}
-		}
-	}()
-	return d
-}
-
-func (d *delayed) SetReadDeadline(time.Time) error { return nil } // the goroutine reads all the time
-
-func (d *delayed) Read(p []byte) (int, error) {
-	if len(d.rest) == 0 {
-		c, ok := <-d.arrived
-		if !ok {
-			return 0, io.EOF
-		}
-		time.Sleep(time.Until(c.at))
-		if d.rest = c.data; len(d.rest) == 0 {
-			return 0, c.err
-		}
-	}
-	n := copy(p, d.rest)
-	d.rest = d.rest[n:]
-	return n, nil
-}
 
 // BenchmarkSettings reads the rights and settings of 500 folders over a link of 40 ms: MYRIGHTS, GETACL, LISTRIGHTS for
 // three identifiers, GETMETADATA and GETQUOTAROOT each. One command after the other would take 140 seconds.
@@ -79,13 +30,8 @@ func BenchmarkSettings(b *testing.B) {
 		return wellBehaved(c, tag, name, args)
 	}
 	cfg := f.start(b)
-	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		nc, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return delay(nc, 40*time.Millisecond), nil
-	}
+	cfg, _ = far(b, cfg, strings.TrimPrefix(cfg.URL, "imap://"), servertest.LinkSpec{RoundTrip: 40 * time.Millisecond})
+	cfg.Connections = 1
 	c, err := New(cfg)
 	if err != nil {
 		b.Fatal(err)

@@ -297,12 +297,14 @@ func (r *run) enumerate(f *folder, sel selection, from uint32) error {
 	if err != nil {
 		return err
 	}
+	held := g.earlier
 	have := r.addUIDs(f, found)
+	held = g.earlier - held
 	g.known = true
 	g.uidNext = sel.uidNext
 	g.cursor = 0
 	if !g.announced || from > 1 {
-		r.c.cfg.Report.Expect(int64(len(found))-g.earlier, 0)
+		r.c.cfg.Report.Expect(int64(len(found))-held, 0)
 	}
 	g.announced = true
 	r.c.cfg.Report.Done(have, 0)
@@ -621,6 +623,7 @@ func (r *run) settle(f *folder, b *batch, status imapwire.Status) error {
 func (r *run) recount(f *folder) error {
 	g := &f.reading
 	g.recount = false
+	r.reclaim(f)
 	if g.recounts++; g.recounts > maxRecounts {
 		return r.giveUpFolder(f, evidence.GapVanished, fmt.Sprintf("the server announced these messages %d times and sent nothing of %d in a row", g.recounts, g.recounts*maxRefusals))
 	}

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/collectors/imap/managesieve"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -674,7 +676,7 @@ func (p *preflight) addSieve(ctx context.Context) {
 	if p.c.sieve.tls {
 		nc = tls.Client(nc, p.c.tlsConfigFor(p.c.sieve.serverName, "managesieve"))
 	}
-	said, err := sieveGreeting(imapwire.WithPace(nc, imapwire.Pace{Window: min(p.c.cfg.Timeout, 10*time.Second)}))
+	said, err := sieveGreeting(nc, min(p.c.cfg.Timeout, 10*time.Second))
 	if err != nil {
 		p.add("MANAGESIEVE", Unknown, addr+" answers, but not as ManageSieve: "+p.show(err.Error()), meaning)
 		return
@@ -683,56 +685,16 @@ func (p *preflight) addSieve(ctx context.Context) {
 }
 
 // sieveGreeting reads the capabilities that a ManageSieve server begins with, and returns the name of the software.
-func sieveGreeting(nc net.Conn) (string, error) {
-	const bound = 16 << 10
-	name, sieve := "a server without a name", false
-	for lines, read := newLines(nc, bound), 0; read < 100; read++ {
-		line, err := lines()
-		if err != nil {
-			return "", err
-		}
-		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch strings.ToUpper(strings.Trim(word, `"`)) {
-		case "IMPLEMENTATION":
-			name = strings.Trim(rest, `"`)
-		case "SIEVE":
-			sieve = true
-		case "OK":
-			if !sieve {
-				return "", errors.New("it names no Sieve extensions")
-			}
-			return name, nil
-		case "NO", "BYE":
-			return "", fmt.Errorf("it says %s", quoteShort([]byte(line)))
-		}
-		if read == 0 && !strings.HasPrefix(line, `"`) {
-			return "", fmt.Errorf("it greets with %s", quoteShort([]byte(line)))
-		}
+func sieveGreeting(nc net.Conn, timeout time.Duration) (string, error) {
+	answer, err := managesieve.New(nc, managesieve.Limits{Line: 16 << 10, Literal: 16 << 10, Answer: 16 << 10}, timeout).Greeting()
+	if err != nil {
+		return "", err
 	}
-	return "", errors.New("its greeting does not end")
-}
-
-// newLines returns a function that reads line by line, of bound bytes altogether at the most.
-func newLines(r io.Reader, bound int) func() (string, error) {
-	buf := make([]byte, 0, 1024)
-	return func() (string, error) {
-		for {
-			if i := slices.Index(buf, '\n'); i >= 0 {
-				line := string(buf[:i])
-				buf = buf[i+1:]
-				return line, nil
-			}
-			if bound <= 0 {
-				return "", errors.New("it sends more than a greeting")
-			}
-			piece := make([]byte, min(1024, bound))
-			n, err := r.Read(piece)
-			buf, bound = append(buf, piece[:n]...), bound-n
-			if err != nil && n == 0 {
-				return "", err
-			}
-		}
+	offered := managesieve.ReadCapability(answer)
+	if !offered.Has("SIEVE") {
+		return "", errors.New("it names no Sieve extensions")
 	}
+	return cmp.Or(offered["IMPLEMENTATION"], "a server without a name"), nil
 }
 
 // gapsOnly is a sink that keeps no exhibit: a preflight asks with the collector's own questions and makes no bundle.

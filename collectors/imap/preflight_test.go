@@ -507,7 +507,7 @@ func FuzzSieveGreeting(f *testing.F) {
 			_, _ = server.Write(greeting) // the reader may have left
 			server.Close()
 		}()
-		name, err := sieveGreeting(client)
+		name, err := sieveGreeting(client, time.Minute)
 		client.Close()
 		if err == nil && (len(name) > 16<<10 || !strings.Contains(strings.ToUpper(string(greeting)), "SIEVE")) {
 			t.Errorf("%q is taken for ManageSieve, %q", greeting, name)

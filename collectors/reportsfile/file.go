@@ -46,7 +46,7 @@ func (r *run) keep(c *logfiles.Candidate) error {
 
 // keepFile puts a file as it was found. ok is false where it became a gap. What an earlier run has kept is only hashed.
 func (r *run) keepFile(c *logfiles.Candidate) (_ *file, ok bool, err error) {
-	s, info, err := c.Source(r.ctx, -1, false, r.limits())
+	s, info, err := c.Source(r.ctx, -1, false, r.limits)
 	if r.ctx.Err() != nil {
 		return nil, false, context.Cause(r.ctx)
 	}
@@ -171,7 +171,7 @@ func (t *texts) next() (member string, text io.Reader, err error) {
 		return "", nil, io.EOF
 	}
 	t.begun = true
-	s, _, err := t.f.Source(t.r.ctx, t.f.size, true, t.r.limits())
+	s, _, err := t.f.Source(t.r.ctx, t.f.size, true, t.r.limits)
 	if err != nil {
 		return "", nil, err
 	}
@@ -188,7 +188,7 @@ func (t *texts) nextMember() (string, io.Reader, error) {
 			return "", nil, io.EOF
 		}
 		t.begun = true
-		a, err := t.f.Archive(t.r.ctx, t.f.size, t.r.limits())
+		a, err := t.f.Archive(t.r.ctx, t.f.size, t.r.limits)
 		if err != nil {
 			return "", nil, err
 		}
@@ -212,7 +212,7 @@ func (t *texts) unchanged() error {
 	s := t.source
 	if s == nil {
 		var err error
-		if s, _, err = t.f.Source(t.r.ctx, t.f.size, false, t.r.limits()); err != nil {
+		if s, _, err = t.f.Source(t.r.ctx, t.f.size, false, t.r.limits); err != nil {
 			return err
 		}
 		defer s.Close() //nolint:errcheck // it was only read

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -45,23 +43,19 @@ type Config struct {
 }
 
 // A Collector reads one path's logs. It is safe for use by several goroutines.
-type Collector struct{ cfg Config }
+type Collector struct {
+	cfg    Config
+	limits logfiles.Limits
+}
 
-// New checks cfg and returns the collector. It opens nothing.
+// New checks cfg and whether there is something at its path, and returns the collector. It opens no file.
 func New(cfg Config) (*Collector, error) {
 	if cfg.Path == "" {
 		return nil, errors.New("reports: no audit log is named: give a file, a directory or a pattern")
 	}
-	if strings.ContainsRune(cfg.Path, 0) {
-		return nil, errors.New("reports: the path has a zero byte in it")
-	}
-	if logfiles.IsPattern(cfg.Path) {
-		if _, err := filepath.Match(cfg.Path, ""); err != nil {
-			return nil, fmt.Errorf("reports: the pattern %s: %w", visible.Text(cfg.Path), err)
-		}
-	}
-	if cfg.MaxDecompressed < 0 || cfg.MaxRatio < 0 {
-		return nil, errors.New("reports: limits on decompression are not negative")
+	limits, err := logfiles.Limits{MaxDecompressed: cfg.MaxDecompressed, MaxRatio: cfg.MaxRatio}.Settle()
+	if err := errors.Join(logfiles.Check(cfg.Path), err); err != nil {
+		return nil, fmt.Errorf("reports: %w", err)
 	}
 	if found, err := logfiles.Find(cfg.Path); err != nil {
 		return nil, err
@@ -69,16 +63,10 @@ func New(cfg Config) (*Collector, error) {
 		return nil, nothing(cfg.Path)
 	}
 	cfg.defaults()
-	return &Collector{cfg: cfg}, nil
+	return &Collector{cfg: cfg, limits: limits}, nil
 }
 
 func (c *Config) defaults() {
-	if c.MaxDecompressed == 0 {
-		c.MaxDecompressed = 64 << 30
-	}
-	if c.MaxRatio == 0 {
-		c.MaxRatio = 2000
-	}
 	if c.Report == nil {
 		c.Report = collectors.NoProgress{}
 	}
@@ -95,10 +83,6 @@ func (c *Config) defaults() {
 
 // Name implements collectors.Collector.
 func (c *Collector) Name() string { return "reportsfile" }
-
-func (c *Collector) limits() logfiles.Limits {
-	return logfiles.Limits{MaxDecompressed: c.cfg.MaxDecompressed, MaxRatio: c.cfg.MaxRatio}
-}
 
 // A run is one call of Collect.
 type run struct {

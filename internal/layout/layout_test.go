@@ -22,7 +22,7 @@ func allowed() map[string][]string {
 		"collectors":                  {"evidence", "evidence/earlier"},
 		"collectors/collectortest":    {"collectors", "evidence"},
 		"collectors/imap":             {"collectors", "evidence", "evidence/earlier", "evidence/settings", "collectors/imap/imapwire", "collectors/imap/managesieve", "internal/secret", "internal/visible"},
-		"collectors/files":            {"collectors", "collectors/imap/imapwire", "evidence", "internal/visible"},
+		"collectors/files":            {"collectors", "collectors/imap/imapwire", "evidence", "internal/logfiles", "internal/visible"},
 		"collectors/imap/imapwire":    {"internal/visible"},
 		"collectors/imap/managesieve": {"internal/visible"},
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},

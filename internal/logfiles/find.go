@@ -33,6 +33,19 @@ type Candidate struct {
 // IsPattern says whether a path has something to match in it.
 func IsPattern(s string) bool { return strings.ContainsAny(s, `*?[`) }
 
+// Check says what of a path cannot be, before it is looked at.
+func Check(path string) error {
+	if strings.ContainsRune(path, 0) {
+		return errors.New("the path has a zero byte in it")
+	}
+	if IsPattern(path) {
+		if _, err := filepath.Match(path, ""); err != nil {
+			return fmt.Errorf("the pattern %s: %w", visible.Text(path), err)
+		}
+	}
+	return nil
+}
+
 // Find lists what path matches, by name. An error means that the path itself cannot be looked at.
 func Find(path string) ([]Candidate, error) {
 	info, err := os.Stat(path)

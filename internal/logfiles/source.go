@@ -2,6 +2,7 @@ package logfiles
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -72,6 +73,14 @@ func (c *Candidate) Open(size int64) (*os.File, fs.FileInfo, error) {
 type Limits struct {
 	MaxDecompressed int64 // bytes
 	MaxRatio        int64 // times its size, beyond the first 64 MiB
+}
+
+// Settle gives limits that are zero their default: 64 GiB, and 2000 times (logs that repeat one line reach 1000 with xz).
+func (l Limits) Settle() (Limits, error) {
+	if l.MaxDecompressed < 0 || l.MaxRatio < 0 {
+		return l, errors.New("limits on decompression are not negative")
+	}
+	return Limits{cmp.Or(l.MaxDecompressed, 64<<30), cmp.Or(l.MaxRatio, 2000)}, nil
 }
 
 // Source opens the file for one reading from end to end, of its text or of its bytes as they are. size is as in Open.

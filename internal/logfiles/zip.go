@@ -39,7 +39,7 @@ func (c *Candidate) Archive(ctx context.Context, size int64, limits Limits) (*Ar
 		size = info.Size()
 	}
 	whole := io.NewSectionReader(f, 0, size)
-	if n := zipDirectory(whole); n > maxZipDirectory {
+	if n := ZipDirectory(whole); n > maxZipDirectory {
 		return nil, errors.Join(fmt.Errorf("%w: the list of its members has %d bytes", ErrBomb, n), f.Close())
 	}
 	z, err := zip.NewReader(whole, size)
@@ -102,9 +102,9 @@ func (m *memberReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// zipDirectory gives the size of a zip's central directory as its end says (APPNOTE 4.3.14, 4.3.16), 0 where none is
+// ZipDirectory gives the size of a zip's central directory as its end says (APPNOTE 4.3.14, 4.3.16), 0 where none is
 // found: then the archive is not read at all.
-func zipDirectory(whole *io.SectionReader) int64 {
+func ZipDirectory(whole *io.SectionReader) int64 {
 	tail := make([]byte, min(whole.Size(), 66<<10))
 	n, _ := whole.ReadAt(tail, whole.Size()-int64(len(tail))) // what cannot be read is said by who reads the archive
 	tail = tail[:n]

@@ -7,13 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/mbaudit/mbaudit/evidence/store/storetest"
+	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
 // TestFullDisk fills a small file system of its own, which takes the right to mount.
@@ -93,23 +93,13 @@ func TestReadOnlyDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(path, 0o700) })
-	if os.Geteuid() == 0 {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := syscall.Setfsuid(65534); err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := syscall.Setfsuid(0); err != nil {
-				t.Fatal(err)
+	servertest.AsNobody(t, func() {
+		for _, name := range []string{"late", "new/late"} {
+			err := st.Create(t.Context(), storetest.Object(name, nil), bytes.NewReader(nil))
+			if !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("%s: got %v, want fs.ErrPermission", name, err)
 			}
-		}()
-	}
-	for _, name := range []string{"late", "new/late"} {
-		err := st.Create(t.Context(), storetest.Object(name, nil), bytes.NewReader(nil))
-		if !errors.Is(err, fs.ErrPermission) {
-			t.Errorf("%s: got %v, want fs.ErrPermission", name, err)
 		}
-	}
+	})
 	wantList(t, st, "before")
 }
