@@ -110,6 +110,7 @@ type collection struct {
 	importMode collectors.MessageMode
 	wanted     []wantedImport
 	servers    []reading
+	tenant     []reading            // what is not about one account
 	workspace  *workspace.Collector // nil where no Google Workspace is read
 	imports    []reading
 	progress   []*progress

@@ -54,6 +54,9 @@ func (r *collection) openGoogle() error {
 	for _, scope := range r.scopes {
 		r.servers = append(r.servers, reading{r.workspace, scope})
 	}
+	if r.opts.google.only == "" {
+		r.tenant = append(r.tenant, reading{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0])}})
+	}
 	return nil
 }
 
@@ -93,8 +96,10 @@ func (r *collection) collect(ctx context.Context) error {
 			p.finish()
 		}
 	}()
-	if err := r.collectAll(ctx, r.servers); err != nil {
-		return err
+	for _, readings := range [][]reading{r.servers, r.tenant} {
+		if err := r.collectAll(ctx, readings); err != nil {
+			return err
+		}
 	}
 	return r.collectAll(ctx, r.imports)
 }

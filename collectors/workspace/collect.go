@@ -25,16 +25,14 @@ const (
 
 // A run is one collection of one account.
 type run struct {
-	c      *Collector
-	scope  collectors.Scope
-	sink   collectors.Sink
-	tokens *tokens
+	c     *Collector
+	scope collectors.Scope
+	sink  collectors.Sink
 
 	mu      sync.Mutex
 	user    userState
-	aliases []string        // of sendAs; nil before it was read
-	noMail  []failedSource  // what Gmail refused because there is no mailbox
-	hinted  map[string]bool // hints that were given
+	aliases []string       // of sendAs; nil before it was read
+	noMail  []failedSource // what Gmail refused because there is no mailbox
 }
 
 // A userState is what the Directory says of the user that explains refusals.
@@ -48,56 +46,50 @@ type failedSource struct {
 	err    error
 }
 
-// Collect implements collectors.Collector.
+// newRun is a collection that has not begun.
+func (c *Collector) newRun(scope collectors.Scope, sink collectors.Sink) *run {
+	return &run{c: c, scope: scope, sink: sink}
+}
+
+// Collect implements collectors.Collector: it reads one account.
 func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink collectors.Sink) error {
-	r := &run{c: c, scope: scope, sink: sink, tokens: &tokens{c: c, held: map[grant]*heldToken{}}, hinted: map[string]bool{}}
-	if err := r.collect(ctx); err != nil {
+	if local, domain, _ := strings.Cut(scope.Account, "@"); local == "" || domain == "" {
+		return fmt.Errorf("%s: workspace: %w", scope.Account, ErrAccount)
+	}
+	r, stages := c.newRun(scope, sink), c.accountStages()
+	err := r.announce(stages)
+	if err == nil {
+		err = r.enter(ctx, stages[0].rows(r))
+	}
+	if err == nil {
+		err = r.readStages(ctx, stages)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: workspace: %w", scope.Account, err)
 	}
 	return nil
 }
 
-func (r *run) collect(ctx context.Context) error {
-	if local, domain, _ := strings.Cut(r.scope.Account, "@"); local == "" || domain == "" {
-		return ErrAccount
-	}
-	sources := emergencySources()
-	if !r.c.cfg.EmergencyOnly {
-		sources = append(sources, otherSources()...)
-	}
-	if err := r.announce(sources); err != nil {
-		return err
-	}
-	if err := r.enter(ctx); err != nil {
-		return err
-	}
-	r.c.cfg.Report.Step("emergency")
-	if err := r.readAll(ctx, emergencySources()); err != nil {
-		return err
-	}
-	if !r.c.cfg.EmergencyOnly {
-		r.c.cfg.Report.Step("settings")
-		if err := r.readAll(ctx, otherSources()); err != nil {
-			return err
+// announce says of every row that one exhibit is to come, so that a collection that ends early does not read as complete.
+func (r *run) announce(stages []stage) error {
+	for _, st := range stages {
+		for _, s := range st.rows(r) {
+			if err := r.expect(s, 1, ""); err != nil {
+				return err
+			}
 		}
-		if err := r.smime(ctx); err != nil {
+	}
+	return nil
+}
+
+func (r *run) readStages(ctx context.Context, stages []stage) error {
+	for _, st := range stages {
+		r.c.cfg.Report.Step(st.name)
+		if err := st.read(ctx, r); err != nil {
 			return err
 		}
 	}
 	return r.explainNoMail()
-}
-
-// announce says of every row that one exhibit is to come, so that a collection that ends early does not read as complete.
-func (r *run) announce(sources []source) error {
-	if !r.c.cfg.EmergencyOnly {
-		sources = append(slices.Clone(sources), source{resource: smimeResource})
-	}
-	for _, s := range sources {
-		if err := r.expect(s, 1, ""); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (r *run) expect(s source, count int64, note string) error {
@@ -106,10 +98,10 @@ func (r *run) expect(s source, count int64, note string) error {
 
 // enter gets the first access tokens, side by side. If none is granted, nothing can be read: that is an error, not a
 // bundle of gaps.
-func (r *run) enter(ctx context.Context) error {
+func (r *run) enter(ctx context.Context, first []source) error {
 	var wanted []grant
-	for _, s := range emergencySources() {
-		g := grant{r.subject(s.api), s.scope}
+	for _, s := range first {
+		g := grant{r.subject(s), s.scope}
 		if g.subject != "" && !slices.Contains(wanted, g) {
 			wanted = append(wanted, g)
 		}
@@ -117,13 +109,13 @@ func (r *run) enter(ctx context.Context) error {
 	errs := make([]error, len(wanted))
 	var group sync.WaitGroup
 	for i, g := range wanted {
-		group.Go(func() { _, errs[i] = r.tokens.get(ctx, g) })
+		group.Go(func() { _, errs[i] = r.c.tokens.get(ctx, g) })
 	}
 	group.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if slices.Contains(errs, nil) {
+	if len(wanted) == 0 || slices.Contains(errs, nil) {
 		return nil
 	}
 	return errors.Join(fmt.Errorf("service account %s: %w", r.c.clientID(), errs[0]), letIn(errs[0]))
@@ -137,9 +129,12 @@ func letIn(err error) error {
 	return nil
 }
 
-// subject is the user for whom an API is asked.
-func (r *run) subject(a api) string {
-	if a == gmail {
+// subject is the user for whom a source is asked; "" where no administrator is named.
+func (r *run) subject(s source) string {
+	if s.subject != "" {
+		return s.subject
+	}
+	if s.api.facts().asUser {
 		return r.scope.Account
 	}
 	return r.c.cfg.Admin
@@ -172,8 +167,8 @@ func (r *run) read(ctx context.Context, s source) error {
 	if r.sink.Has(r.scope.Account, s.resource, s.item) {
 		return nil
 	}
-	if r.subject(s.api) == "" {
-		return r.failed(s, 1, "", ErrNoAdmin)
+	if r.subject(s) == "" {
+		return r.failed(s, 1, request{}, ErrNoAdmin)
 	}
 	attempt := 1
 	for r.sink.Has(r.scope.Account, s.resource, pageItem(s, attempt, 1)) {
@@ -197,7 +192,7 @@ func (r *run) read(ctx context.Context, s source) error {
 			page++
 		}
 		if err != nil {
-			return r.failed(s, page, s.address(r.c.root(s.api), r.scope.Account, token), err)
+			return r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
 		}
 		items += len(a.items)
 		if a.next == "" {
@@ -232,7 +227,7 @@ func pageItem(s source, attempt, page int) string {
 
 // keep makes an exhibit of an answer.
 func (r *run) keep(s source, a *answer, attempt, page int) error {
-	if s.api == directory || s.resource == sendAsResource {
+	if s.resource == userResource || s.resource == sendAsResource {
 		r.notice(s, a)
 	}
 	name := evidence.SafeName(r.scope.Account) + "/" + s.base()
@@ -260,7 +255,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 	}
 	_, err := r.sink.Put(evidence.Exhibit{
 		Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: item, Name: name, MediaType: media,
-		FetchedAt: a.at, Request: "GET " + a.address, Attrs: attrs,
+		FetchedAt: a.at, Request: a.request.String(), Attrs: attrs,
 	}, bytes.NewReader(body))
 	if err == nil {
 		r.c.cfg.Report.Done(0, int64(len(body)))
@@ -273,7 +268,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 func (r *run) attributes(s source, a *answer, page int) map[string]string {
 	attrs := map[string]string{
 		"status": strconv.Itoa(a.status), "requested": a.asked.UTC().Format(time.RFC3339Nano), "page": strconv.Itoa(page),
-		"subject": r.subject(s.api), "scope": s.scope,
+		"subject": r.subject(s), "scope": s.scope,
 	}
 	if a.tries > 1 {
 		attrs["tries"] = strconv.Itoa(a.tries)
@@ -329,14 +324,14 @@ func (r *run) smime(ctx context.Context) error {
 		return nil
 	}
 	if len(r.aliases) == 0 {
-		return r.failed(whole, 1, "", fmt.Errorf("%w: the addresses that the user sends as are not known", ErrUnavailable))
+		return r.failed(whole, 1, request{}, fmt.Errorf("%w: the addresses that the user sends as are not known", ErrUnavailable))
 	}
 	addresses := slices.Compact(slices.Sorted(slices.Values(r.aliases)))
 	if err := r.expect(whole, int64(len(addresses)), ""); err != nil {
 		return err
 	}
 	if len(addresses) > aliasesAtMost {
-		if err := r.failed(whole, 1, "", fmt.Errorf("%w: there are %d addresses, and %d are asked about", ErrUnavailable, len(addresses), aliasesAtMost)); err != nil {
+		if err := r.failed(whole, 1, request{}, fmt.Errorf("%w: there are %d addresses, and %d are asked about", ErrUnavailable, len(addresses), aliasesAtMost)); err != nil {
 			return err
 		}
 		addresses = addresses[:aliasesAtMost]
@@ -345,7 +340,7 @@ func (r *run) smime(ctx context.Context) error {
 	for _, address := range addresses {
 		if !strings.Contains(address, "@") { // "..", say, would be another path
 			one := source{resource: smimeResource, item: address, api: gmail}
-			if err := r.gap(one, 1, "", fmt.Errorf("%w: this is no address to ask about", ErrDamaged)); err != nil {
+			if err := r.gap(one, 1, request{}, fmt.Errorf("%w: this is no address to ask about", ErrDamaged)); err != nil {
 				return err
 			}
 			continue
@@ -358,40 +353,27 @@ func (r *run) smime(ctx context.Context) error {
 
 // failed writes the gap that a source leaves from a page on. That there is no mailbox is explained at the end, when what
 // the Directory says of the user is known.
-func (r *run) failed(s source, page int, request string, err error) error {
+func (r *run) failed(s source, page int, asked request, err error) error {
 	if errors.Is(err, ErrNoMailbox) && page == 1 {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.noMail = append(r.noMail, failedSource{s, err})
 		return nil
 	}
-	return r.gap(s, page, request, err)
+	return r.gap(s, page, asked, err)
 }
 
-func (r *run) gap(s source, page int, request string, err error) error {
+func (r *run) gap(s source, page int, asked request, err error) error {
 	reason := err.Error()
 	if page > 1 {
 		reason = fmt.Sprintf("page %d and what follows it: %s", page, reason)
 	}
 	if hint := r.c.hint(err, s, r.scope.Account); hint != "" {
 		reason += "; hint: " + hint
-		r.giveHint(hint)
-	}
-	if request != "" {
-		request = "GET " + request
+		r.c.hints.give(hint, r.c.cfg.Hint)
 	}
 	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: class(err),
-		Request: strings.ToValidUTF8(request, "\uFFFD"), Reason: reason, At: r.c.cfg.Now()})
-}
-
-// giveHint says each thing to do once.
-func (r *run) giveHint(hint string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.hinted[hint] {
-		r.hinted[hint] = true
-		r.c.cfg.Hint(hint)
-	}
+		Request: strings.ToValidUTF8(asked.String(), "\uFFFD"), Reason: reason, At: r.c.cfg.Now()})
 }
 
 // explainNoMail writes down what Gmail refused because it opens no mailbox. Where the Directory says in so many words that
@@ -411,7 +393,7 @@ func (r *run) explainNoMail() error {
 		if r.user.Suspended {
 			err = fmt.Errorf("the user is suspended, and Google opens no mailbox of such: %w", err)
 		}
-		if err := r.gap(s, 1, s.address(r.c.root(s.api), r.scope.Account, ""), err); err != nil {
+		if err := r.gap(s, 1, s.request(r.c.root(s.api), r.scope.Account, ""), err); err != nil {
 			return err
 		}
 	}

@@ -19,12 +19,7 @@ import (
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
-const (
-	gmailRoot     = "https://gmail.googleapis.com/"
-	directoryRoot = "https://admin.googleapis.com/"
-
-	usualPatience = 2 * time.Minute
-)
+const usualPatience = 2 * time.Minute
 
 // Errors of a configuration that cannot work.
 var (
@@ -61,6 +56,8 @@ type Collector struct {
 	cfg    Config
 	key    serviceKey
 	client *http.Client // refuses all that is not a read
+	tokens *tokens
+	hints  hints
 	clock  googleClock
 }
 
@@ -104,8 +101,9 @@ func New(cfg Config) (*Collector, error) {
 		cfg.Transport = newTransport()
 	}
 	c := &Collector{cfg: cfg, key: key}
+	c.tokens = &tokens{c: c, held: map[grant]*heldToken{}}
 	c.client = &http.Client{
-		Transport:     &readOnly{next: cfg.Transport, roots: []string{c.root(gmail), c.root(directory)}, token: key.tokenURL},
+		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), token: key.tokenURL},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil
@@ -116,13 +114,10 @@ func (c *Collector) Name() string { return "workspace" }
 
 // root is the URL that an API's paths begin at.
 func (c *Collector) root(a api) string {
-	switch {
-	case c.cfg.Endpoint != "":
+	if c.cfg.Endpoint != "" {
 		return c.cfg.Endpoint
-	case a == gmail:
-		return gmailRoot
 	}
-	return directoryRoot
+	return a.facts().root
 }
 
 // Address names the source, for the bundle's opening.
@@ -130,7 +125,7 @@ func (c *Collector) Address() string {
 	if c.cfg.Endpoint != "" {
 		return c.cfg.Endpoint
 	}
-	return strings.TrimSuffix(gmailRoot, "/") + ", " + strings.TrimSuffix(directoryRoot, "/")
+	return strings.TrimSuffix(gmail.facts().root, "/") + ", " + strings.TrimSuffix(directory.facts().root, "/")
 }
 
 // clientID is what an administrator knows the service account by in the list of delegations.

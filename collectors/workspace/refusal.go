@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
@@ -181,8 +182,8 @@ func (c *Collector) hint(err error, s source, account string) string {
 	case errors.Is(err, ErrDelegation), errors.Is(err, ErrScope):
 		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, c.clientID())
 	case errors.Is(err, ErrAPIDisabled):
-		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api, c.key.project)
-	case errors.Is(err, ErrNotAuthorised) && s.api == directory:
+		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api.facts().console, c.key.project)
+	case errors.Is(err, ErrNotAuthorised) && !s.api.facts().asUser:
 		return fmt.Sprintf("%s lacks the right: name a super administrator with --google-admin, then collect again", c.cfg.Admin)
 	case errors.Is(err, ErrNotAuthorised):
 		return "the domain's policy keeps the service account from this mailbox: see API controls in the admin console"
@@ -196,4 +197,23 @@ func (c *Collector) hint(err error, s source, account string) string {
 		return "name an administrator with --google-admin, then collect again"
 	}
 	return ""
+}
+
+// hints remembers which things to do were said, so that each is said once.
+type hints struct {
+	mu    sync.Mutex
+	given map[string]bool
+}
+
+func (h *hints) give(hint string, say func(string)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.given[hint] {
+		return
+	}
+	if h.given == nil {
+		h.given = map[string]bool{}
+	}
+	h.given[hint] = true
+	say(hint)
 }

@@ -39,7 +39,7 @@ type answer struct {
 	tries   int
 	asked   time.Time // when the request was sent
 	at      time.Time // when the answer began to arrive
-	address string
+	request request
 
 	next  string            // token of the next page
 	items []json.RawMessage // of a list
@@ -47,16 +47,16 @@ type answer struct {
 
 // get asks for one page of a source until it comes whole, or it is clear that it will not.
 func (r *run) get(ctx context.Context, s source, token string) (*answer, error) {
-	g := grant{r.subject(s.api), s.scope}
-	address := s.address(r.c.root(s.api), r.scope.Account, token)
+	g := grant{r.subject(s), s.scope}
+	wanted := s.request(r.c.root(s.api), r.scope.Account, token)
 	var got *answer
 	renewed, tries := false, 0
 	err := r.c.persist(ctx, func(ctx context.Context) error {
 		tries++
-		a, used, err := r.once(ctx, g, address)
+		a, used, err := r.once(ctx, g, wanted)
 		var f *failure
 		if errors.As(err, &f) && f.expired && !renewed && !used.Empty() {
-			r.tokens.forget(g, used)
+			r.c.tokens.forget(g, used)
 			renewed, f.again = true, true
 		}
 		if err == nil {
@@ -73,12 +73,12 @@ func (r *run) get(ctx context.Context, s source, token string) (*answer, error) 
 }
 
 // once sends one request.
-func (r *run) once(ctx context.Context, g grant, address string) (*answer, secret.String, error) {
-	req, err := http.NewRequest(http.MethodGet, address, nil)
+func (r *run) once(ctx context.Context, g grant, wanted request) (*answer, secret.String, error) {
+	req, err := http.NewRequest(wanted.verb, wanted.address, wanted.reader())
 	if err != nil {
 		return nil, secret.String{}, &failure{kind: ErrRefused, text: "the request cannot be written"}
 	}
-	used, err := r.tokens.authorise(ctx, req, g)
+	used, err := r.c.tokens.authorise(ctx, req, g)
 	if err != nil {
 		return nil, used, err
 	}
@@ -86,7 +86,10 @@ func (r *run) once(ctx context.Context, g grant, address string) (*answer, secre
 	defer cancel()
 	req.Header.Set("Accept", contentTypeAPI)
 	req.Header.Set("User-Agent", userAgent)
-	a := &answer{address: address, asked: r.c.cfg.Now()}
+	if len(wanted.body) > 0 {
+		req.Header.Set("Content-Type", contentTypeAPI)
+	}
+	a := &answer{request: wanted, asked: r.c.cfg.Now()}
 	resp, err := r.c.client.Do(req.WithContext(ctx))
 	if err != nil {
 		return nil, used, lost(err)
@@ -103,6 +106,14 @@ func (r *run) once(ctx context.Context, g grant, address string) (*answer, secre
 		return nil, used, lost(err)
 	}
 	return a, used, nil
+}
+
+// reader gives the body; nil where there is none.
+func (q request) reader() io.Reader {
+	if q.body == nil {
+		return nil
+	}
+	return bytes.NewReader(q.body)
 }
 
 // persist does something again while it fails in a way that time may mend.

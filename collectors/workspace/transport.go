@@ -12,12 +12,13 @@ import (
 // ErrNotRead says that a request that could change something was about to be sent, and was not.
 var ErrNotRead = errors.New("this is not a read")
 
-// A readOnly transport passes on GETs to the APIs and the POST for access tokens, and refuses all else. An access token
-// goes nowhere but to the APIs.
+// A readOnly transport passes on GETs to the APIs, the POST for access tokens and the queries that are reads by POST, and
+// refuses all else. An access token goes nowhere but to the APIs.
 type readOnly struct {
-	next  http.RoundTripper
-	roots []string // of the APIs, each with a slash at its end
-	token string   // URL of the token endpoint
+	next    http.RoundTripper
+	roots   []string // of the APIs, each with a slash at its end
+	queries []string // whole URLs that are read by POST
+	token   string   // URL of the token endpoint
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -25,7 +26,8 @@ func (t *readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	address := req.URL.String()
 	toAPI := slices.ContainsFunc(t.roots, func(root string) bool { return strings.HasPrefix(address, root) })
 	forToken := req.Method == http.MethodPost && address == t.token && req.Header.Get("Authorization") == ""
-	if !forToken && (req.Method != http.MethodGet || !toAPI || req.Body != nil) {
+	query := req.Method == http.MethodPost && slices.Contains(t.queries, address)
+	if !forToken && !query && (req.Method != http.MethodGet || !toAPI || req.Body != nil) {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}

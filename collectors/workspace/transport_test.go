@@ -18,6 +18,8 @@ func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
 // TestReadOnlyTransport tries what must never leave this machine.
 func TestReadOnlyTransport(t *testing.T) {
 	const token = "https://oauth2.googleapis.com/token"
+	gmailRoot, directoryRoot := gmail.facts().root, directory.facts().root
+	query := driveActivity.facts().root + driveActivityQuery
 	for _, c := range []struct {
 		method, address, body, authorization string
 		sent                                 bool
@@ -34,12 +36,15 @@ func TestReadOnlyTransport(t *testing.T) {
 		{"DELETE", directoryRoot + "admin/directory/v1/users/a/tokens/b", "", "Bearer x", false},
 		{"HEAD", gmailRoot, "", "Bearer x", false},
 		{"GET", gmailRoot + "gmail/v1/users/me/profile", "{}", "Bearer x", false},
+		{"POST", query, "{}", "Bearer x", true},
+		{"PUT", query, "{}", "Bearer x", false},
+		{"POST", query + "/x", "{}", "Bearer x", false},
 		{"GET", "http://gmail.googleapis.com/", "", "Bearer x", false},
 		{"GET", "https://gmail.googleapis.com.example/", "", "Bearer x", false},
 		{"GET", "https://storage.googleapis.com/", "", "Bearer x", false},
 	} {
 		next := &counter{}
-		transport := &readOnly{next: next, roots: []string{gmailRoot, directoryRoot}, token: token}
+		transport := &readOnly{next: next, roots: []string{gmailRoot, directoryRoot}, queries: []string{query}, token: token}
 		var req *http.Request
 		var err error
 		if c.body == "" {

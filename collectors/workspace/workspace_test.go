@@ -69,6 +69,9 @@ func (g *rig) collect(t *testing.T, account string, sink *collectortest.Sink) er
 		t.Fatal(err)
 	}
 	err = c.Collect(t.Context(), collectors.Scope{Account: account}, sink)
+	if err == nil && !g.config.EmergencyOnly {
+		err = c.Tenant().Collect(t.Context(), collectors.Scope{Account: workspace.TenantAccount(account)}, sink)
+	}
 	for _, r := range g.tenant.Requests() {
 		if !r.Reads() || r.Method != "token" && r.Verb != http.MethodGet {
 			t.Errorf("%s %s arrived, which is no read", r.Verb, r.Path)

@@ -1,0 +1,70 @@
+package workspace
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mbaudit/mbaudit/collectors"
+)
+
+// A stage is a part of a collection that is read before the next one begins.
+type stage struct {
+	name string                                  // for who waits
+	rows func(r *run) []source                   // its rows of the coverage ledger, announced before anything is read
+	read func(ctx context.Context, r *run) error // an error means that the collection ends here
+}
+
+// accountStages are what is read of an account, in this order: first what changes or vanishes first.
+func (c *Collector) accountStages() []stage {
+	emergency := listed("emergency", emergencySources)
+	if c.cfg.EmergencyOnly {
+		return []stage{emergency}
+	}
+	return []stage{
+		emergency,
+		listed("settings", otherSources),
+		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx) }},
+	}
+}
+
+// tenantStages are what is read once of a whole tenant, for the administrator.
+func (c *Collector) tenantStages() []stage {
+	return []stage{
+		listed("roles", tenantSources),
+	}
+}
+
+// listed is a stage of sources that are known from the start, and are read side by side.
+func listed(name string, sources func() []source) stage {
+	return stage{name, func(*run) []source { return sources() }, func(ctx context.Context, r *run) error { return r.readAll(ctx, sources()) }}
+}
+
+// A Tenant reads what Google tells of a whole tenant rather than of one account. It implements collectors.Collector; the
+// account of its scope is one that [TenantAccount] gives.
+type Tenant struct{ c *Collector }
+
+// Tenant is the collector of what is not about one account. Who reads several accounts reads it once.
+func (c *Collector) Tenant() Tenant { return Tenant{c} }
+
+// TenantAccount stands for the whole tenant of an address where exhibits and gaps name an account: its domain after an @,
+// which no address begins with.
+func TenantAccount(address string) string {
+	return address[max(strings.LastIndexByte(address, '@'), 0):]
+}
+
+// Name implements collectors.Collector.
+func (t Tenant) Name() string { return t.c.Name() }
+
+// Collect implements collectors.Collector. Where nobody lets us in, each row is a gap that says why.
+func (t Tenant) Collect(ctx context.Context, scope collectors.Scope, sink collectors.Sink) error {
+	r, stages := t.c.newRun(scope, sink), t.c.tenantStages()
+	err := r.announce(stages)
+	if err == nil {
+		err = r.readStages(ctx, stages)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: workspace: %w", scope.Account, err)
+	}
+	return nil
+}
