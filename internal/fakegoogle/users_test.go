@@ -112,3 +112,21 @@ func TestProtectedAndFederatedUsers(t *testing.T) {
 		t.Error("another need not")
 	}
 }
+
+// TestWhoIsNotThereDoesNothing looks for activities of somebody before he came, and of an account that nobody uses.
+func TestWhoIsNotThereDoesNothing(t *testing.T) {
+	b := newBench(t, Config{Quiet: true, Volume: func(string) int { return 20 }})
+	must[*admin.User](t)(b.security().Users.Insert(newcomer("noe@example.test")).Do())
+	came := b.clock.Now()
+	b.clock.Advance(4 * 24 * time.Hour)
+	count := func(email string, from, to time.Time) int {
+		shown, late := b.Activities("drive", email, from, to)
+		return len(shown) + len(late)
+	}
+	if before, after := count("noe@example.test", came.AddDate(0, 0, -20), came.Add(-time.Millisecond)), count("noe@example.test", came, b.clock.Now()); before != 0 || after < 60 {
+		t.Errorf("%d activities before he came, %d after", before, after)
+	}
+	if got := count(Delegate, came.AddDate(0, 0, -20), b.clock.Now()); got != 0 {
+		t.Errorf("%d activities of an account that nobody uses", got)
+	}
+}
