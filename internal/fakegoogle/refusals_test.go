@@ -145,3 +145,21 @@ func TestRolesHavePrivileges(t *testing.T) {
 	wantError(t, err, http.StatusUnauthorized, "authError")
 	must[*reports.Activities](t)(b.reports(Admin).Activities.List("all", "login").Do()) // super administrators have all
 }
+
+func TestConfigurationsThatHitNothingPanic(t *testing.T) {
+	for name, config := range map[string]Config{
+		"licence":    {Unlicensed: map[string]Denial{"gmial": {}}},
+		"privileges": {Privileges: map[string][]string{"nobody@example.test": nil}},
+		"protection": {AdvancedProtection: []string{"nobody@example.test"}},
+		"federated":  {Federated: []string{"nobody@example.test"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if said, _ := recover().(string); !strings.HasPrefix(said, "fakegoogle: ") {
+					t.Errorf("it said %q", said)
+				}
+			}()
+			New(config)
+		})
+	}
+}

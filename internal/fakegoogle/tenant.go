@@ -3,8 +3,10 @@ package fakegoogle
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,8 +54,8 @@ type change struct {
 // A handler answers one method. A nil answer is an empty one.
 type handler func(*Tenant, *call) (object, *apiError)
 
-// New makes a tenant. Users and their mailboxes come into being when they are first asked for. It panics where
-// Config.DisabledAPIs has a service that is not served: nothing would be disabled.
+// New makes a tenant. Users and their mailboxes come into being when they are first asked for. It panics where the
+// configuration names a service, an application or a user that the tenant does not have: nothing would come of it.
 func New(config Config) *Tenant {
 	t := &Tenant{
 		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
@@ -79,9 +81,27 @@ func New(config Config) *Tenant {
 		}
 	}
 	t.people.Store(&people)
+	t.checkNames()
 	t.org = t.newOrganisation()
 	t.recordStory()
 	return t
+}
+
+// checkNames panics where the configuration names what there is not.
+func (t *Tenant) checkNames() {
+	for name := range t.config.Unlicensed {
+		if t.logs[name] == nil && !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool {
+			return api.service() == name || slices.ContainsFunc(api.Methods, func(m method) bool { return m.ID == name || strings.HasPrefix(m.ID, name+".") })
+		}) {
+			panic("fakegoogle: " + name + " is no application, service or method that is served")
+		}
+	}
+	addresses := slices.Concat(t.config.AdvancedProtection, t.config.Federated, slices.Collect(maps.Keys(t.config.Privileges)))
+	for _, address := range addresses {
+		if _, ok := t.index[address]; !ok {
+			panic("fakegoogle: nobody is " + address)
+		}
+	}
 }
 
 // Handler serves the tenant: the token endpoint at /token, and every API by its paths, whatever the host.
