@@ -10,7 +10,7 @@ func freeMail() []string {
 		"wanadoo.fr", "free.fr", "sfr.fr", "neuf.fr", "bbox.fr", "numericable.fr", "libero.it", "virgilio.it", "alice.it", "tiscali.it", "tim.it", "telefonica.net",
 		"terra.es", "bluewin.ch", "infomaniak.com", "ik.me", "qq.com", "163.com", "126.com", "sina.com", "naver.com", "daum.net", "hanmail.net", "rediffmail.com",
 		"btinternet.com", "sky.com", "virginmedia.com", "comcast.net", "verizon.net", "att.net", "sbcglobal.net", "cox.net", "uol.com.br", "bol.com.br", "seznam.cz",
-		"centrum.cz", "wp.pl", "o2.pl", "onet.pl", "interia.pl", "abv.bg", "ukr.net", "webfree.example"}
+		"centrum.cz", "wp.pl", "o2.pl", "onet.pl", "interia.pl", "abv.bg", "ukr.net"}
 }
 
 // disposable lists services for addresses that nobody keeps.
