@@ -74,7 +74,7 @@ func (a *assembly) hit(h rules.Hit) {
 	for _, o := range h.Observations {
 		f.observe(o)
 	}
-	if tied(h) {
+	if a.tied(h) {
 		f.raiseFor(raisedSource)
 	}
 }
@@ -133,10 +133,12 @@ func (f *Finding) observe(o *Observation) {
 const sourceNear = 60
 
 // tied says whether a hit is tied to a source that was new for the person, unless the rule asks for just that.
-func tied(h rules.Hit) bool {
-	for _, name := range h.Rule.Reads() {
-		if strings.HasPrefix(name, "source.") || name == "minutes_since_new_source" {
-			return false
+func (a *assembly) tied(h rules.Hit) bool {
+	for _, base := range a.set.Bases(h.Rule) {
+		for _, name := range base.Reads() {
+			if strings.HasPrefix(name, "source.") || name == "minutes_since_new_source" {
+				return false
+			}
 		}
 	}
 	if h.Fact.Is("source.suspect") {
@@ -146,6 +148,34 @@ func tied(h rules.Hit) bool {
 	return ok && v.Int() <= sourceNear
 }
 
+// sameAddress raises findings of one account that name the same address in different places: who gets the forwarded mail is
+// the recovery address too.
+func sameAddress(all []*Finding) {
+	places := map[string]map[string][]*Finding{}
+	for _, f := range all {
+		for _, word := range strings.Fields(strings.ToLower(f.Subject)) {
+			if !strings.Contains(word, "@") {
+				continue
+			}
+			key := strings.ToLower(f.Account) + " " + word
+			if places[key] == nil {
+				places[key] = map[string][]*Finding{}
+			}
+			places[key][f.Class] = append(places[key][f.Class], f)
+		}
+	}
+	for _, classes := range places {
+		if len(classes) < 2 {
+			continue
+		}
+		for _, some := range classes {
+			for _, f := range some {
+				f.raiseFor(raisedAddress)
+			}
+		}
+	}
+}
+
 // result finishes: pairs confirm each other, and of each rule and account it is said whether it holds.
 func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
 	r := &Result{V: 1, MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, LeftOut: a.leftOut, Findings: []*Finding{}}
@@ -153,16 +183,27 @@ func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
 		r.Findings = append(r.Findings, f)
 	}
 	a.confirm(r.Findings)
+	sameAddress(r.Findings)
+	for _, f := range r.Findings {
+		f.Examined = slices.ContainsFunc(coverage.Accounts(), func(account string) bool { return strings.EqualFold(account, f.Account) })
+	}
 	slices.SortFunc(r.Findings, compareFindings)
 	r.Outcomes = a.outcomes(coverage, r.Findings)
 	r.ThirdParty, r.NotLoaded = foreign.results()
 	return r
 }
 
-// compareFindings puts the weightiest first.
+// compareFindings puts those of the accounts examined first, and the weightiest.
 func compareFindings(x, y *Finding) int {
 	strengths := []string{"weak", "medium", "strong"}
+	examined := func(f *Finding) int {
+		if f.Examined {
+			return 0
+		}
+		return 1
+	}
 	return cmp.Or(
+		cmp.Compare(examined(x), examined(y)),
 		cmp.Compare(slices.Index(Grades(), y.Grade), slices.Index(Grades(), x.Grade)),
 		cmp.Compare(slices.Index(strengths, y.Strength), slices.Index(strengths, x.Strength)),
 		strings.Compare(x.Rule, y.Rule), strings.Compare(x.Account, y.Account), strings.Compare(x.Subject, y.Subject))

@@ -66,8 +66,9 @@ type Finding struct {
 	Grade    Grade
 	Base     Grade // the rule's own
 	Strength string
-	Raised   []string // why the grade is above the base: "new source", "state and event", "not recognised"
+	Raised   []string // why the grade is above the base: "new source", "same address elsewhere", "state and event", "not recognised"
 	State    State    // Yes
+	Examined bool     // the account is one of those under examination
 
 	Title          map[string]string // by language
 	Interpretation map[string]string
@@ -128,6 +129,7 @@ type jsonFinding struct {
 	Strength       string            `json:"strength"`
 	Raised         []string          `json:"raised,omitempty"`
 	State          State             `json:"state"`
+	Examined       bool              `json:"examined"`
 	Account        string            `json:"account"`
 	Subject        string            `json:"subject,omitempty"`
 	Title          map[string]string `json:"title"`
@@ -149,7 +151,7 @@ type jsonObservation struct {
 
 // MarshalJSON implements json.Marshaler.
 func (f *Finding) MarshalJSON() ([]byte, error) {
-	doc := jsonFinding{f.ID, f.Rule, f.Class, f.Technique, f.Grade, f.Base, f.Strength, f.Raised, f.State, f.Account, f.Subject, f.Title, nil, f.Count, f.First, f.Last,
+	doc := jsonFinding{f.ID, f.Rule, f.Class, f.Technique, f.Grade, f.Base, f.Strength, f.Raised, f.State, f.Examined, f.Account, f.Subject, f.Title, nil, f.Count, f.First, f.Last,
 		f.Interpretation, f.Missing, f.Question, f.Recognition, f.Exhibits}
 	if doc.Missing == nil {
 		doc.Missing = []Missing{}
@@ -166,7 +168,7 @@ func (f *Finding) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return err
 	}
-	*f = Finding{doc.ID, doc.Rule, doc.Class, doc.Technique, doc.Account, doc.Subject, doc.Grade, doc.Base, doc.Strength, doc.Raised, doc.State, doc.Title,
+	*f = Finding{doc.ID, doc.Rule, doc.Class, doc.Technique, doc.Account, doc.Subject, doc.Grade, doc.Base, doc.Strength, doc.Raised, doc.State, doc.Examined, doc.Title,
 		doc.Interpretation, doc.Question, nil, doc.Count, doc.First, doc.Last, doc.Missing, doc.Exhibits, doc.Recognition}
 	for _, o := range doc.Observed {
 		fields, err := facts.ParseFields(o.Fields)

@@ -31,6 +31,7 @@ func Regrade(f Finding, answer Recognition) Finding {
 const (
 	raisedSource  = "new source"
 	raisedPair    = "state and event"
+	raisedAddress = "same address elsewhere"
 	raisedUnknown = "not recognised"
 )
 

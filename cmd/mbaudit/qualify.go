@@ -232,7 +232,12 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 	}
 	words := qualifyWords(lang)
 	line := func(format string, args ...any) { t.print("%s", visible.Cut(fmt.Sprintf(format, args...), longestWords)) }
+	others := 0
 	for _, f := range r.Findings {
+		if !f.Examined && (f.Grade == findings.Check || f.Grade == findings.Context) {
+			others++
+			continue
+		}
 		line("%-10s %s  %s", words[string(f.Grade)], f.Title[lang], f.ID)
 		line("%-10s %s", "", strings.Join(nonEmpty(f.Account, f.Subject), ": "))
 		if len(f.Observed) > 0 {
@@ -243,6 +248,9 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 			}
 			line("%-10s %s, %s%s", "", strings.Join(nonEmpty(o.Exhibit, o.Locator), " "), when, more(f.Count-1, words["more"]))
 		}
+	}
+	if others > 0 {
+		t.print("\n"+words["others"], others)
 	}
 	unknown := map[string]int64{}
 	var order []string
@@ -287,11 +295,11 @@ func more(n int64, word string) string {
 
 func qualifyWords(lang string) map[string]string {
 	if lang == "fr" {
-		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "more": ", et %d de plus",
+		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "others": "%d constats moindres sur d'autres comptes : voir findings.json", "more": ", et %d de plus",
 			"unknown": "Ce que personne ne peut dire, faute d'avoir été collecté :", "third": "Règles tierces, hors du verdict :",
 			"sum": "%d constats ; règles : %d oui, %d non, %d ne sait pas"}
 	}
-	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "more": ", and %d more",
+	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "others": "%d lesser findings about other accounts: see findings.json", "more": ", and %d more",
 		"unknown": "What nobody can say, because it was not collected:", "third": "Third-party rules, not part of any verdict:",
 		"sum": "%d findings; rules: %d yes, %d no, %d unknown"}
 }

@@ -18,6 +18,7 @@ package facts
 //	ip.first_seen_days, network.first_seen_days  since when this person is known to come from there
 //	source.new       neither the network nor, where it is known, the autonomous system was there before, nor does the tenant use it
 //	source.suspect   the source was new when it was first seen, and that is at most 14 days ago
+//	source.suspect_elsewhere                     the network was new for somebody else within the last 14 days
 //	source.age_minutes, minutes_since_new_source since this source was first seen; since the person's latest new source was
 //	source.accounts  how many persons have been seen from this address so far
 //	client.new       no one in the tenant had granted anything to this application before

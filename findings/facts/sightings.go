@@ -31,8 +31,14 @@ type sightings struct {
 	persons  map[string]*person
 	sources  map[string]*shared // addresses: who was seen from them
 	sessions map[string]*session
+	suspects map[string]suspicion // networks: for whom one was new last
 	next     int64
 	full     bool
+}
+
+type suspicion struct {
+	who string
+	at  time.Time
 }
 
 type person struct {
@@ -56,7 +62,7 @@ type session struct {
 }
 
 func newSightings(location *time.Location) *sightings {
-	return &sightings{location: location, first: map[string]int64{}, persons: map[string]*person{}, sources: map[string]*shared{}, sessions: map[string]*session{}}
+	return &sightings{location: location, first: map[string]int64{}, persons: map[string]*person{}, sources: map[string]*shared{}, sessions: map[string]*session{}, suspects: map[string]suspicion{}}
 }
 
 // remember notes when something was first seen and says whether it is now.
@@ -201,7 +207,11 @@ func (s *sightings) judge(f *Fact, who string, p *person, what deed, network str
 	}
 	if p.settled && isNew && what == done {
 		s.remember(key, f.Time)
+		s.suspects[network] = suspicion{who, f.Time}
 		p.newest = f.Time
+	}
+	if x, there := s.suspects[network]; there && x.who != who && f.Time.Sub(x.at) <= suspectFor {
+		f.Set("source.suspect_elsewhere", Bool(true))
 	}
 	if since, suspect := s.since(key); suspect {
 		age := f.Time.Sub(since)

@@ -52,9 +52,10 @@ func allowed() map[string][]string {
 		"findings/addresses": {"internal/mailheader"},
 		"findings/facts": {"evidence", "evidence/earlier", "evidence/selection", "evidence/settings", "findings/addresses", "findings/networks",
 			"internal/bodystructure", "internal/googlelog", "internal/mailheader"},
-		"findings/networks": {},
-		"findings/rules":    {"findings/facts", "findings/sigma"},
-		"findings/sigma":    {},
+		"findings/findingstest": {"evidence", "evidence/signature"},
+		"findings/networks":     {},
+		"findings/rules":        {"findings/facts", "findings/sigma"},
+		"findings/sigma":        {},
 
 		"internal/casefile":      {},
 		"internal/demo":          {"evidence/timestamp", "internal/seedmail"},
