@@ -55,8 +55,9 @@ func (b *Book) AddDomain(domain string) {
 	}
 	b.domains[domain] = true
 	registrable := registrableOf(domain)
-	name, _, _ := strings.Cut(registrable, ".")
-	b.looks = append(b.looks, look{domain, registrable, skeleton(registrable), skeleton(name)})
+	_, shown := mailheader.DomainForms(registrable)
+	name, _, _ := strings.Cut(shown, ".")
+	b.looks = append(b.looks, look{domain, registrable, skeleton(shown), skeleton(name)})
 }
 
 // AddPerson notes the name of an account's owner.
@@ -267,13 +268,20 @@ func skeleton(domain string) string {
 	return strings.NewReplacer("rn", "m", "vv", "w", "cl", "d").Replace(b.String())
 }
 
-// confusable is the Latin letter that r looks like in a domain's name.
+// lookAlikes are pairs: a letter or digit, and the Latin letter that it looks like in a domain's name.
+const lookAlikes = "0o3e5sаaеeоoрpсcуyхxѕsјjһhԁdԛqԝwɡgɑaոnցgνvкkмmтtвbнhαaοoκkρpτtυuχxʏyɴnʀr"
+
+// confusable is the Latin letter that r looks like.
 func confusable(r rune) (string, bool) {
-	const from, to = "0135lıɩӏіⅼаеорсухѕјһԁԛԝɡɑոցνкмтвнαοικρτυχʏɴʀ", "oieslllliiiaeopcyxsjhdqwgaugvkmtbhaoikptuxynr"
-	fromRunes := []rune(from)
-	i := slices.Index(fromRunes, r)
-	if i < 0 || i >= len([]rune(to)) {
-		return "", false
+	switch r { // letters that stand for i, however they are written
+	case 'l', 'ı', 'ɩ', 'ӏ', 'і', 'ι', '1', '|':
+		return "i", true
 	}
-	return string([]rune(to)[i]), true
+	pairs := []rune(lookAlikes)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == r {
+			return string(pairs[i+1]), true
+		}
+	}
+	return "", false
 }
