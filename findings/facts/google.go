@@ -119,7 +119,7 @@ func (s *source) meanings(locator, rule string, raw []byte, read func([]byte) ([
 		return s.unreadable(KindRuleAction, locator, err)
 	}
 	for _, m := range all {
-		f := s.fact(KindRuleAction, strings.TrimSuffix(locator+" "+m.Locator, " "))
+		f := s.fact(KindRuleAction, strings.TrimSpace(locator+" "+m.Locator))
 		f.say("rule", rule)
 		f.say("action", m.Action)
 		f.say("summary", m.Summary)
