@@ -194,13 +194,16 @@ func (f *Fact) AppendJSON(b []byte) []byte {
 		if field.value == "" {
 			continue
 		}
-		if len(b) > 1 && b[len(b)-1] != '{' {
+		if b[len(b)-1] != '{' {
 			b = append(b, ',')
 		}
 		b = append(append(append(b, '"'), field.name...), '"', ':')
 		b = googlelog.AppendText(b, field.value)
 	}
-	b = f.Fields.AppendJSON(append(b, `,"fields":`...))
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = f.Fields.AppendJSON(append(b, `"fields":`...))
 	return append(b, '}')
 }
 

@@ -205,13 +205,13 @@ func (s *sightings) judge(f *Fact, who string, p *person, what deed, network str
 	} else {
 		f.say("source.baseline", "short")
 	}
+	if x, there := s.suspects[network]; there && x.who != who && f.Time.Sub(x.at) <= suspectFor {
+		f.Set("source.suspect_elsewhere", Bool(true))
+	}
 	if p.settled && isNew && what == done {
 		s.remember(key, f.Time)
 		s.suspects[network] = suspicion{who, f.Time}
 		p.newest = f.Time
-	}
-	if x, there := s.suspects[network]; there && x.who != who && f.Time.Sub(x.at) <= suspectFor {
-		f.Set("source.suspect_elsewhere", Bool(true))
 	}
 	if since, suspect := s.since(key); suspect {
 		age := f.Time.Sub(since)
