@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/networks"
 	"github.com/mbaudit/mbaudit/findings/rules"
 )
 
@@ -106,7 +107,8 @@ type Result struct {
 	Attack   string           `json:"attack_version"`
 	Bundles  []string         `json:"bundles"`
 	Own      []string         `json:"own_domains"`
-	Facts    map[string]int64 `json:"facts"` // how many of each kind
+	Networks []networks.About `json:"networks,omitempty"` // the databases that said where addresses belong
+	Facts    map[string]int64 `json:"facts"`              // how many of each kind
 	Repeated int64            `json:"duplicates"`
 	Findings []*Finding       `json:"findings"`
 	Outcomes []Outcome        `json:"rules"`

@@ -96,7 +96,7 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 	if err != nil {
 		return err
 	}
-	result, err := qualify(ctx, t, c, collection, dirs, set, foreign, opts)
+	result, err := qualify(ctx, t, c, &qualification{collection, set, foreign, places}, dirs, opts)
 	outcome := ""
 	if result != nil {
 		outcome = plural(int64(len(result.Findings)), "finding")
@@ -160,8 +160,16 @@ func bundlesToRead(t *terminal, c *openCase, names []string) ([]string, error) {
 	return dirs, nil
 }
 
+// A qualification is what bundles are read with.
+type qualification struct {
+	collection *facts.Collection
+	set        *rules.Set
+	foreign    *findings.Foreign
+	places     *networks.Database
+}
+
 // qualify reads the bundles, writes what comes of them, and gives the result.
-func qualify(ctx context.Context, t *terminal, c *openCase, collection *facts.Collection, dirs []string, set *rules.Set, foreign *findings.Foreign, opts *qualifyOptions) (*findings.Result, error) {
+func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, dirs []string, opts *qualifyOptions) (*findings.Result, error) {
 	var bundles []string
 	for _, dir := range dirs {
 		b, err := openBundle(t, dir, &opts.identity)
@@ -169,7 +177,7 @@ func qualify(ctx context.Context, t *terminal, c *openCase, collection *facts.Co
 			return nil, err
 		}
 		bundles = append(bundles, b.Opening.Bundle)
-		if err := errors.Join(readBundle(ctx, collection, b), b.Close()); err != nil {
+		if err := errors.Join(readBundle(ctx, q.collection, b), b.Close()); err != nil {
 			return nil, err
 		}
 	}
@@ -179,7 +187,7 @@ func qualify(ctx context.Context, t *terminal, c *openCase, collection *facts.Co
 	var result *findings.Result
 	err := writeDerived(c.path(analysisName, factsName), func(w *bufio.Writer) (err error) {
 		var line []byte
-		result, err = findings.Evaluate(set, collection, foreign, func(f *facts.Fact) error {
+		result, err = findings.Evaluate(q.set, q.collection, q.foreign, func(f *facts.Fact) error {
 			line = append(f.AppendJSON(line[:0]), '\n')
 			_, err := w.Write(line)
 			return err
@@ -189,7 +197,7 @@ func qualify(ctx context.Context, t *terminal, c *openCase, collection *facts.Co
 	if err != nil {
 		return nil, err
 	}
-	result.Bundles, result.Own = bundles, collection.OwnDomains()
+	result.Bundles, result.Own, result.Networks = bundles, q.collection.OwnDomains(), q.places.About()
 	return result, writeDerived(c.path(analysisName, findingsName), func(w *bufio.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", " ")
@@ -231,7 +239,9 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 		lang = "fr"
 	}
 	words := qualifyWords(lang)
-	line := func(format string, args ...any) { t.print("%s", visible.Cut(fmt.Sprintf(format, args...), longestWords)) }
+	line := func(format string, args ...any) {
+		t.print("%s", visible.Cut(fmt.Sprintf(format, args...), longestWords))
+	}
 	others := 0
 	for _, f := range r.Findings {
 		if !f.Examined && (f.Grade == findings.Check || f.Grade == findings.Context) {

@@ -55,6 +55,7 @@ type Collection struct {
 	options  Options
 	sorted   *sorter
 	known    *known
+	listings map[string]listingOf
 	coverage Coverage
 }
 
@@ -63,7 +64,8 @@ func NewCollection(options Options) *Collection {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	return &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), coverage: Coverage{rows: map[rowKey]*Row{}}}
+	return &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(),
+		coverage: Coverage{rows: map[rowKey]*Row{}}}
 }
 
 // Close removes the temporary file.
@@ -145,7 +147,7 @@ func (c *Collection) exhibit(b *evidence.Bundle, r evidence.Record) error {
 
 // reader is what reads an exhibit, and the kind of facts that it gives; nil for what gives none.
 func (s *source) reader() (kind string, read func() error) {
-	if l, ok := listings()[s.Resource]; ok {
+	if l, ok := s.c.listings[s.Resource]; ok {
 		return l.kind, func() error { return s.listing(l) }
 	}
 	base, _, _ := strings.Cut(s.Resource, "/")

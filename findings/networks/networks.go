@@ -114,8 +114,11 @@ func (d *Database) Close() error {
 	return errors.Join(all...)
 }
 
-// About lists the databases.
+// About lists the databases; of a nil Database there are none.
 func (d *Database) About() []About {
+	if d == nil {
+		return nil
+	}
 	var all []About
 	for _, f := range d.files {
 		all = append(all, f.about)

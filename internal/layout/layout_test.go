@@ -48,7 +48,7 @@ func allowed() map[string][]string {
 		"evidence/store/probe":     {"evidence/store", "evidence/store/s3"},
 		"evidence/store/storetest": {"evidence/store"},
 
-		"findings":           {"evidence", "findings/facts", "findings/rules", "findings/sigma"},
+		"findings":           {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses": {"internal/mailheader"},
 		"findings/facts": {"evidence", "evidence/earlier", "evidence/selection", "evidence/settings", "findings/addresses", "findings/networks",
 			"internal/bodystructure", "internal/googlelog", "internal/mailheader"},
