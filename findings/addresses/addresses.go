@@ -30,7 +30,6 @@ type Book struct {
 	domains map[string]bool // own, in their A-label form
 	looks   []look
 	names   map[string][]string // words of the persons' names, by account
-	people  []string
 }
 
 // A look is an own domain as it is compared.

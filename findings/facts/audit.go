@@ -90,10 +90,10 @@ func (s *source) activity(rec *googlelog.Record) error {
 
 // An auditEvent is what every form of an audit log has of an event.
 type auditEvent struct {
-	application, kind, name       string
-	email, profile, key, caller   string
-	ip, qualifier, customer, user string
-	network                       []byte
+	application, kind, name     string
+	email, profile, key, caller string
+	ip, qualifier, customer     string
+	network                     []byte
 }
 
 // into writes the event into a fact. user_accounts is a part of what login holds, so both are the service login.

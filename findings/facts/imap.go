@@ -88,7 +88,7 @@ func (s *source) script() error {
 	f := s.fact(KindScript, "")
 	f.say("script", name)
 	if active := s.Attrs["active"]; active != "" {
-		f.Set("active", Bool(active == "true"))
+		f.Set("active", Bool(active == "true" || active == "yes")) // the collectors of servers and of files write it differently
 	}
 	f.Set("size", Number(int64(len(body))))
 	f.say("sha256", s.SHA256.String())
