@@ -1,6 +1,7 @@
 package findings_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -194,5 +195,26 @@ func TestImportedReports(t *testing.T) {
 	}
 	if o := state(result, "role-granted", alice); o.State != findings.Unknown {
 		t.Errorf("the log of administrators was not: %+v", o)
+	}
+}
+
+// TestGmailMessages: messages as Gmail's API gives them, whole or by their header fields, are the same facts.
+func TestGmailMessages(t *testing.T) {
+	w := findingstest.New(t, bundleID, alice)
+	raw := base64.URLEncoding.EncodeToString([]byte(message("compta@examp1e.test", "Subject: Facture\r\n")))
+	for id, body := range map[string]string{
+		"1": `{"id":"1","threadId":"1","labelIds":["INBOX"],"internalDate":"1791788400000","raw":"` + raw + `"}`,
+		"2": `{"id":"2","threadId":"1","labelIds":["SENT"],"internalDate":"1791788460000","payload":{"headers":[{"name":"From","value":"alice@example.test"},{"name":"To","value":"x@examp1e.test"},{"name":"Subject","value":"Re: Facture"}]}}`,
+	} {
+		w.Add(evidence.Exhibit{Resource: "gmail/messages", Item: id}, body)
+	}
+	result, all := qualified(t, facts.Options{}, w.Open())
+	for _, rule := range []string{"sender-look-alike", "sent-to-look-alike"} {
+		if found := find(result, rule, alice); len(found) != 1 || found[0].First.Year() != 2026 {
+			t.Errorf("%s: %v", rule, found)
+		}
+	}
+	if len(all) != 2 || !all[1].Is("sent") || all[0].Text("time_of") != "internaldate" {
+		t.Errorf("%d facts: %s", len(all), all[0].AppendJSON(nil))
 	}
 }

@@ -169,7 +169,7 @@ func (s *source) reader() (kind string, read func() error) {
 		return KindAudit, s.activities
 	case strings.HasPrefix(s.Resource, "alerts") || strings.HasPrefix(s.Resource, "alertcenter/alerts"):
 		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
-	case strings.HasPrefix(s.Resource, "gmail/messages") && strings.Contains(s.MediaType, "json"):
+	case s.Resource == "gmail/messages":
 		return KindMessage, s.gmailMessage
 	}
 	return "", nil

@@ -92,7 +92,7 @@ func (s *source) gmailMessage() error {
 
 func (m *gmailMessage) header() (mailheader.Header, error) {
 	if m.Payload == nil {
-		raw, err := base64.URLEncoding.DecodeString(m.Raw)
+		raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(m.Raw, "="))
 		if err != nil {
 			return mailheader.Header{}, fmt.Errorf("its raw form: %w", err)
 		}
