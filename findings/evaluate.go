@@ -250,7 +250,7 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 	missing := map[string][]Missing{}
 	for _, account := range coverage.Accounts() {
 		for _, r := range a.set.Rules {
-			if r.Serves() {
+			if r.Serves() || strings.HasPrefix(account, "@") {
 				continue
 			}
 			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: a.missing(r, account, coverage)}
@@ -336,10 +336,26 @@ func lacking(source rules.Source, account string, coverage *facts.Coverage) []Mi
 	switch {
 	case len(found) == 0:
 		return []Missing{{Source: strings.Join(source.Resources, ", "), Reason: "not collected"}}
-	case len(whole) > 0 && source.Category == facts.KindAudit: // the logs overlap: one that is whole has what the others have
+	case source.Category == facts.KindAudit && overlap(found, whole):
 		return nil
 	}
 	return lacks
+}
+
+// overlap says whether the logs that were read as a whole have what the others lack. login has all that is in user_accounts,
+// and a log of everybody, or one that was imported, has what the account's own part has, but not the other way round.
+func overlap(found, whole []*facts.Row) bool {
+	everybody := func(r *facts.Row) bool { return ofTenant(r) || strings.HasPrefix(r.Resource, "report-events:") }
+	return slices.ContainsFunc(whole, everybody) || len(whole) > 0 && !slices.ContainsFunc(found, everybody)
+}
+
+// ofTenant says whether a row is of a whole tenant: collectors name it by its domain, as in @example.com.
+func ofTenant(row *facts.Row) bool { return strings.HasPrefix(row.Account, "@") }
+
+// concerns says whether a row is of an account or of its tenant.
+func concerns(row *facts.Row, account string) bool {
+	_, domain, _ := strings.Cut(account, "@")
+	return strings.EqualFold(row.Account, account) || ofTenant(row) && strings.EqualFold(row.Account[1:], domain)
 }
 
 // serves says whether a row of the ledger is one of a source's.
@@ -350,7 +366,7 @@ func serves(source rules.Source, row *facts.Row, account string) bool {
 		})
 	}
 	everybody := strings.HasPrefix(row.Resource, "log-events:")
-	if !everybody && !strings.EqualFold(row.Account, account) {
+	if !everybody && !concerns(row, account) {
 		return false
 	}
 	return slices.ContainsFunc(source.Resources, func(pattern string) bool {

@@ -330,3 +330,28 @@ func normal(t *testing.T, doc []byte) []byte {
 	}
 	return b
 }
+
+// TestTenantRows: a log of everybody that was refused is missing, though the account's own part of it was read; one that
+// was read serves every account of the domain.
+func TestTenantRows(t *testing.T) {
+	const empty = `{"kind":"admin#reports#activities"}`
+	for whole, want := range map[bool]findings.State{true: findings.No, false: findings.Unknown} {
+		w := findingstest.New(t, bundleID, alice, "bob@example.test")
+		w.Announce("reports/admin", 1)
+		w.Add(evidence.Exhibit{Resource: "reports/admin"}, empty)
+		if whole {
+			w.Add(evidence.Exhibit{Account: "@example.test", Resource: "reports/admin"}, empty)
+		} else if err := w.Gap(evidence.Gap{Account: "@example.test", Collector: "workspace", Resource: "reports/admin", Class: evidence.GapRefused, Reason: "no"}); err != nil {
+			t.Fatal(err)
+		}
+		result, _ := qualified(t, facts.Options{}, w.Open())
+		for _, account := range []string{alice, "bob@example.test"} {
+			if o := state(result, "role-granted", account); o.State != want {
+				t.Errorf("whole %t, %s: %+v, want %s", whole, account, o, want)
+			}
+		}
+		if o := state(result, "two-step-disabled", alice); o.State != findings.Unknown {
+			t.Errorf("the log of sign-ins was not collected: %+v", o)
+		}
+	}
+}
