@@ -67,6 +67,8 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit disclose …       hand over some exhibits, with proofs
   mbaudit timestamp, sign  add or renew timestamps, add signatures
   mbaudit probe, push, hold, extend s3://…   the store: what it guarantees, locks
+  mbaudit qualify          facts and findings of the case's bundles
+  mbaudit rules …          the rules that findings are made by
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
@@ -109,6 +111,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newExtendCommand(t, g),
 		newTimestampCommand(t, g),
 		newLogCommand(t, g),
+		newQualifyCommand(t, g),
+		newRulesCommand(t, g),
 		newDemoCommand(t, g),
 	)
 	return root

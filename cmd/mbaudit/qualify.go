@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/networks"
+	"github.com/mbaudit/mbaudit/findings/rules"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// Names below CASE/analysis: all of it can be made again from the bundles.
+const (
+	analysisName = "analysis"
+	factsName    = "facts.jsonl"
+	findingsName = "findings.json"
+)
+
+type qualifyOptions struct {
+	identity identityOptions
+	networks []string
+	sigma    string
+}
+
+func newQualifyCommand(t *terminal, g *global) *cobra.Command {
+	var opts qualifyOptions
+	cmd := &cobra.Command{
+		Use:   "qualify [BUNDLE…]",
+		Short: "read the case's bundles into facts and say which rules hold",
+		Long: `qualify reads the sealed bundles of the case (or those named) into facts, evaluates the
+rules over them, and prints what was found, with the exhibits, and of which rules nobody
+can say whether they hold because something was not collected.
+
+It writes CASE/analysis/facts.jsonl and CASE/analysis/findings.json, which can be made
+again from the bundles at any time, and nothing else. It asks no server anything: where
+an IP address belongs is what Google's events say, or the database named with --mmdb.
+
+Rules that you bring (--sigma DIR, as SigmaHQ publishes them) are shown apart and change
+no grade.`,
+		Example: `  mbaudit qualify
+  mbaudit qualify --mmdb dbip-asn-lite.mmdb --sigma sigma/rules/cloud/gcp --json`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runQualify(cmd.Context(), t, g, args, &opts) },
+	}
+	opts.identity.addFlags(cmd.Flags())
+	cmd.Flags().StringArrayVar(&opts.networks, "mmdb", nil, "database of networks in MaxMind's format: ASN, country (repeatable)")
+	cmd.Flags().StringVar(&opts.sigma, "sigma", "", "directory of Sigma rules about Google Workspace, evaluated apart")
+	return cmd
+}
+
+func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts *qualifyOptions) error {
+	c, err := g.openCase(t)
+	if err != nil {
+		return err
+	}
+	dirs, err := bundlesToRead(t, c, args)
+	if err != nil {
+		return err
+	}
+	set, err := rules.Load()
+	if err != nil {
+		return err
+	}
+	var foreign *findings.Foreign
+	if opts.sigma != "" {
+		if foreign, err = findings.LoadForeign(opts.sigma); err != nil {
+			return usageError(err, "name a directory with the rules of rules/cloud/gcp of SigmaHQ/sigma")
+		}
+	}
+	places, err := openNetworks(opts.networks)
+	if err != nil {
+		return usageError(err, "name a file in MaxMind's format, ending in .mmdb")
+	}
+	if places != nil {
+		defer places.Close() //nolint:errcheck // it was only read
+	}
+	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places})
+	defer collection.Close() //nolint:errcheck // a temporary file
+
+	done, err := c.begin(journal.Collection, "qualification begun: "+plural(int64(len(dirs)), "bundle"), nil)
+	if err != nil {
+		return err
+	}
+	result, err := qualify(ctx, t, c, &qualification{collection, set, foreign, places}, dirs, opts)
+	outcome := ""
+	if result != nil {
+		outcome = plural(int64(len(result.Findings)), "finding")
+	}
+	if err := errors.Join(err, done(outcome, err)); err != nil {
+		return err
+	}
+	if g.json {
+		return t.printJSON(result)
+	}
+	printFindings(t, c.Language, result)
+	return nil
+}
+
+func caseLocation(c *openCase) *time.Location {
+	location, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return time.UTC // the case was checked when it was read
+	}
+	return location
+}
+
+func openNetworks(paths []string) (*networks.Database, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	return networks.Open(paths...)
+}
+
+// bundlesToRead gives the bundles named, else all sealed ones of the case, the oldest first.
+func bundlesToRead(t *terminal, c *openCase, names []string) ([]string, error) {
+	var dirs []string
+	for _, name := range names {
+		dir, err := findBundle(c, name)
+		if err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, dir)
+	}
+	if len(names) > 0 {
+		return dirs, nil
+	}
+	entries, err := os.ReadDir(c.path(casefile.BundlesName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, entry := range entries {
+		dir := c.path(casefile.BundlesName, entry.Name())
+		if !entry.IsDir() {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, "tagmanifest-sha256.txt")); err != nil {
+			t.say("mbaudit: note: %s is not sealed, and is not read", visible.Text(entry.Name()))
+			continue
+		}
+		dirs = append(dirs, dir)
+	}
+	if len(dirs) == 0 {
+		return nil, usageError(errors.New("the case has no sealed bundle"), "collect something first: mbaudit collect --account …")
+	}
+	return dirs, nil
+}
+
+// A qualification is what bundles are read with.
+type qualification struct {
+	collection *facts.Collection
+	set        *rules.Set
+	foreign    *findings.Foreign
+	places     *networks.Database
+}
+
+// qualify reads the bundles, writes what comes of them, and gives the result.
+func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, dirs []string, opts *qualifyOptions) (*findings.Result, error) {
+	var bundles []string
+	for _, dir := range dirs {
+		b, err := openBundle(t, dir, &opts.identity)
+		if err != nil {
+			return nil, err
+		}
+		bundles = append(bundles, b.Opening.Bundle)
+		if err := errors.Join(readBundle(ctx, q.collection, b), b.Close()); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(c.path(analysisName), 0o700); err != nil {
+		return nil, err
+	}
+	var result *findings.Result
+	err := writeDerived(c.path(analysisName, factsName), func(w *bufio.Writer) (err error) {
+		var line []byte
+		result, err = findings.Evaluate(q.set, q.collection, q.foreign, func(f *facts.Fact) error {
+			line = append(f.AppendJSON(line[:0]), '\n')
+			_, err := w.Write(line)
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	result.Bundles, result.Own, result.Networks = bundles, q.collection.OwnDomains(), q.places.About()
+	return result, writeDerived(c.path(analysisName, findingsName), func(w *bufio.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(result)
+	})
+}
+
+func readBundle(ctx context.Context, collection *facts.Collection, b *evidence.Bundle) error {
+	if err := collection.Read(ctx, b); err != nil {
+		return fmt.Errorf("bundle %s: %w", b.Opening.Bundle, err)
+	}
+	return nil
+}
+
+// writeDerived writes a file that can be made again, in the place of an earlier one. A run that fails leaves that one.
+func writeDerived(path string, write func(*bufio.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 256<<10)
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// printFindings prints a table: what was found, and what nobody can say.
+func printFindings(t *terminal, language string, r *findings.Result) {
+	lang := "en"
+	if language == "fr" {
+		lang = "fr"
+	}
+	words := qualifyWords(lang)
+	line := func(format string, args ...any) {
+		t.print("%s", visible.Cut(fmt.Sprintf(format, args...), longestWords))
+	}
+	others := 0
+	for _, f := range r.Findings {
+		if !f.Examined && (f.Grade == findings.Check || f.Grade == findings.Context) {
+			others++
+			continue
+		}
+		line("%-10s %s  %s", words[string(f.Grade)], f.Title[lang], f.ID)
+		line("%-10s %s", "", strings.Join(nonEmpty(f.Account, f.Subject), ": "))
+		if len(f.Observed) > 0 {
+			o := f.Observed[0]
+			when := words["undated"]
+			if !o.Time.IsZero() {
+				when = utc(o.Time)
+			}
+			line("%-10s %s, %s%s", "", strings.Join(nonEmpty(o.Exhibit, o.Locator), " "), when, more(f.Count-1, words["more"]))
+		}
+	}
+	if others > 0 {
+		t.print("\n"+words["others"], others)
+	}
+	unknown := map[string]int64{}
+	var order []string
+	counts := map[findings.State]int64{}
+	for _, o := range r.Outcomes {
+		counts[o.State]++
+		if o.State != findings.Unknown {
+			continue
+		}
+		for _, m := range o.Missing {
+			key := fmt.Sprintf("%s: %s (%s)", o.Account, m.What[lang], m.Source+": "+m.Reason)
+			if unknown[key] == 0 {
+				order = append(order, key)
+			}
+			unknown[key]++
+		}
+	}
+	if len(order) > 0 {
+		t.print("\n%s", words["unknown"])
+		for _, key := range order {
+			line("  %s", key)
+		}
+	}
+	if len(r.ThirdParty) > 0 {
+		t.print("\n%s", words["third"])
+		for _, h := range r.ThirdParty {
+			line("  %s [%s, %s] %s x%d", h.Title, h.ID, h.Author, h.Account, h.Count)
+		}
+	}
+	for _, name := range r.NotLoaded {
+		t.say("mbaudit: note: not loaded: %s", visible.Line(name))
+	}
+	t.print("\n"+words["sum"], len(r.Findings), counts[findings.Yes], counts[findings.No], counts[findings.Unknown])
+}
+
+func more(n int64, word string) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(word, n)
+}
+
+func qualifyWords(lang string) map[string]string {
+	if lang == "fr" {
+		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "others": "%d constats moindres sur d'autres comptes : voir findings.json", "more": ", et %d de plus",
+			"unknown": "Ce que personne ne peut dire, faute d'avoir été collecté :", "third": "Règles tierces, hors du verdict :",
+			"sum": "%d constats ; règles : %d oui, %d non, %d ne sait pas"}
+	}
+	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "others": "%d lesser findings about other accounts: see findings.json", "more": ", and %d more",
+		"unknown": "What nobody can say, because it was not collected:", "third": "Third-party rules, not part of any verdict:",
+		"sum": "%d findings; rules: %d yes, %d no, %d unknown"}
+}

@@ -1,0 +1,244 @@
+package facts
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/selection"
+	"github.com/mbaudit/mbaudit/evidence/settings"
+	"github.com/mbaudit/mbaudit/findings/networks"
+)
+
+// Options say what is known beside the bundles.
+type Options struct {
+	OwnDomains []string           // of the organisation, as the case has them
+	Location   *time.Location     // in which people's hours are judged; nil is UTC
+	Networks   *networks.Database // says whose an IP address is; nil where there is none
+	MailRules  MailRules          // understands filters and scripts
+}
+
+// MailRules understand the rules of mailboxes. A function that is nil leaves them not understood, which facts then say by
+// the lack of any fact of the kind "mail_rule".
+type MailRules struct {
+	// Filter says what a Gmail filter, as JSON, does; Script the same of a Sieve script, one Meaning for each thing that
+	// it may do.
+	Filter func(filter []byte) ([]Meaning, error)
+	Script func(script []byte) ([]Meaning, error)
+}
+
+// A Meaning is one thing that a rule of a mailbox does, and with which messages.
+type Meaning struct {
+	Locator string   // where in the rule: a JSON pointer or "line 7"
+	Action  string   // forward, copy, delete, hide, file, read, flag, reject, reply, notify, execute, keep
+	Targets []string // addresses, folders, programs that it is done with
+	Topics  []string // what it looks for: money, security, reply, personal …
+	Parties []string // addresses and domains that it looks for
+	Words   []string // the words by which Topics are known
+	All     bool     // it holds for every message
+	Active  bool     // the script is the one that runs; true of filters
+	Local   bool     // a copy stays in the mailbox
+	Tricks  []string // what is odd about the way it is written, one word each
+	Summary string   // one sentence for people, in English
+}
+
+// A Collection reads bundles and gives their facts.
+type Collection struct {
+	options  Options
+	sorted   *sorter
+	known    *known
+	listings map[string]listingOf
+	coverage Coverage
+}
+
+// NewCollection makes an empty one. Close it.
+func NewCollection(options Options) *Collection {
+	if options.Location == nil {
+		options.Location = time.UTC
+	}
+	return &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(),
+		coverage: Coverage{rows: map[rowKey]*Row{}}}
+}
+
+// Close removes the temporary file.
+func (c *Collection) Close() error { return c.sorted.close() }
+
+// Coverage says what the bundles read so far hold and what they lack.
+func (c *Collection) Coverage() *Coverage { return &c.coverage }
+
+// OwnDomains lists the domains that are taken for the organisation's.
+func (c *Collection) OwnDomains() []string { return c.known.book.Domains() }
+
+// All gives the facts in the order of their times, those without one first, with all derived fields. It may be called once
+// all bundles are read, and again.
+func (c *Collection) All() iter.Seq2[*Fact, error] {
+	return func(yield func(*Fact, error) bool) {
+		e := newEnricher(c.options, c.known)
+		for f, err := range c.sorted.all() {
+			if err == nil {
+				e.enrich(f)
+			}
+			if !yield(f, err) || err != nil {
+				return
+			}
+		}
+		c.coverage.baselines, c.coverage.sent = e.baselines(), c.known.sentOf
+	}
+}
+
+// Read takes in a bundle's exhibits.
+func (c *Collection) Read(ctx context.Context, b *evidence.Bundle) error {
+	c.coverage.take(b)
+	for _, account := range b.Opening.Accounts {
+		c.known.account(account)
+	}
+	for r, err := range b.Records() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if r.Exhibit == nil {
+			continue
+		}
+		if err := c.exhibit(b, r); err != nil {
+			return fmt.Errorf("reading %s of %s: %w", r.ID(), b.Opening.Bundle, err)
+		}
+	}
+	return nil
+}
+
+// A source is an exhibit that is being read into facts.
+type source struct {
+	c      *Collection
+	bundle *evidence.Bundle
+	record evidence.Record
+	*evidence.StoredExhibit
+}
+
+// errStored is a failure to keep a fact, as against one to read an exhibit.
+type errStored struct{ error }
+
+func (e errStored) Unwrap() error { return e.error }
+
+// exhibit reads one exhibit. What is wrong with its bytes becomes a fact; an error is one of the bundle or of storage.
+func (c *Collection) exhibit(b *evidence.Bundle, r evidence.Record) error {
+	s := &source{c, b, r, r.Exhibit}
+	kind, read := s.reader()
+	if read == nil {
+		return nil
+	}
+	err := read()
+	var stored errStored
+	if err == nil || errors.As(err, &stored) {
+		return err
+	}
+	return s.unreadable(kind, "", err)
+}
+
+// reader is what reads an exhibit, and the kind of facts that it gives; nil for what gives none.
+func (s *source) reader() (kind string, read func() error) {
+	if l, ok := s.c.listings[s.Resource]; ok {
+		return l.kind, func() error { return s.listing(l) }
+	}
+	base, _, _ := strings.Cut(s.Resource, "/")
+	family, _, _ := strings.Cut(s.Resource, ":")
+	switch {
+	case s.MediaType == settings.MediaType:
+		return KindACL, s.settings
+	case s.Resource == "disappeared":
+		return KindDisappeared, s.disappeared
+	case s.MediaType == "application/sieve":
+		return KindScript, s.script
+	case selection.IsMessage(s.StoredExhibit):
+		return KindMessage, s.message
+	case family == "log-events":
+		return KindMailLog, s.mailLog
+	case family == "report-events":
+		return KindAudit, s.reportEvents
+	case base == "reports" && s.Collector == "workspace":
+		return KindAudit, s.activities
+	case strings.HasPrefix(s.Resource, "alerts") || strings.HasPrefix(s.Resource, "alertcenter/alerts"):
+		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
+	case s.Resource == "gmail/messages":
+		return KindMessage, s.gmailMessage
+	}
+	return "", nil
+}
+
+// fact begins a fact of the exhibit.
+func (s *source) fact(kind, locator string) *Fact {
+	return &Fact{Kind: kind, Account: s.Account, Collector: s.Collector, Resource: s.Resource, Bundle: s.bundle.Opening.Bundle, Exhibit: s.record.ID(),
+		Locator: locator, Collected: s.FetchedAt.UTC(), Fields: make(Fields, 0, 16)}
+}
+
+// keep puts a fact into the collection.
+func (s *source) keep(f *Fact) error {
+	s.c.known.learn(f)
+	if f.Kind == kindRoleName {
+		return nil
+	}
+	if f.Kind == KindAudit {
+		s.c.coverage.served(s.Account, s.Resource, f.Text("event.application"))
+	}
+	if err := s.c.sorted.add(f); err != nil {
+		return errStored{err}
+	}
+	return nil
+}
+
+// unreadable keeps that something cannot be read, and why.
+func (s *source) unreadable(kind, locator string, why error) error {
+	f := s.fact(KindUnreadable, locator)
+	f.say("of", kind)
+	f.say("reason", why.Error())
+	f.say("name", s.Name)
+	s.c.coverage.unreadable(s.Account, s.Resource, why)
+	return s.keep(f)
+}
+
+// maxBody is how large an answer may be that is read as a whole.
+const maxBody = 64 << 20
+
+var errLarge = fmt.Errorf("it has more than %d bytes", maxBody)
+
+// open gives the exhibit's bytes, decompressed where they are kept as they came over the wire.
+func (s *source) open() (io.Reader, error) {
+	body, err := s.bundle.Body(s.StoredExhibit)
+	if err != nil {
+		return nil, errStored{err}
+	}
+	switch encoding := cmp.Or(s.Attrs["encoding"], "identity"); encoding {
+	case "identity":
+		return body, nil
+	case "gzip":
+		return gzip.NewReader(body)
+	default:
+		return nil, fmt.Errorf("it is compressed by %s, which is not read", encoding)
+	}
+}
+
+// body reads the exhibit as a whole.
+func (s *source) body() ([]byte, error) {
+	r, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, io.LimitReader(r, maxBody+1)); err != nil {
+		return nil, err
+	}
+	if b.Len() > maxBody {
+		return nil, errLarge
+	}
+	return b.Bytes(), nil
+}

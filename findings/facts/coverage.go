@@ -1,0 +1,110 @@
+package facts
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mbaudit/mbaudit/evidence"
+)
+
+// Coverage says of each resource of each account whether it was read, over all bundles, and what of it was not.
+type Coverage struct {
+	accounts  []string
+	rows      map[rowKey]*Row
+	baselines map[string]bool
+	sent      map[string]bool
+}
+
+type rowKey struct{ account, resource string }
+
+// A Row is one resource of one account.
+type Row struct {
+	Account  string `json:"account"`
+	Resource string `json:"resource"`
+	Status   string `json:"status"` // as in evidence.Coverage; the best of all bundles
+	Reason   string `json:"reason,omitempty"`
+	Got      int64  `json:"got"`
+
+	// Unreadable counts exhibits, and parts of them, that are there and cannot be read; Why is the first one's reason.
+	Unreadable int64  `json:"unreadable,omitempty"`
+	Why        string `json:"why,omitempty"`
+
+	// Services are the logs that events were found of, where the resource holds events.
+	Services []string `json:"services,omitempty"`
+}
+
+// Whole says that all was read that the source has.
+func (r *Row) Whole() bool {
+	return r.Unreadable == 0 && (r.Status == evidence.StatusComplete || r.Status == evidence.StatusEmpty)
+}
+
+// Accounts lists the accounts under examination.
+func (c *Coverage) Accounts() []string { return c.accounts }
+
+// Rows lists the rows in the order of account and resource.
+func (c *Coverage) Rows() []*Row {
+	rows := make([]*Row, 0, len(c.rows))
+	for _, r := range c.rows {
+		rows = append(rows, r)
+	}
+	slices.SortFunc(rows, func(a, b *Row) int {
+		return strings.Compare(a.Account+"\x00"+a.Resource, b.Account+"\x00"+b.Resource)
+	})
+	return rows
+}
+
+// Baseline says whether enough is known of an account's earlier sign-ins to call a source new. It is known once All has
+// ended.
+func (c *Coverage) Baseline(account string) bool { return c.baselines[strings.ToLower(account)] }
+
+// Sent says whether messages that the account sent were collected.
+func (c *Coverage) Sent(account string) bool { return c.sent[account] }
+
+func (c *Coverage) at(account, resource string) *Row {
+	key := rowKey{account, resource}
+	r := c.rows[key]
+	if r == nil {
+		r = &Row{Account: account, Resource: resource}
+		c.rows[key] = r
+	}
+	return r
+}
+
+// take adds a bundle's ledger.
+func (c *Coverage) take(b *evidence.Bundle) {
+	for _, account := range b.Opening.Accounts {
+		if !slices.Contains(c.accounts, account) {
+			c.accounts = append(c.accounts, account)
+		}
+	}
+	for _, row := range b.Coverage {
+		r := c.at(row.Account, row.Resource)
+		r.Got += row.Got
+		if rank(row.Status) >= rank(r.Status) {
+			r.Status, r.Reason = row.Status, row.Reason
+		}
+	}
+}
+
+// rank orders what the ledger says by how much is known.
+func rank(status string) int {
+	return slices.Index([]string{evidence.StatusUnfinished, evidence.StatusNotOffered, evidence.StatusIncomplete, evidence.StatusEmpty, evidence.StatusComplete}, status)
+}
+
+func (c *Coverage) unreadable(account, resource string, why error) {
+	r := c.at(account, resource)
+	if r.Unreadable++; r.Unreadable == 1 {
+		r.Why = why.Error()
+	}
+}
+
+// maxServices bounds what a hostile log puts into a row.
+const maxServices = 100
+
+// served notes of which log an event was found.
+func (c *Coverage) served(account, resource, application string) {
+	r := c.at(account, resource)
+	if !slices.Contains(r.Services, application) && len(r.Services) < maxServices {
+		r.Services = append(r.Services, application)
+	}
+}

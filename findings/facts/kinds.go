@@ -1,0 +1,39 @@
+package facts
+
+// The kinds of facts. A rule's logsource names one as its category.
+const (
+	KindUnreadable        = "unreadable"       // an exhibit, or a part of one, of a known form that cannot be read
+	KindFilter            = "gmail_filter"     // a Gmail filter
+	KindForwarding        = "gmail_forwarding" // Gmail's automatic forwarding
+	KindForwardingAddress = "gmail_address"    // an address that Gmail may forward to
+	KindDelegate          = "gmail_delegate"   // who may use the mailbox
+	KindSendAs            = "gmail_send_as"    // an address that the account sends as
+	KindVacation          = "gmail_vacation"   // the automatic reply
+	KindAccess            = "gmail_access"     // IMAP or POP, on or off
+	KindLabel             = "gmail_label"      // a label
+	KindToken             = "oauth_token"      // an application's grant
+	KindAppPassword       = "app_password"     // an app password
+	KindCodes             = "backup_codes"     // how many backup codes there are
+	KindUser              = "user"             // the user's record
+	KindAlias             = "user_alias"       // another address of the user
+	KindDevice            = "mobile_device"    // a device that synchronises
+	KindGroup             = "group"            // a group that the user is in
+	KindRole              = "admin_role"       // an administrator's role that the user has
+	KindAudit             = "audit"            // an event of an audit log; event.service is the logsource's service
+	KindMailLog           = "mail_log"         // an event in a mail server's log
+	KindScript            = "sieve_script"     // a Sieve script
+	KindRuleAction        = "mail_rule"        // what a filter or script does, as a Reader of mail rules understands it
+	KindACL               = "imap_acl"         // an entry of an access control list
+	KindRights            = "imap_rights"      // what the account may do in another's mailbox
+	KindAnnotation        = "imap_annotation"  // an annotation of a mailbox or of the server
+	KindMessage           = "message"          // the header of a message
+	KindDisappeared       = "disappeared"      // what is not there any more in a folder
+	KindAlert             = "alert"            // an alert of Google's Alert Center
+)
+
+// Kinds lists all kinds of facts.
+func Kinds() []string {
+	return []string{KindUnreadable, KindFilter, KindForwarding, KindForwardingAddress, KindDelegate, KindSendAs, KindVacation, KindAccess, KindLabel,
+		KindToken, KindAppPassword, KindCodes, KindUser, KindAlias, KindDevice, KindGroup, KindRole, KindAudit, KindMailLog, KindScript,
+		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDisappeared, KindAlert}
+}

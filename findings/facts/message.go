@@ -1,0 +1,267 @@
+package facts
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/selection"
+	"github.com/mbaudit/mbaudit/internal/bodystructure"
+	"github.com/mbaudit/mbaudit/internal/mailheader"
+)
+
+// maxHeader is how much of a message is read for its header.
+const maxHeader = 256 << 10
+
+// message reads the header of a message as a mailbox holds it.
+func (s *source) message() error {
+	r, err := s.open()
+	if err != nil {
+		return err
+	}
+	header, err := mailheader.Read(r, maxHeader)
+	if err != nil {
+		return err
+	}
+	f := s.fact(KindMessage, "header")
+	folder := s.Attrs["folder"]
+	if folder == "" {
+		_, folder, _ = strings.Cut(s.Resource, "/")
+	}
+	f.say("folder", folder)
+	f.say("flags", strings.Trim(s.Attrs["flags"], "()"))
+	f.say("labels", strings.Trim(s.Attrs["x-gm-labels"], "()"))
+	f.Set("seen", Bool(strings.Contains(strings.ToLower(s.Attrs["flags"]), `\seen`)))
+	if at, err := time.Parse("_2-Jan-2006 15:04:05 -0700", strings.Trim(s.Attrs["internaldate"], `"`)); err == nil {
+		f.Time, f.Zone = at.UTC(), at.Format("-07:00")
+		f.say("time_of", "internaldate")
+	}
+	if part, ok := bodystructure.Find([]byte(s.Response)); ok {
+		names := part.Names()
+		f.Set("attachments", List(cutList(f, names)))
+	}
+	return s.keepMessage(f, &header)
+}
+
+// A gmailMessage is what Gmail's API says of a message, in any of its formats.
+type gmailMessage struct {
+	ID       string   `json:"id"`
+	ThreadID string   `json:"threadId"`
+	Labels   []string `json:"labelIds"`
+	Internal string   `json:"internalDate"`
+	Raw      string   `json:"raw"`
+	Payload  *struct {
+		Headers []struct{ Name, Value string } `json:"headers"`
+	} `json:"payload"`
+}
+
+// gmailMessage reads a message that Gmail's API gave.
+func (s *source) gmailMessage() error {
+	body, err := s.body()
+	if err != nil {
+		return err
+	}
+	var m gmailMessage
+	if err := asRecord(body, &m); err != nil {
+		return err
+	}
+	if m.ID == "" || m.Payload == nil && m.Raw == "" {
+		return nil // a list of messages says nothing of any
+	}
+	header, err := m.header()
+	if err != nil {
+		return err
+	}
+	f := s.fact(KindMessage, "/payload/headers")
+	f.say("gmail.id", m.ID)
+	f.say("gmail.thread", m.ThreadID)
+	f.Set("labels", List(cutList(f, m.Labels)))
+	f.Set("seen", Bool(!slices.Contains(m.Labels, "UNREAD")))
+	if at := milliseconds(m.Internal); !at.IsZero() {
+		f.Time, f.Zone = at, "Z"
+		f.say("time_of", "internaldate")
+	}
+	return s.keepMessage(f, &header)
+}
+
+func (m *gmailMessage) header() (mailheader.Header, error) {
+	if m.Payload == nil {
+		raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(m.Raw, "="))
+		if err != nil {
+			return mailheader.Header{}, fmt.Errorf("its raw form: %w", err)
+		}
+		return mailheader.Read(bytes.NewReader(raw), maxHeader)
+	}
+	var b strings.Builder
+	for _, h := range m.Payload.Headers {
+		b.WriteString(h.Name + ": " + strings.NewReplacer("\r", "", "\n", "\n ").Replace(h.Value) + "\r\n")
+	}
+	return mailheader.Read(io.LimitReader(strings.NewReader(b.String()), maxHeader), maxHeader)
+}
+
+// keepMessage writes a header into the fact and keeps it.
+func (s *source) keepMessage(f *Fact, h *mailheader.Header) error {
+	personal := selection.PersonalMark(evidence.Record{N: s.record.N, Exhibit: s.StoredExhibit}, selection.HeadOf(h)) != ""
+	f.Set("personal", Bool(personal))
+	if date, ok := h.Date(); ok {
+		messageDate(f, &date)
+	}
+	if f.Time.IsZero() {
+		f.Time, f.Zone = s.FetchedAt.UTC(), "Z"
+		f.say("time_of", "collection")
+	}
+	if !personal {
+		f.say("subject", h.Text("Subject").Text)
+	} else {
+		f.Fields = slices.DeleteFunc(f.Fields, func(x Field) bool { return x.Name == "attachments" })
+	}
+	correspondents(f, h, personal)
+	for name, field := range map[string]string{"Message-ID": "message_id", "In-Reply-To": "in_reply_to"} {
+		if ids := h.IDs(name); len(ids) > 0 {
+			f.say(field, ids[0])
+		}
+	}
+	if refs := h.IDs("References"); len(refs) > 0 {
+		f.say("references.last", refs[len(refs)-1])
+	}
+	f.say("mailer", h.Mailer())
+	f.say("auto_submitted", h.AutoSubmitted())
+	if _, isList := h.List(); isList {
+		f.Set("list", Bool(true))
+	}
+	authentication(f, h)
+	origin(f, h)
+	if duplicates := h.Duplicates(); len(duplicates) > 0 {
+		f.Set("header.duplicates", Number(int64(len(duplicates))))
+	}
+	if sent(f) {
+		f.Set("sent", Bool(true))
+	}
+	return s.keep(f)
+}
+
+// messageDate notes what the Date field says, which its writer chose, and how far it is from what the mail system says.
+func messageDate(f *Fact, d *mailheader.Date) {
+	if d.Unparsable {
+		f.say("date.unparsable", d.Text)
+		return
+	}
+	f.say("date", stamp(d.Time))
+	f.say("date.zone", d.Zone)
+	if f.Time.IsZero() {
+		f.Time, f.Zone = d.Time.UTC(), d.Zone
+		f.say("time_of", "date field")
+		return
+	}
+	f.Set("date.off_hours", Number(int64(f.Time.Sub(d.Time).Abs()/time.Hour)))
+}
+
+// correspondents notes who wrote and to whom.
+func correspondents(f *Fact, h *mailheader.Header, personal bool) {
+	for _, one := range []struct{ name, field string }{{"From", "from"}, {"Reply-To", "reply_to"}, {"Return-Path", "return_path"}, {"Sender", "sender"}} {
+		l := h.Addresses(one.name)
+		if len(l.Addresses) == 0 {
+			continue
+		}
+		a := &l.Addresses[0]
+		f.say(one.field, strings.ToLower(a.String()))
+		if one.field != "from" {
+			continue
+		}
+		if !personal {
+			f.say("from.name", a.Name)
+		}
+		if len(a.Others) > 0 {
+			f.say("from.name_address", strings.ToLower(a.Others[0]))
+		}
+		if len(l.Addresses) > 1 {
+			f.Set("from.several", Bool(true))
+		}
+	}
+	var to []string
+	for _, name := range []string{"To", "Cc", "Bcc"} {
+		for _, a := range h.Addresses(name).Addresses {
+			if s := a.String(); s != "" {
+				to = append(to, strings.ToLower(s))
+			}
+		}
+	}
+	if len(to) > 0 {
+		f.Set("recipients.count", Number(int64(len(to))))
+		f.Set("recipients", List(cutList(f, to)))
+	}
+}
+
+// authentication notes what the topmost Authentication-Results says, which is the receiving server's own if that server
+// writes any. Those below may be anybody's.
+func authentication(f *Fact, h *mailheader.Header) {
+	all, _ := h.Authentications()
+	for i := range all {
+		if all[i].ARC {
+			continue
+		}
+		f.say("auth.by", all[i].ID)
+		for _, r := range all[i].Results {
+			switch r.Method {
+			case "spf", "dkim", "dmarc":
+				if f.Text("auth."+r.Method) == "" || r.Result == "pass" {
+					f.say("auth."+r.Method, r.Result)
+				}
+			}
+		}
+		break
+	}
+}
+
+// origin notes the address that a message was handed in from: the oldest public one of the fields that mail systems
+// write for it, or of the first server's Received. Whoever wrote the message may have invented both.
+func origin(f *Fact, h *mailheader.Header) {
+	for _, o := range h.Origins() {
+		if ip, ok := public(o.IPs); ok {
+			f.say("ip", ip.String())
+			f.say("ip.from", strings.ToLower(o.Name))
+			return
+		}
+	}
+	hops, _ := h.Received()
+	for _, hop := range slices.Backward(hops) {
+		if ip, ok := public(hop.FromIPs); ok {
+			f.say("ip", ip.String())
+			f.say("ip.from", "received")
+			return
+		}
+	}
+}
+
+func public(ips []netip.Addr) (netip.Addr, bool) {
+	for _, ip := range ips {
+		if ip = ip.Unmap(); ip.IsGlobalUnicast() && !ip.IsPrivate() {
+			return ip, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// sent says whether the account keeps the message as one that it sent: by the folder's or label's name in the languages
+// of mail programs.
+func sent(f *Fact) bool {
+	if labels, ok := f.Get("labels"); ok {
+		for _, l := range labels.All() {
+			if l == "SENT" || strings.Contains(l, `\\Sent`) || strings.Contains(l, `\Sent`) {
+				return true
+			}
+		}
+	}
+	folder := strings.ToLower(f.Text("folder"))
+	if i := strings.LastIndexAny(folder, "/.\\"); i >= 0 {
+		folder = folder[i+1:]
+	}
+	return slices.Contains([]string{"sent", "sent items", "sent mail", "sent messages", "envoyés", "éléments envoyés", "messages envoyés", "gesendet", "gesendete elemente",
+		"enviados", "elementos enviados", "inviata", "posta inviata", "inviati"}, folder)
+}

@@ -1,0 +1,76 @@
+package facts
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// topicWords are the words and phrases by which the subject of a message is known, without accents and in lower case:
+// English, French, German, Spanish, Italian. A word stands for itself, a phrase with blanks for its words in that order.
+func topicWords() map[string][]string {
+	return map[string][]string{
+		"security": {"security alert", "new sign in", "new login", "sign in attempt", "new device", "suspicious", "unusual", "2 step", "two step", "two factor", "2fa",
+			"authenticator", "recovery email", "recovery phone", "app password", "alerte de securite", "nouvelle connexion", "connexion suspecte", "nouvel appareil",
+			"validation en deux etapes", "double authentification", "mot de passe d application", "adresse de recuperation", "sicherheitswarnung", "sicherheitshinweis",
+			"neue anmeldung", "neues gerat", "bestatigung in zwei schritten", "alerta de seguridad", "nuevo inicio de sesion", "nuevo dispositivo", "avviso di sicurezza",
+			"nuovo accesso", "nuovo dispositivo"},
+		"reset": {"password reset", "reset your password", "reset password", "password change", "password was changed", "password has been changed", "forgot password",
+			"reinitialisation", "reinitialiser votre mot de passe", "mot de passe oublie", "changement de mot de passe", "nouveau mot de passe", "mot de passe a ete modifie",
+			"passwort zurucksetzen", "passwort geandert", "kennwort zurucksetzen", "restablecer contrasena", "restablecer su contrasena", "cambio de contrasena",
+			"reimposta password", "reimpostazione della password", "cambio password"},
+		"credential": {"verification code", "one time code", "one time password", "otp", "security code", "magic link", "code de verification", "code de securite",
+			"code a usage unique", "vos identifiants", "bestatigungscode", "einmalpasswort", "zugangsdaten", "codigo de verificacion", "codice di verifica", "your account details"},
+		"money": {"invoice", "payment", "wire transfer", "bank details", "bank account", "remittance", "purchase order", "iban", "swift", "facture", "virement", "rib",
+			"coordonnees bancaires", "paiement", "reglement", "changement de rib", "releve d identite bancaire", "rechnung", "uberweisung", "bankverbindung", "zahlung",
+			"factura", "transferencia", "pago", "cuenta bancaria", "fattura", "bonifico", "pagamento", "coordinate bancarie"},
+		"bounce": {"undeliverable", "undelivered mail", "delivery status notification", "mail delivery failed", "returned mail", "delivery failure", "non remis",
+			"echec de la remise", "unzustellbar", "no se puede entregar", "mancata consegna"},
+	}
+}
+
+// wordsOf gives a text's words without accents and in lower case, each with a blank before and after it.
+func wordsOf(text string) string {
+	var b strings.Builder
+	b.WriteByte(' ')
+	blank := true
+	for _, r := range norm.NFKD.String(text) {
+		switch {
+		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r):
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			b.WriteRune(unicode.ToLower(r))
+			blank = false
+		case !blank:
+			b.WriteByte(' ')
+			blank = true
+		}
+	}
+	if !blank {
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// topicsOf says what a subject is about.
+func topicsOf(words map[string][]string, subject string) []string {
+	if subject == "" {
+		return nil
+	}
+	if len(subject) > maxSubject {
+		subject = subject[:maxSubject]
+	}
+	text := wordsOf(subject)
+	var topics []string
+	for topic, list := range words {
+		if slices.ContainsFunc(list, func(w string) bool { return strings.Contains(text, " "+w+" ") }) {
+			topics = append(topics, topic)
+		}
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+// maxSubject is how much of a subject is looked at.
+const maxSubject = 1000

@@ -1,0 +1,110 @@
+package findings_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/findingstest"
+	"github.com/mbaudit/mbaudit/findings/rules"
+)
+
+// foreignRules are rules of our own in the style of public ones: both namings, fields in odd case, an array of names.
+func foreignRules() map[string]string {
+	head := func(title, service string) string {
+		return "title: " + title + "\nid: 11111111-1111-1111-1111-111111111111\nauthor: somebody\nlevel: medium\nlogsource:\n    product: gcp\n    service: " + service + "\ndetection:\n"
+	}
+	return map[string]string{
+		"cloud/admin.yml":   head("role granted", "google_workspace.admin") + "    selection:\n        eventService: admin.googleapis.com\n        eventName:\n            - GRANT_ADMIN_PRIVILEGE\n            - ASSIGN_ROLE\n    condition: selection\n",
+		"cloud/mfa.yml":     head("second step not enforced", "google_workspace.admin") + "    selection_base:\n        eventService: admin.googleapis.com\n        eventName: ENFORCE_STRONG_AUTHENTICATION\n    selection_value:\n        new_value: 'false'\n    condition: all of selection*\n",
+		"cloud/setting.yml": head("access levels changed", "google_workspace.admin") + "    selection:\n        eventName: CHANGE_APPLICATION_SETTING\n        setting_name|startswith: 'ContextAwareAccess'\n    condition: selection\n",
+		"login/fwd.yml":     head("forwarding", "google_workspace.login") + "    selection:\n        protoPayload.serviceName: login.googleapis.com\n        protoPayload.metadata.event.eventName: email_forwarding_out_of_domain\n    condition: selection\n",
+		"login/odd.yml":     head("suspicious", "google_workspace.login") + "    selection:\n        protoPayload.Servicename: login.googleapis.com\n        protoPayload.metadata.event.eventName:\n            - suspicious_login\n    condition: selection\n",
+		"login/any.yml":     head("any service", "google_workspace") + "    selection:\n        eventName: password_edit\n    condition: selection\n",
+		"windows/proc.yml":  "title: process\nlogsource:\n    product: windows\n    category: process_creation\ndetection:\n    selection:\n        Image|endswith: '\\x.exe'\n    condition: selection\n",
+		"cloud/later.yml":   head("placeholders", "google_workspace.admin") + "    selection:\n        eventName|expand: '%names%'\n    condition: selection\n",
+		"notes.txt":         "no rule",
+	}
+}
+
+func writeRules(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range foreignRules() {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestForeignRules: rules that the user brings are evaluated over both namings, shown apart, and change no finding.
+func TestForeignRules(t *testing.T) {
+	const page = `{"kind":"admin#reports#activities","items":[
+		{"id":{"time":"2026-10-12T07:00:00Z","uniqueQualifier":"1","applicationName":"%APP%"},"actor":{"email":"alice@example.test"},"ipAddress":"203.0.113.77","events":[%EVENTS%]}]}`
+	w := findingstest.New(t, bundleID, alice)
+	put := func(application, events string) {
+		w.Add(evidence.Exhibit{Resource: "reports/" + application}, strings.NewReplacer("%APP%", application, "%EVENTS%", events).Replace(page))
+	}
+	put("admin", `{"type":"A","name":"ASSIGN_ROLE"},{"type":"B","name":"ENFORCE_STRONG_AUTHENTICATION","parameters":[{"name":"NEW_VALUE","value":"false"}]},
+		{"type":"C","name":"CHANGE_APPLICATION_SETTING","parameters":[{"name":"SETTING_NAME","value":"ContextAwareAccess ENABLED"}]}`)
+	put("login", `{"type":"x","name":"suspicious_login"},{"type":"x","name":"login_success"}`)
+	put("user_accounts", `{"type":"x","name":"email_forwarding_out_of_domain"},{"type":"x","name":"password_edit"}`)
+	b := w.Open()
+	foreign, err := findings.LoadForeign(writeRules(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if foreign.Loaded() != 6 || len(foreign.NotLoaded()) != 1 || !strings.Contains(foreign.NotLoaded()[0], "expand") {
+		t.Errorf("%d loaded, not loaded: %v", foreign.Loaded(), foreign.NotLoaded())
+	}
+	set, err := rules.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	evaluate := func(x *findings.Foreign) *findings.Result {
+		c := facts.NewCollection(facts.Options{})
+		defer c.Close() //nolint:errcheck // a temporary file
+		if err := c.Read(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+		result, err := findings.Evaluate(set, c, x, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	with, without := evaluate(foreign), evaluate(nil)
+	hits := map[string]int64{}
+	for _, h := range with.ThirdParty {
+		hits[h.Title] = h.Count
+		if h.Author != "somebody" || h.Account != alice || len(h.Observed) == 0 {
+			t.Errorf("%+v", h)
+		}
+	}
+	for _, title := range []string{"role granted", "second step not enforced", "access levels changed", "forwarding", "suspicious", "any service"} {
+		if hits[title] != 1 {
+			t.Errorf("%s: %d hits", title, hits[title])
+		}
+	}
+	if len(with.Findings) != len(without.Findings) || len(without.ThirdParty) != 0 {
+		t.Errorf("with them there are %d findings, without %d", len(with.Findings), len(without.Findings))
+	}
+	for i := range with.Findings {
+		if describe(with.Findings[i]) != describe(without.Findings[i]) {
+			t.Errorf("%s became %s", describe(without.Findings[i]), describe(with.Findings[i]))
+		}
+	}
+	if _, err := findings.LoadForeign(t.TempDir()); err == nil {
+		t.Error("a directory without any rule is taken")
+	}
+}

@@ -1,0 +1,194 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/sigma"
+)
+
+// An Observation is what of a fact made a rule hold, and where it stands.
+type Observation struct {
+	Bundle   string       `json:"bundle"`
+	Exhibit  string       `json:"exhibit"`
+	Locator  string       `json:"at,omitempty"`
+	Resource string       `json:"resource"`
+	Kind     string       `json:"kind"`
+	Time     time.Time    `json:"time,omitzero"`
+	Zone     string       `json:"zone,omitempty"`
+	Inferred string       `json:"inferred,omitempty"`
+	Fields   facts.Fields `json:"-"`
+}
+
+// A Hit is a rule that holds: for a fact, or of a correlation for several, of which Fact is the last.
+type Hit struct {
+	Rule         *Rule
+	Fact         *facts.Fact
+	Observations []*Observation
+}
+
+// event lets a detection look at a fact.
+type event struct{ *facts.Fact }
+
+// Event lets a detection look at a fact: at its fields, and as account, kind, collector, resource at what it says of itself.
+func Event(f *facts.Fact) sigma.Event { return event{f} }
+
+func (e event) Values(field string) ([]string, bool) {
+	if v, ok := e.Get(field); ok {
+		return v.All(), true
+	}
+	switch field {
+	case "account":
+		return []string{e.Account}, true
+	case "kind":
+		return []string{e.Kind}, true
+	case "collector":
+		return []string{e.Collector}, true
+	case "resource":
+		return []string{e.Resource}, true
+	}
+	return nil, false
+}
+
+func (e event) Texts(yield func(string) bool) {
+	for _, field := range e.Fields {
+		for _, text := range field.Value.All() {
+			if !yield(text) {
+				return
+			}
+		}
+	}
+}
+
+// An Engine evaluates all rules over facts in the order of their times.
+type Engine struct {
+	set         *Set
+	detections  map[sigma.Logsource][]*Rule
+	correlators []correlator
+}
+
+type correlator struct {
+	rule *Rule
+	*sigma.Correlator[*Observation]
+}
+
+// NewEngine makes an engine for one run.
+func NewEngine(s *Set) *Engine {
+	e := &Engine{set: s, detections: map[sigma.Logsource][]*Rule{}}
+	for _, r := range s.Rules {
+		if r.Correlation != nil {
+			e.correlators = append(e.correlators, correlator{r, sigma.NewCorrelator[*Observation](r.Correlation)})
+			continue
+		}
+		e.detections[r.Logsource] = append(e.detections[r.Logsource], r)
+	}
+	return e
+}
+
+// Evaluate gives the rules that hold for a fact. Duplicates are passed over.
+func (e *Engine) Evaluate(f *facts.Fact, yield func(Hit)) {
+	if f.Is("duplicate") {
+		return
+	}
+	source := sigma.Logsource{Product: Product, Category: f.Kind}
+	e.evaluate(source, f, yield)
+	if f.Kind == facts.KindAudit {
+		source.Service = f.Text("event.service")
+		e.evaluate(source, f, yield)
+	}
+}
+
+func (e *Engine) evaluate(source sigma.Logsource, f *facts.Fact, yield func(Hit)) {
+	for _, r := range e.detections[source] {
+		if !r.Match(event{f}) {
+			continue
+		}
+		o := []*Observation{observe(r, f)}
+		if !r.Serves() {
+			yield(Hit{r, f, o})
+		}
+		e.correlate(r, f, o, yield, 0)
+	}
+}
+
+// correlate hands on that a rule holds to the correlations about it, and what these give to those about them.
+func (e *Engine) correlate(r *Rule, f *facts.Fact, o []*Observation, yield func(Hit), depth int) {
+	if depth > 5 {
+		return
+	}
+	for i := range e.correlators {
+		c := &e.correlators[i]
+		if !c.Uses(r.Name) {
+			continue
+		}
+		all, fired := c.Add(r.Name, event{f}, f.Time, o)
+		if !fired {
+			continue
+		}
+		if !c.rule.Serves() {
+			yield(Hit{c.rule, f, all})
+		}
+		e.correlate(c.rule, f, all, yield, depth+1)
+	}
+}
+
+// maxObserved is how many characters of a value an observation repeats.
+const maxObserved = 512
+
+// observe notes the fields by which a rule holds, and those that tell its findings apart.
+func observe(r *Rule, f *facts.Fact) *Observation {
+	o := &Observation{Bundle: f.Bundle, Exhibit: f.Exhibit, Locator: f.Locator, Resource: f.Resource, Kind: f.Kind, Time: f.Time, Zone: f.Zone, Inferred: f.Inferred}
+	names := r.Fields(event{f})
+	for _, name := range slices.Concat(r.About.Subject, always()) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if v, ok := f.Get(name); ok {
+			if text := v.String(); len(text) > maxObserved {
+				v = facts.Text(text[:maxObserved] + "…")
+			}
+			o.Fields = append(o.Fields, facts.Field{Name: name, Value: v})
+		}
+	}
+	return o
+}
+
+// always lists fields that help to understand whatever holds.
+func always() []string {
+	return []string{"event.name", "actor", "ip", "country", "asn", "target", "minutes_since_new_source", "source.suspect", "session", "subject", "message_info.subject",
+		"app_name", "displaytext", "client_id", "clientid", "scope.widest", "name", "script", "mailbox", "duplicate_of"}
+}
+
+// Run evaluates a rule's test, with the rules that it is made of, and says what is wrong.
+func (s *Set) Run(r *Rule, t Test) error {
+	e := NewEngine(s)
+	found := false
+	served := r.Serves()
+	for _, f := range t.Facts {
+		e.Evaluate(f, func(h Hit) { found = found || h.Rule == r })
+		if served && r.Correlation == nil { // nothing is given of a rule that serves
+			found = found || r.Match(event{f})
+		}
+	}
+	if found != t.Expect {
+		return fmt.Errorf("%s: test %q: the rule holds: %t, expected: %t", r.Name, t.Name, found, t.Expect)
+	}
+	return nil
+}
+
+// Test runs all rules' tests and joins what is wrong. It says how many there were.
+func (s *Set) Test() (tests int, err error) {
+	var all []error
+	for _, r := range s.Rules {
+		for _, t := range r.Tests {
+			tests++
+			all = append(all, s.Run(r, t))
+		}
+	}
+	return tests, errors.Join(all...)
+}
