@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	parallel      = 6      // requests at once
+	parallel      = 24     // requests at once for one account; the quotas' own bounds are in limiter.go
 	pagesAtMost   = 10_000 // of a list
 	aliasesAtMost = 1_000  // that S/MIME certificates are asked of
 )

@@ -47,8 +47,14 @@ type Config struct {
 	Now       func() time.Time    // nil is time.Now
 	Patience  time.Duration       // for one answer; 0 is two minutes
 
+	// Quota is what the project may ask for; the zero value is NewQuota.
+	Quota Quota
+
 	// Sleep waits between tries until the context ends; nil waits in fact.
 	Sleep func(ctx context.Context, d time.Duration) error
+
+	// Pace waits until the quota lets a request through; nil is Sleep.
+	Pace func(ctx context.Context, d time.Duration) error
 }
 
 // A Collector reads accounts of one Google Workspace. It implements collectors.Collector.
@@ -59,6 +65,8 @@ type Collector struct {
 	tokens *tokens
 	hints  hints
 	clock  googleClock
+
+	limiter *limiter
 }
 
 var _ collectors.Collector = (*Collector)(nil)
@@ -94,13 +102,16 @@ func New(cfg Config) (*Collector, error) {
 	if cfg.Sleep == nil {
 		cfg.Sleep = sleep
 	}
+	if cfg.Pace == nil {
+		cfg.Pace = cfg.Sleep
+	}
 	if cfg.Patience == 0 {
 		cfg.Patience = usualPatience
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}
-	c := &Collector{cfg: cfg, key: key}
+	c := &Collector{cfg: cfg, key: key, limiter: newLimiter(cfg.Quota, cfg.Now, cfg.Pace)}
 	c.tokens = &tokens{c: c, held: map[grant]*heldToken{}}
 	c.client = &http.Client{
 		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), token: key.tokenURL},

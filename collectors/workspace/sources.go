@@ -105,6 +105,7 @@ type source struct {
 	scope    string
 	list     string // the field that lists things; "" where the answer is one thing
 	secret   bool   // the answer must not be kept
+	units    int    // what a page costs of the quota of a new project (see Quota); 0 is 1
 
 	// post makes the body of a read by POST, of which there is but one (see queries); nil is a GET.
 	post func(pageToken string) []byte

@@ -52,6 +52,7 @@ func newRig(t *testing.T, config fakegoogle.Config) *rig {
 			g.slept = append(g.slept, d)
 			return ctx.Err()
 		},
+		Pace: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Hint: func(hint string) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
