@@ -16,8 +16,8 @@ import (
 
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
-	return []string{"account", "import", "log-time-zone", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "tsa", "segment-size", "recipient"}
+	return []string{"account", "all-users", "ou", "group", "import", "log-time-zone", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "emergency-seal", "tsa", "segment-size", "recipient"}
 }
 
 // restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
@@ -63,7 +63,7 @@ func setFlag(flag *pflag.Flag, values []string) error {
 
 func (r *collection) parseScopes() error {
 	if len(r.opts.accounts) == 0 {
-		return usageError(errors.New("no account is named"), "add --account alice@example.com")
+		return usageError(errors.New("no account is named"), "add --account alice@example.com, or --accounts-file FILE; with --workspace also --all-users, --ou PATH, --group ADDRESS")
 	}
 	if r.opts.imap.url == "" && !r.opts.google.on && len(r.opts.imports) == 0 {
 		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com, --workspace, or --import mbox=FILE for what was handed over")

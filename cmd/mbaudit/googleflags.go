@@ -27,12 +27,14 @@ const (
 type googleOptions struct {
 	on                   bool
 	keyFile, admin, only string
+	quota                string
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.on, "workspace", false, "read the account's settings, grants and devices from Google Workspace (docs/WORKSPACE.md)")
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account with domain-wide delegation (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "administrator for whom the Directory is read; none to do without it")
+	f.StringVar(&o.quota, "google-quota", "new", "what the project may ask for: new; old (it used Gmail's API before May 2026); or a factor, as in 0.5 where others use it too")
 	f.StringVar(&o.only, "only", "", "emergency: stop after the dozen settings that change first, and seal")
 }
 
@@ -75,6 +77,9 @@ func (o *googleOptions) collector(t *terminal, shown *progress) (*workspace.Coll
 			}
 			given[hint] = true
 		}}
+	if config.Quota, err = workspace.ParseQuota(o.quota); err != nil {
+		return nil, usageError(err, "write --google-quota new, old, or a factor as in 0.5")
+	}
 	if o.admin != noAdmin {
 		config.Admin = o.admin
 	}

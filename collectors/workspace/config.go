@@ -67,6 +67,7 @@ type Collector struct {
 	clock  googleClock
 
 	limiter *limiter
+	learned learned
 }
 
 var _ collectors.Collector = (*Collector)(nil)

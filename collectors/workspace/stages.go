@@ -24,7 +24,7 @@ func (c *Collector) accountStages() []stage {
 	return []stage{
 		emergency,
 		listed("settings", otherSources),
-		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx) }},
+		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx, r.part == Rest) }},
 	}
 }
 
