@@ -1,7 +1,9 @@
 package fakegoogle
 
 import (
+	"cmp"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,33 +47,32 @@ type wanted struct {
 	user        int // -1 is everybody
 	from, to    time.Time
 	event, ip   string
+	client      string // OAuth client id
 	filters     []filter
 	after       key // only what is older than this
 }
 
-// A key orders activities; no two have the same.
+// A key orders activities; no two have the same. Two may have the same time and qualifier, as at Google: they differ in
+// their part, which nobody sees.
 type key struct {
 	at        time.Time
 	qualifier int64
+	part      int
 }
 
-func (k key) String() string {
-	return strconv.FormatInt(k.at.UnixNano(), 10) + "," + strconv.FormatInt(k.qualifier, 10)
-}
+func (k key) String() string { return fmt.Sprintf("%d,%d,%d", k.at.UnixNano(), k.qualifier, k.part) }
 
 func parseKey(s string) (key, bool) {
-	at, qualifier, ok := strings.Cut(s, ",")
-	nanos, err1 := strconv.ParseInt(at, 10, 64)
-	q, err2 := strconv.ParseInt(qualifier, 10, 64)
-	return key{time.Unix(0, nanos), q}, ok && err1 == nil && err2 == nil
+	var k key
+	var nanos int64
+	n, err := fmt.Sscanf(s, "%d,%d,%d", &nanos, &k.qualifier, &k.part)
+	k.at = time.Unix(0, nanos)
+	return k, n == 3 && err == nil
 }
 
 // compare puts the newer first.
 func (k key) compare(other key) int {
-	if c := other.at.Compare(k.at); c != 0 {
-		return c
-	}
-	return int(max(-1, min(1, other.qualifier-k.qualifier)))
+	return cmp.Or(other.at.Compare(k.at), cmp.Compare(other.qualifier, k.qualifier), cmp.Compare(k.part, other.part))
 }
 
 // listActivities answers newest first. A page begins after the last activity of the page before, wherever that is by
@@ -98,11 +99,27 @@ func listActivities(t *Tenant, c *call) (object, *apiError) {
 		found = found[:size]
 		answer["nextPageToken"] = pageToken{Page: p.Page + 1, After: found[size-1].key.String(), Digest: p.Digest}.String()
 	}
-	items := make([]object, len(found))
-	for i, a := range found {
-		items[i] = t.activityObject(a)
+	t.count(found)
+	answer["etag"] = digestOf(found)
+	c.finish = func() { // what an activity looks like depends on nothing that changes
+		items := make([]any, len(found))
+		for i, a := range found {
+			items[i] = t.activityObject(a)
+		}
+		if len(items) > 0 {
+			answer["items"] = items
+		}
 	}
-	return list(answer, "items", items), nil
+	return answer, nil
+}
+
+// digestOf is the entity tag of a page: activities never change, so their keys are enough.
+func digestOf(found []activity) string {
+	h := fnv.New64a()
+	for _, a := range found {
+		fmt.Fprint(h, a.key.at.UnixNano(), a.key.qualifier, a.key.part)
+	}
+	return `"` + strconv.FormatUint(h.Sum64(), 36) + `"`
 }
 
 // wantedActivities reads the request.
@@ -119,6 +136,12 @@ func (c *call) wantedActivities() (wanted, *apiError) {
 		w.user = a.number
 	}
 	var err *apiError
+	if err = c.licensed(w.application); err != nil {
+		return w, err
+	}
+	if w.client, err = c.clientFilter(); err != nil {
+		return w, err
+	}
 	if w.from, w.to, err = c.window(); err != nil {
 		return w, err
 	}
@@ -130,6 +153,19 @@ func (c *call) wantedActivities() (wanted, *apiError) {
 		return w, invalidParameter("filters", "Invalid filters")
 	}
 	return w, nil
+}
+
+// clientFilter reads applicationInfoFilter, such as oAuthClientId="1234".
+func (c *call) clientFilter() (string, *apiError) {
+	asked := c.arg("applicationInfoFilter")
+	if asked == "" {
+		return "", nil
+	}
+	client, ok := strings.CutPrefix(asked, `oAuthClientId="`)
+	if !ok || !strings.HasSuffix(client, `"`) {
+		return "", invalidParameter("applicationInfoFilter", "Invalid filter %s", asked)
+	}
+	return strings.TrimSuffix(client, `"`), nil
 }
 
 // oldest is the time of the oldest activity that Google still has.
@@ -218,31 +254,81 @@ func (f filter) holds(value string) bool {
 func (t *Tenant) activityObject(a activity) object {
 	o := object{"kind": "admin#reports#activity",
 		"id": object{"time": stamp(a.key.at), "uniqueQualifier": strconv.FormatInt(a.key.qualifier, 10), "applicationName": a.application, "customerId": CustomerID}}
-	actor := object{"callerType": "USER"}
-	if a.user >= 0 {
-		p := t.person(a.user)
-		actor["email"], actor["profileId"] = p.email, p.id
-	}
-	if a.client != "" {
-		actor["applicationInfo"] = object{"oauthClientId": a.client, "impersonation": a.client == ClientID}
-	}
-	o["actor"] = actor
+	o["actor"] = t.actorOf(a)
 	if a.ip != "" {
-		asn, region := network(a.ip)
 		o["ipAddress"] = a.ip
-		o["networkInfo"] = object{"ipAsn": []any{float64(asn)}, "regionCode": region}
+		o["networkInfo"] = networkOf(a.ip)
+	}
+	if device := t.deviceInfo(a); device != nil {
+		o["userDeviceInfo"] = device
+	}
+	if a.habit != nil && a.habit.agent {
+		o["isAgenticAction"] = true
 	}
 	happened := t.eventsOf(a)
 	events := make([]any, len(happened))
 	for i, e := range happened {
 		event := object{"type": e.kind, "name": e.name}
 		if len(e.parameters) > 0 {
-			event["parameters"] = slices.Clone(e.parameters)
+			event["parameters"] = e.parameters
 		}
 		events[i] = event
 	}
 	o["events"] = events
-	o["etag"] = `"` + a.application + "/" + strconv.FormatInt(a.key.qualifier, 36) + `"` // it never changes
+	if resources := a.resources; resources != nil {
+		o["resourceDetails"] = resources
+	} else if resources := t.resources(a, happened); resources != nil {
+		o["resourceDetails"] = resources
+		o["ownerDomain"] = Domain
+	}
+	o["etag"] = `"` + a.application + "/" + strconv.FormatInt(a.key.qualifier, 36) + "-" + strconv.Itoa(a.key.part) + `"` // it never changes
+	return o
+}
+
+// actorOf is who did it. Machines have a key and no address; the people at Google have one profile for all.
+func (t *Tenant) actorOf(a activity) object {
+	switch {
+	case a.actor != nil:
+		return a.actor
+	case a.habit != nil && a.habit.by == machines:
+		return object{"callerType": "KEY", "key": "SYSTEM"}
+	case a.habit != nil && a.habit.by == googlers:
+		return object{"callerType": "USER", "profileId": "105250506097979753968"}
+	}
+	actor := object{"callerType": "USER"}
+	if a.user >= 0 {
+		p := &t.everybody()[a.user]
+		actor["email"], actor["profileId"] = p.email, p.id
+	}
+	if a.client != "" {
+		actor["applicationInfo"] = object{"oauthClientId": a.client, "impersonation": a.client == ClientID, "applicationName": clientName(a.client)}
+	}
+	if a.habit != nil && a.habit.agent {
+		actor["agentAttributionInfo"] = object{"agentId": "agent-1", "agentName": "Relances", "agentType": "WORKSPACE_STUDIO", "agentOwner": object{"email": actor["email"]}}
+	}
+	return actor
+}
+
+// clientName is what an OAuth client calls itself.
+func clientName(client string) string {
+	switch client {
+	case ClientID:
+		return "mbaudit"
+	case calendarClient:
+		return "Agenda Pro"
+	case intruderClient:
+		return "eM Client"
+	}
+	return client
+}
+
+// networkOf is what the log tells of an address.
+func networkOf(ip string) object {
+	asn, region := network(ip)
+	o := object{"ipAsn": []any{float64(asn)}, "regionCode": region}
+	if region == "FR" {
+		o["subdivisionCode"] = "FR-ARA"
+	}
 	return o
 }
 
@@ -279,9 +365,9 @@ func userUsage(t *Tenant, c *call) (object, *apiError) {
 	if err := c.usageDate(); err != nil {
 		return nil, err
 	}
-	numbers := make([]int, 0, t.config.Users)
+	numbers := make([]int, 0, len(t.everybody()))
 	if c.path["userKey"] == "all" {
-		for i := range t.config.Users {
+		for i := range t.everybody() {
 			numbers = append(numbers, i)
 		}
 	} else {
@@ -340,8 +426,8 @@ func customerUsage(t *Tenant, c *call) (object, *apiError) {
 		return nil, err
 	}
 	report := usageReport(c, object{"type": "CUSTOMER", "customerId": CustomerID}, []any{
-		object{"name": "accounts:num_users", "intValue": strconv.Itoa(t.config.Users)},
-		object{"name": "gmail:num_emails_sent", "intValue": strconv.Itoa(t.config.Users * 12)},
+		object{"name": "accounts:num_users", "intValue": strconv.Itoa(len(t.everybody()))},
+		object{"name": "gmail:num_emails_sent", "intValue": strconv.Itoa(len(t.everybody()) * 12)},
 	})
 	return list(object{"kind": "admin#reports#usageReports"}, "usageReports", []object{report}), nil
 }
