@@ -35,6 +35,7 @@ type call struct {
 	entered bool
 	read    map[string]bool // parameters that the answer takes account of
 	finish  func()          // completes the answer, without the lock; nil is nothing
+	large   int             // about how many bytes the answer has, where that is known
 }
 
 // arg is the value of a query parameter.
@@ -307,7 +308,7 @@ func (c *call) unchanged(current object) *apiError {
 
 // encode writes JSON as Google does: over several lines unless prettyPrint=false.
 func (c *call) encode(o object) []byte {
-	return append(appendJSON(nil, o, c.query.Get("prettyPrint") != "false", 0), '\n')
+	return append(appendJSON(make([]byte, 0, c.large+256), o, c.query.Get("prettyPrint") != "false", 0), '\n')
 }
 
 // write sends the answer, damaged where a fault wants it, and writes the call down first, so that who has the answer

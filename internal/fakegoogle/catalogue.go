@@ -59,68 +59,80 @@ type deed struct {
 }
 
 // A detail makes one parameter of an event.
-type detail func(deed) object
+type detail func(deed) pairs
+
+// named is a parameter with a value of a kind. The kinds but value come before name, as in the alphabet.
+func named(name, kind string, v any) pairs {
+	if kind == "value" {
+		return pairs{{"name", name}, {kind, v}}
+	}
+	return pairs{{kind, v}, {"name", name}}
+}
 
 // value is a parameter with one of several strings.
 func value(name string, values ...string) detail {
-	return func(d deed) object { return parameter(name, values[d.below(len(values))]) }
+	return func(d deed) pairs { return named(name, "value", values[d.below(len(values))]) }
 }
 
 // ident is a parameter whose string is made from a number below a million million.
 func ident(name, format string) detail {
-	return func(d deed) object { return parameter(name, fmt.Sprintf(format, d.below(1_000_000_000_000))) }
+	return func(d deed) pairs { return named(name, "value", fmt.Sprintf(format, d.below(1_000_000_000_000))) }
 }
 
 // count is a parameter with a number.
 func count(name string, from, to int) detail {
-	return func(d deed) object { return number(name, int64(from+d.below(to-from+1))) }
+	return func(d deed) pairs { return whole(name, int64(from+d.below(to-from+1))) }
 }
+
+func whole(name string, n int64) pairs { return named(name, "intValue", strconv.FormatInt(n, 10)) }
 
 // counts is a parameter with several numbers.
 func counts(name string, values ...string) detail {
-	return func(deed) object { return object{"name": name, "multiIntValue": texts(values...)} }
+	list := texts(values...)
+	return func(deed) pairs { return named(name, "multiIntValue", list) }
 }
 
 // truly is a parameter that is true in so many of 1000 cases.
 func truly(name string, perMille int) detail {
-	return func(d deed) object { return boolean(name, d.chance(perMille)) }
+	return func(d deed) pairs { return named(name, "boolValue", d.chance(perMille)) }
 }
 
 // many is a parameter with several strings.
 func many(name string, values ...string) detail {
-	return func(deed) object { return object{"name": name, "multiValue": texts(values...)} }
+	list := texts(values...)
+	return func(deed) pairs { return named(name, "multiValue", list) }
 }
 
 // nested is a parameter with parameters of its own.
 func nested(name string, fields ...detail) detail {
-	return func(d deed) object { return object{"name": name, "messageValue": object{"parameter": d.all(fields)}} }
+	return func(d deed) pairs { return named(name, "messageValue", pairs{{"parameter", d.all(fields)}}) }
 }
 
 // manyNested is a parameter with several messages.
 func manyNested(name string, n int, fields ...detail) detail {
-	return func(d deed) object {
+	return func(d deed) pairs {
 		var values []any
 		for range n {
-			values = append(values, object{"parameter": d.all(fields)})
+			values = append(values, pairs{{"parameter", d.all(fields)}})
 		}
-		return object{"name": name, "multiMessageValue": values}
+		return named(name, "multiMessageValue", values)
 	}
 }
 
 // self is a parameter with the address of who does it.
-func self(name string) detail { return func(d deed) object { return parameter(name, d.email) } }
+func self(name string) detail { return func(d deed) pairs { return named(name, "value", d.email) } }
 
 // colleague is a parameter with the address of somebody else of the tenant.
 func colleague(name string) detail {
-	return func(d deed) object {
+	return func(d deed) pairs {
 		people := d.tenant.everybody()
-		return parameter(name, people[d.below(len(people))].email)
+		return named(name, "value", people[d.below(len(people))].email)
 	}
 }
 
 // micros is a parameter with the time in microseconds, so many seconds before.
 func micros(name string, before int) detail {
-	return func(d deed) object { return number(name, d.at.Add(-time.Duration(before)*time.Second).UnixMicro()) }
+	return func(d deed) pairs { return whole(name, d.at.Add(-time.Duration(before)*time.Second).UnixMicro()) }
 }
 
 // all makes parameters.
@@ -140,8 +152,20 @@ func number(name string, n int64) object {
 	return object{"name": name, "intValue": strconv.FormatInt(n, 10)}
 }
 
-// eventsOf are the events of an activity.
+// eventsOf are the events of an activity, as objects.
 func (t *Tenant) eventsOf(a activity) []event {
+	events := t.made(a)
+	if a.habit == nil {
+		return events
+	}
+	for i := range events {
+		events[i].parameters, _ = plain(events[i].parameters).([]any)
+	}
+	return events
+}
+
+// made are the events of an activity as they are made: what is written out and not looked into needs no objects.
+func (t *Tenant) made(a activity) []event {
 	if a.habit == nil {
 		return a.events
 	}
@@ -172,29 +196,45 @@ func (t *Tenant) resources(a activity, events []event) []any {
 		return nil
 	}
 	about := a.habit.about
-	r := object{"type": about.kind, "relation": "DIRECT"}
-	anyParameter(events[0].parameters, "", func(name, value string) bool {
-		switch name {
-		case about.id:
-			r["id"] = value
-		case about.title:
-			r["title"] = value
-		case "owner", "owner_email":
-			r["ownerDetails"] = object{"ownerType": "USER", "ownerIdentity": []any{object{"userIdentity": object{"userEmail": value}}}}
-		}
-		return false
-	})
-	if text(r, "id") == "" {
+	id, title, owner := find(events[0].parameters, about.id), find(events[0].parameters, about.title), find(events[0].parameters, "owner")
+	if id == "" {
 		return nil
 	}
 	if about.kind == "MAIL" && a.user >= 0 {
-		r["id"] = t.person(a.user).id + "/" + text(r, "id")
+		id = t.everybody()[a.user].id + "/" + id
 	}
-	return []any{r}
+	r := pairs{{"id", id}}
+	if owner != "" {
+		r = append(r, pair{"ownerDetails", pairs{{"ownerIdentity", []any{pairs{{"userIdentity", pairs{{"userEmail", owner}}}}}}, {"ownerType", "USER"}}})
+	}
+	r = append(r, pair{"relation", "DIRECT"})
+	if title != "" {
+		r = append(r, pair{"title", title})
+	}
+	return []any{append(r, pair{"type", about.kind})}
+}
+
+// find is the string of a parameter that was made, by its name with dots; "" where there is none.
+func find(parameters []any, name string) string {
+	outer, inner, deep := strings.Cut(name, ".")
+	for _, raw := range parameters {
+		p, _ := raw.(pairs)
+		if p.get("name") != outer {
+			continue
+		}
+		if !deep {
+			s, _ := p.get("value").(string)
+			return s
+		}
+		message, _ := p.get("messageValue").(pairs)
+		list, _ := message.get("parameter").([]any)
+		return find(list, inner)
+	}
+	return ""
 }
 
 // deviceInfo is what the log tells of the device that an activity was done with.
-func (t *Tenant) deviceInfo(a activity) object {
+func (t *Tenant) deviceInfo(a activity) any {
 	switch a.application {
 	case "login", "drive", "gmail", "chrome", "mobile", "context_aware_access", "takeout", "token", "access_evaluation":
 	default:
@@ -206,13 +246,13 @@ func (t *Tenant) deviceInfo(a activity) object {
 	case a.ip == "" || a.ip == Responder || a.user < 0:
 		return nil
 	case a.ip == Intruder:
-		return object{"deviceId": "d77e0000-0000-4000-8000-000000000077", "deviceType": "WINDOWS", "deviceOsVersion": "10.0.19045"}
+		return pairs{{"deviceId", "d77e0000-0000-4000-8000-000000000077"}, {"deviceOsVersion", "10.0.19045"}, {"deviceType", "WINDOWS"}}
 	}
 	kind, version := "WINDOWS", "10.0.26100"
 	if a.user%3 == 1 {
 		kind, version = "MAC", "15.6"
 	}
-	return object{"deviceId": fmt.Sprintf("d0000000-0000-4000-8000-%012d", a.user), "deviceType": kind, "deviceOsVersion": version}
+	return pairs{{"deviceId", fmt.Sprintf("d0000000-0000-4000-8000-%012d", a.user)}, {"deviceOsVersion", version}, {"deviceType", kind}}
 }
 
 // delivery is what the gmail log says of an ordinary message.
@@ -232,19 +272,19 @@ func (h *habit) delivery(d deed) []any {
 		client = "IMAP"
 	}
 	id := fmt.Sprintf("<%x@mail.example.test>", uint64(d.qualifier))
-	if kind != 2 {
-		return delivery(d.at, kind, d.email, "Courrier ordinaire", id, client)
+	event := []any{whole("mail_event_type", int64(kind)), whole("timestamp_usec", d.at.UnixMicro()), named("success", "boolValue", true),
+		named("client_context.client_type", "value", client)}
+	message := []any{named("subject", "value", "Courrier ordinaire"), named("rfc2822_message_id", "value", id), named("owner", "value", d.email)}
+	if kind == 2 {
+		message = append(message, named("connection_info.client_ip", "value", pick(d.dice, "192.0.2.90", "192.0.2.91", "192.0.2.92")),
+			named("connection_info.spf_pass", "boolValue", true), named("connection_info.dkim_pass", "boolValue", true),
+			named("connection_info.dmarc_pass", "boolValue", true), named("is_spam", "boolValue", d.chance(30)))
+		if d.chance(150) {
+			message = append(message, named("attachment.file_name", "multiValue", texts("plan.pdf")),
+				named("attachment.sha256", "multiValue", texts(strings.Repeat("0a1b2c3d", 8))))
+		}
 	}
-	more := []any{parameter("connection_info.client_ip", pick(d.dice, "192.0.2.90", "192.0.2.91", "192.0.2.92")), boolean("connection_info.spf_pass", true),
-		boolean("connection_info.dkim_pass", true), boolean("connection_info.dmarc_pass", true), boolean("is_spam", d.chance(30))}
-	if d.chance(150) {
-		more = append(more, object{"name": "attachment.file_name", "multiValue": texts("plan.pdf")},
-			object{"name": "attachment.sha256", "multiValue": texts(strings.Repeat("0a1b2c3d", 8))})
-	}
-	all := delivery(d.at, kind, d.email, "Courrier ordinaire", id, client)
-	info := all[1].(object)["messageValue"].(object)
-	info["parameter"] = append(info["parameter"].([]any), more...)
-	return all
+	return []any{named("event_info", "messageValue", pairs{{"parameter", event}}), named("message_info", "messageValue", pairs{{"parameter", message}})}
 }
 
 // delivery is what the gmail log says of a message: who, what and how (appendix gmail). The schema has one level of

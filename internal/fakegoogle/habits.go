@@ -19,8 +19,8 @@ func habits() []habit {
 // accessHabits are about who gets in.
 func accessHabits() []habit {
 	password := value("login_type", "google_password")
-	signedIn := []detail{password, func(d deed) object {
-		return object{"name": "login_challenge_method", "multiValue": texts("password", pick(d.dice, "none", "google_prompt", "totp"))}
+	signedIn := []detail{password, func(d deed) pairs {
+		return named("login_challenge_method", "multiValue", texts("password", pick(d.dice, "none", "google_prompt", "totp")))
 	}, truly("is_suspicious", 0)}
 	second := []subevent{{"login", "login_verification", []detail{value("login_challenge_method", "google_prompt", "google_authenticator"),
 		value("login_challenge_status", "Challenge Passed."), password, truly("is_second_factor", 1000)}}}
@@ -85,8 +85,8 @@ func mailHabits() []habit {
 // documentHabits are about files, notes and searches.
 func documentHabits() []habit {
 	drive := about{"DOCUMENT", "doc_id", "doc_title"}
-	document := []detail{truly("primary_event", 1000), func(d deed) object { return parameter("doc_id", documentID(d)) }, func(d deed) object {
-		return parameter("doc_title", "Devis "+documentID(d)[6:10])
+	document := []detail{truly("primary_event", 1000), func(d deed) pairs { return named("doc_id", "value", documentID(d)) }, func(d deed) pairs {
+		return named("doc_title", "value", "Devis "+documentID(d)[6:10])
 	}, value("doc_type", "document", "spreadsheet", "pdf"), self("owner"), value("visibility", "private", "private", "shared_internally", "people_with_link"),
 		truly("is_encrypted", 0), truly("owner_is_shared_drive", 0)}
 	with := func(more ...detail) []detail { return append(document[:len(document):len(document)], more...) }
@@ -141,7 +141,7 @@ func meetingHabits() []habit {
 	planned := about{"CALENDAR_EVENT", "event_id", "event_title"}
 	room := []detail{self("actor"), ident("room_id", "space%09d"), value("room_name", "Chantiers"), ident("message_id", "m%012d"),
 		value("conversation_type", "SPACE", "DIRECT_MESSAGE"), value("retention_state", "PERMANENT"), value("external_room", "DISABLED"), value("conversation_ownership", "INTERNALLY_OWNED"),
-		func(d deed) object { return number("timestamp_ms", d.at.UnixMilli()) }}
+		func(d deed) pairs { return whole("timestamp_ms", d.at.UnixMilli()) }}
 	course := []detail{ident("course_id", "%012d"), value("course_title", "Apprentis menuisiers"), value("user_role", "TEACHER", "STUDENT")}
 	return []habit{
 		{application: "calendar", kind: "event_change", name: "create_event", perMille: 500, fields: event, about: planned,
@@ -171,14 +171,14 @@ func meetingHabits() []habit {
 
 // deviceHabits are about telephones, browsers and rooms.
 func deviceHabits() []habit {
-	phone := []detail{self("USER_EMAIL"), func(d deed) object { return parameter("DEVICE_ID", "3d0a"+six(d.number)) }, value("DEVICE_MODEL", "Pixel 9"),
-		value("DEVICE_TYPE", "ANDROID"), value("OS_VERSION", "16"), func(d deed) object { return parameter("RESOURCE_ID", "AFiQxQ9"+six(d.number)) }}
+	phone := []detail{self("USER_EMAIL"), func(d deed) pairs { return named("DEVICE_ID", "value", "3d0a"+six(d.number)) }, value("DEVICE_MODEL", "Pixel 9"),
+		value("DEVICE_TYPE", "ANDROID"), value("OS_VERSION", "16"), func(d deed) pairs { return named("RESOURCE_ID", "value", "AFiQxQ9"+six(d.number)) }}
 	browser := []detail{self("DEVICE_USER"), value("EVENT_REASON", "CHROME_OS_LOGIN"), value("DEVICE_NAME", "5CD0000001"), value("DEVICE_PLATFORM", "ChromeOS 141"),
-		value("CLIENT_TYPE", "CHROME_OS_DEVICE"), func(d deed) object { return number("TIMESTAMP", d.at.UnixMilli()) }}
+		value("CLIENT_TYPE", "CHROME_OS_DEVICE"), func(d deed) pairs { return whole("TIMESTAMP", d.at.UnixMilli()) }}
 	jam := []detail{value("DEVICE_NAME", "Salle du haut"), ident("DEVICE_ID", "jam%06d"), value("OLD_VALUE", "v1"), value("NEW_VALUE", "v2")}
 	return []habit{
 		{application: "mobile", kind: "device_updates", name: "DEVICE_SYNC_EVENT", perMille: 250, fields: append(phone[:6:6], value("ACCOUNT_STATE", "REGISTERED"),
-			func(d deed) object { return number("LAST_SYNC_AUDIT_DATE", d.at.UnixMilli()) })},
+			func(d deed) pairs { return whole("LAST_SYNC_AUDIT_DATE", d.at.UnixMilli()) })},
 		{application: "mobile", kind: "device_applications", name: "APPLICATION_EVENT", perMille: 30, twin: sameTime, fields: append(phone[:4:4],
 			value("APPLICATION_ID", "org.example.planning"), value("APPLICATION_STATE", "INSTALLED", "VERSION_CHANGED"), value("APK_SHA256_HASH", "0a1b2c"), value("NEW_VALUE", "4.2"))},
 		{application: "mobile", kind: "suspicious_activity", name: "FAILED_PASSWORD_ATTEMPTS_EVENT", perMille: 4, fields: append(phone[:4:4], count("FAILED_PASSWD_ATTEMPTS", 6, 11))},

@@ -104,11 +104,15 @@ func listActivities(t *Tenant, c *call) (object, *apiError) {
 	c.finish = func() { // what an activity looks like depends on nothing that changes
 		items := make([]any, len(found))
 		for i, a := range found {
-			items[i] = t.activityObject(a)
+			items[i] = t.activityPairs(a)
+			if c.query.Has("fields") {
+				items[i] = plain(items[i])
+			}
 		}
 		if len(items) > 0 {
 			answer["items"] = items
 		}
+		c.large = 1500 * len(items)
 	}
 	return answer, nil
 }
@@ -250,61 +254,67 @@ func (f filter) holds(value string) bool {
 	return order >= 0
 }
 
-// activityObject writes an activity as Google does.
-func (t *Tenant) activityObject(a activity) object {
-	o := object{"kind": "admin#reports#activity",
-		"id": object{"time": stamp(a.key.at), "uniqueQualifier": strconv.FormatInt(a.key.qualifier, 10), "applicationName": a.application, "customerId": CustomerID}}
-	o["actor"] = t.actorOf(a)
-	if a.ip != "" {
-		o["ipAddress"] = a.ip
-		o["networkInfo"] = networkOf(a.ip)
-	}
-	if device := t.deviceInfo(a); device != nil {
-		o["userDeviceInfo"] = device
-	}
-	if a.habit != nil && a.habit.agent {
-		o["isAgenticAction"] = true
-	}
-	happened := t.eventsOf(a)
+// activityPairs writes an activity as Google does.
+func (t *Tenant) activityPairs(a activity) pairs {
+	qualifier := strconv.FormatInt(a.key.qualifier, 10)
+	happened := t.made(a)
 	events := make([]any, len(happened))
 	for i, e := range happened {
-		event := object{"type": e.kind, "name": e.name}
+		event := pairs{{"name", e.name}}
 		if len(e.parameters) > 0 {
-			event["parameters"] = e.parameters
+			event = append(event, pair{"parameters", e.parameters})
 		}
-		events[i] = event
+		events[i] = append(event, pair{"type", e.kind})
 	}
-	o["events"] = events
+	o := make(pairs, 0, 11)
+	o = append(o, pair{"actor", t.actorOf(a)}, pair{"etag", `"` + a.application + "/" + qualifier + "-" + strconv.Itoa(a.key.part) + `"`}, pair{"events", events},
+		pair{"id", pairs{{"applicationName", a.application}, {"customerId", CustomerID}, {"time", stamp(a.key.at)}, {"uniqueQualifier", qualifier}}})
+	if a.ip != "" {
+		o = append(o, pair{"ipAddress", a.ip})
+	}
+	if a.habit != nil && a.habit.agent {
+		o = append(o, pair{"isAgenticAction", true})
+	}
+	o = append(o, pair{"kind", "admin#reports#activity"})
+	if a.ip != "" {
+		o = append(o, pair{"networkInfo", networkOf(a.ip)})
+	}
 	if resources := a.resources; resources != nil {
-		o["resourceDetails"] = resources
+		o = append(o, pair{"resourceDetails", resources})
 	} else if resources := t.resources(a, happened); resources != nil {
-		o["resourceDetails"] = resources
-		o["ownerDomain"] = Domain
+		o = append(o, pair{"ownerDomain", Domain}, pair{"resourceDetails", resources})
 	}
-	o["etag"] = `"` + a.application + "/" + strconv.FormatInt(a.key.qualifier, 36) + "-" + strconv.Itoa(a.key.part) + `"` // it never changes
+	if device := t.deviceInfo(a); device != nil {
+		o = append(o, pair{"userDeviceInfo", device})
+	}
 	return o
 }
 
 // actorOf is who did it. Machines have a key and no address; the people at Google have one profile for all.
-func (t *Tenant) actorOf(a activity) object {
+func (t *Tenant) actorOf(a activity) any {
 	switch {
 	case a.actor != nil:
 		return a.actor
 	case a.habit != nil && a.habit.by == machines:
-		return object{"callerType": "KEY", "key": "SYSTEM"}
+		return pairs{{"callerType", "KEY"}, {"key", "SYSTEM"}}
 	case a.habit != nil && a.habit.by == googlers:
-		return object{"callerType": "USER", "profileId": "105250506097979753968"}
+		return pairs{{"callerType", "USER"}, {"profileId", "105250506097979753968"}}
 	}
-	actor := object{"callerType": "USER"}
+	var p person
 	if a.user >= 0 {
-		p := &t.everybody()[a.user]
-		actor["email"], actor["profileId"] = p.email, p.id
+		p = t.everybody()[a.user]
+	}
+	actor := make(pairs, 0, 5)
+	if a.habit != nil && a.habit.agent {
+		actor = append(actor, pair{"agentAttributionInfo", pairs{{"agentId", "agent-1"}, {"agentName", "Relances"}, {"agentOwner", pairs{{"email", p.email}}},
+			{"agentType", "WORKSPACE_STUDIO"}}})
 	}
 	if a.client != "" {
-		actor["applicationInfo"] = object{"oauthClientId": a.client, "impersonation": a.client == ClientID, "applicationName": clientName(a.client)}
+		actor = append(actor, pair{"applicationInfo", pairs{{"applicationName", clientName(a.client)}, {"impersonation", a.client == ClientID}, {"oauthClientId", a.client}}})
 	}
-	if a.habit != nil && a.habit.agent {
-		actor["agentAttributionInfo"] = object{"agentId": "agent-1", "agentName": "Relances", "agentType": "WORKSPACE_STUDIO", "agentOwner": object{"email": actor["email"]}}
+	actor = append(actor, pair{"callerType", "USER"})
+	if a.user >= 0 {
+		actor = append(actor, pair{"email", p.email}, pair{"profileId", p.id})
 	}
 	return actor
 }
@@ -323,11 +333,11 @@ func clientName(client string) string {
 }
 
 // networkOf is what the log tells of an address.
-func networkOf(ip string) object {
+func networkOf(ip string) pairs {
 	asn, region := network(ip)
-	o := object{"ipAsn": []any{float64(asn)}, "regionCode": region}
+	o := pairs{{"ipAsn", []any{asn}}, {"regionCode", region}}
 	if region == "FR" {
-		o["subdivisionCode"] = "FR-ARA"
+		o = append(o, pair{"subdivisionCode", "FR-ARA"})
 	}
 	return o
 }
