@@ -20,6 +20,11 @@ type account struct {
 	// Cookies: who is signed in on the web. The intruder's session lives until somebody ends it.
 	sessions map[string]bool
 
+	// What the intruder has of the account, beside his session: he knows the password, a second step is his, and the
+	// set of backup codes that he has seen (0 is none).
+	knowsPassword, hisFactor bool
+	hisCodes                 int
+
 	mail gmailState
 }
 
@@ -92,14 +97,16 @@ func (t *Tenant) newUser(p person) object {
 
 // lastLogin is when a user signed in last before the clock's start, as the login log has it.
 func (t *Tenant) lastLogin(p person) time.Time {
-	for day := Start().Truncate(24 * time.Hour); day.After(Start().AddDate(0, -1, 0)); day = day.AddDate(0, 0, -1) {
-		for _, a := range t.day("login", day, p.number) {
-			if t.eventsOf(a)[0].name == "login_success" && !a.key.at.After(Start()) {
-				return a.key.at
-			}
-		}
+	if p.number >= len(t.everybody()) {
+		return time.Unix(0, 0) // he is just coming
 	}
-	return time.Unix(0, 0)
+	last := time.Unix(0, 0)
+	w := wanted{application: "login", user: p.number, from: Start().AddDate(0, -4, 0), to: Start(), event: "login_success"}
+	t.each(w, Start().AddDate(1, 0, 0), func(a activity) bool {
+		last = a.key.at
+		return false
+	})
+	return last
 }
 
 // furnish gives a new account what users have, and those with a part what their part wants.

@@ -1,8 +1,10 @@
 package fakegoogle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 )
@@ -17,6 +19,10 @@ type activity struct {
 	events      []event       // empty for a habit: those are made when somebody looks
 	habit       *habit        // nil for what happened once
 	late        time.Duration // beyond the application's lag
+	shows       time.Time     // when it shows, whatever the lag; zero is not said
+	actor       object        // instead of the user; nil is the user
+	device      object        // instead of the user's usual one
+	resources   []any
 }
 
 // An event is a part of an activity; some have several.
@@ -24,10 +30,6 @@ type event struct {
 	kind, name string
 	parameters []any
 }
-
-func parameter(name, value string) object { return object{"name": name, "value": value} }
-
-func boolean(name string, value bool) object { return object{"name": name, "boolValue": value} }
 
 // applications are those of the discovery document. TestApplications holds the list to it.
 func applications() []string {
@@ -38,94 +40,131 @@ func applications() []string {
 		"chrome_sync", "workspace_studio", "gemini_notebook"}
 }
 
-// A habit is something that users do on ordinary days.
-type habit struct {
-	application, kind, name string
-	perMille                int  // how often a user does it in a thousand days
-	administrators          bool // nobody else does it
-	parameters              func(*dice, person) []any
+// Applications are the names of all applications whose activities the Reports API lists.
+func Applications() []string { return applications() }
+
+// A log is what an application's activities come from: the numbers of the habits that are thrown, and what happened
+// once, newest first where it is sorted.
+type log struct {
+	people, administrators, machines []int // habits by who may have them
+	recorded                         []activity
+	sorted                           bool
 }
 
-// habits are what users do, application by application. The applications that are not here have no activities, as most
-// have in most companies; a test seeds what it needs.
-func habits() []habit {
-	none := func(*dice, person) []any { return nil }
-	return []habit{
-		{"login", "login", "login_success", 1400, false, func(d *dice, p person) []any {
-			challenge := pick(d, "none", "google_prompt", "totp")
-			return []any{parameter("login_type", "google_password"), object{"name": "login_challenge_method", "multiValue": texts("password",
-				challenge)}, boolean("is_suspicious", false)}
-		}},
-		{"login", "login", "login_failure", 60, false, func(*dice, person) []any {
-			return []any{parameter("login_type", "google_password"), parameter("login_failure_type", "login_failure_invalid_password")}
-		}},
-		{"login", "login", "logout", 90, false, func(*dice, person) []any { return []any{parameter("login_type", "google_password")} }},
-		{"drive", "access", "view", 2500, false, onDocument("view")},
-		{"drive", "access", "edit", 900, false, onDocument("edit")},
-		{"drive", "access", "download", 150, false, onDocument("download")},
-		{"drive", "acl_change", "change_user_access", 40, false, onDocument("change_user_access")},
-		{"token", "auth", "authorize", 8, false, func(*dice, person) []any {
-			return []any{parameter("client_id", "406964657835-calendarsync.apps.googleusercontent.com"), parameter("app_name", "Agenda Pro"),
-				object{"name": "scope", "multiValue": texts("https://www.googleapis.com/auth/calendar.readonly", "openid")}}
-		}},
-		{"token", "auth", "activity", 700, false, func(*dice, person) []any {
-			return []any{parameter("client_id", "406964657835-calendarsync.apps.googleusercontent.com"), parameter("api_name", "calendar"),
-				parameter("method_name", "calendar.events.list")}
-		}},
-		{"user_accounts", "password_change", "password_edit", 3, false, none},
-		{"user_accounts", "2sv_change", "2sv_enroll", 1, false, none},
-		{"gmail", "delivery_type", "delivery", 4000, false, nil},
-		{"admin", "USER_SETTINGS", "CREATE_USER", 20, true, func(d *dice, _ person) []any {
-			return []any{parameter("USER_EMAIL", fmt.Sprintf("user%04d@%s", d.below(9999), Domain))}
-		}},
-		{"admin", "GROUP_SETTINGS", "ADD_GROUP_MEMBER", 80, true, func(*dice, person) []any {
-			return []any{parameter("GROUP_EMAIL", "atelier@"+Domain), parameter("USER_EMAIL", "bob@"+Domain)}
-		}},
-		{"calendar", "event_change", "create_event", 500, false, func(d *dice, p person) []any { return []any{parameter("calendar_id", p.email)} }},
-		{"calendar", "event_change", "change_event_guest_response", 300, false, func(d *dice, p person) []any { return []any{parameter("calendar_id", p.email)} }},
-		{"mobile", "device_updates", "DEVICE_SYNC_EVENT", 250, false, func(d *dice, p person) []any {
-			return []any{parameter("USER_EMAIL", p.email), parameter("DEVICE_MODEL", "Pixel 9")}
-		}},
-		{"meet", "call", "call_ended", 120, false, func(d *dice, _ person) []any {
-			return []any{object{"name": "duration_seconds", "intValue": strconv.Itoa(60 + d.below(4000))}}
-		}},
-		{"chat", "user_action", "message_posted", 800, false, none},
-		{"groups", "acl_permission", "change_acl_permission", 2, false, none},
-		{"rules", "rule_match_type", "rule_match", 1, false, none},
-		{"chrome", "chromeos_login_logout", "CHROMEOS_LOGIN", 60, false, none},
-		{"saml", "login", "login_success", 30, false, func(*dice, person) []any { return []any{parameter("application_name", "Paie en ligne")} }},
-		{"context_aware_access", "CONTEXT_AWARE_ACCESS_USER_EVENT", "ACCESS_DENY_EVENT", 2, false, none},
-		{"data_studio", "ACCESS", "VIEW", 10, false, none},
-		{"vault", "user_action", "view_investigation", 5, true, none},
-		{"keep", "user_action", "created_note", 25, false, none},
+// newLogs deals the habits out. Every activity of user_accounts stands in login too, as at Google.
+func newLogs(habits []habit) map[string]*log {
+	logs := map[string]*log{}
+	for _, name := range applications() {
+		logs[name] = &log{}
 	}
-}
-
-func onDocument(access string) func(*dice, person) []any {
-	return func(d *dice, p person) []any {
-		return []any{boolean("primary_event", true), parameter("doc_id", fmt.Sprintf("1fAkE%08x", d.below(1<<30))), parameter("doc_type", pick(d,
-			"document", "spreadsheet", "pdf")),
-			parameter("owner", p.email), parameter("visibility", pick(d, "private", "private", "shared_internally", "people_with_link")), parameter("event", access)}
-	}
-}
-
-// activities finds at most limit activities that show at a time, newest first.
-func (t *Tenant) activities(w wanted, now time.Time, limit int) []activity {
-	if !w.after.at.IsZero() && w.after.at.Before(w.to) {
-		w.to = w.after.at
-	}
-	var found []activity
-	lag := t.config.Lag(w.application)
-	for day := w.to.UTC().Truncate(24 * time.Hour); !day.Before(w.from.UTC().Truncate(24 * time.Hour)); day = day.AddDate(0, 0, -1) {
-		for _, a := range t.day(w.application, day, w.user) {
-			if t.wants(w, a) && !a.key.at.Add(lag+a.late).After(now) {
-				if found = append(found, a); len(found) == limit {
-					return found
-				}
+	for i := range habits {
+		in := []*log{logs[habits[i].application]}
+		if habits[i].application == "user_accounts" {
+			in = append(in, logs["login"])
+		}
+		for _, l := range in {
+			switch habits[i].by {
+			case everybody:
+				l.people, l.administrators = append(l.people, i), append(l.administrators, i)
+			case administrators:
+				l.administrators = append(l.administrators, i)
+			default:
+				l.machines = append(l.machines, i)
 			}
 		}
 	}
+	return logs
+}
+
+// A thrown is an activity as short as it can be: there may be hundreds of thousands in a day.
+type thrown struct {
+	at, qualifier int64 // in milliseconds
+	user          int32
+	habit         int16
+	part, late    uint8 // late in hours
+}
+
+func (a thrown) compare(b thrown) int {
+	return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(b.qualifier, a.qualifier), cmp.Compare(a.part, b.part))
+}
+
+func (a thrown) key() key { return key{time.UnixMilli(a.at).UTC(), a.qualifier, int(a.part)} }
+
+const dayLength = 24 * time.Hour
+
+// activities finds at most limit activities that show at a time, newest first.
+func (t *Tenant) activities(w wanted, now time.Time, limit int) []activity {
+	var found []activity
+	t.each(w, now, func(a activity) bool {
+		found = append(found, a)
+		return len(found) != limit
+	})
 	return found
+}
+
+// each yields the activities that show at a time, newest first, until yield says that it is enough.
+func (t *Tenant) each(w wanted, now time.Time, yield func(activity) bool) {
+	if !w.after.at.IsZero() && w.after.at.Before(w.to) {
+		w.to = w.after.at
+	}
+	recorded := t.recordedOf(w.application)
+	recorded = recorded[sort.Search(len(recorded), func(i int) bool { return !recorded[i].key.at.After(w.to) }):]
+	lag := t.config.Lag(w.application)
+	give := func(a activity) bool {
+		return !t.wants(w, a) || a.showsAt(lag).After(now) || yield(a)
+	}
+	newest := w.to.UnixMilli()
+	for day := w.to.UTC().Truncate(dayLength); !day.Before(w.from.UTC().Truncate(dayLength)); day = day.Add(-dayLength) {
+		all := t.day(w.application, day, w.user)
+		for _, short := range all[sort.Search(len(all), func(i int) bool { return all[i].at <= newest }):] {
+			for len(recorded) > 0 && recorded[0].key.compare(short.key()) < 0 {
+				if !give(recorded[0]) {
+					return
+				}
+				recorded = recorded[1:]
+			}
+			if !give(t.long(w.application, short)) {
+				return
+			}
+		}
+		for len(recorded) > 0 && !recorded[0].key.at.Before(day) {
+			if !give(recorded[0]) {
+				return
+			}
+			recorded = recorded[1:]
+		}
+	}
+}
+
+// recordedOf is what happened once in an application, newest first.
+func (t *Tenant) recordedOf(application string) []activity {
+	l := t.logs[application]
+	if !l.sorted {
+		slices.SortStableFunc(l.recorded, func(a, b activity) int { return a.key.compare(b.key) })
+		l.sorted = true
+	}
+	return l.recorded
+}
+
+// showsAt is when an activity appears in the log.
+func (a activity) showsAt(lag time.Duration) time.Time {
+	if !a.shows.IsZero() {
+		return a.shows
+	}
+	return a.key.at.Add(lag + a.late)
+}
+
+// long writes out a thrown activity.
+func (t *Tenant) long(application string, short thrown) activity {
+	h := &t.habits[short.habit]
+	a := activity{key: short.key(), application: application, user: int(short.user), habit: h, client: h.client, late: time.Duration(short.late) * time.Hour}
+	if !h.anonymous {
+		a.ip = "192.0.2.14"
+		if short.user >= 0 {
+			a.ip = t.usualIP(&t.everybody()[short.user], a.key.at)
+		}
+	}
+	return a
 }
 
 // wants says whether an activity is among those that are asked for.
@@ -133,18 +172,23 @@ func (t *Tenant) wants(w wanted, a activity) bool {
 	if a.key.at.Before(w.from) || a.key.at.After(w.to) || !w.after.at.IsZero() && w.after.compare(a.key) >= 0 {
 		return false
 	}
-	if w.ip != "" && a.ip != w.ip {
+	if w.ip != "" && a.ip != w.ip || w.user >= 0 && a.user != w.user || w.client != "" && a.client != w.client {
 		return false
 	}
 	if w.event == "" && len(w.filters) == 0 {
 		return true
 	}
-	if a.habit != nil && w.event != "" && a.habit.name != w.event {
+	if a.habit != nil && w.event != "" && !a.habit.has(w.event) {
 		return false
 	}
 	return slices.ContainsFunc(t.eventsOf(a), func(e event) bool {
 		return (w.event == "" || e.name == w.event) && !slices.ContainsFunc(w.filters, func(f filter) bool { return !e.satisfies(f) })
 	})
+}
+
+// has says whether an event of that name may be among those of the habit.
+func (h *habit) has(name string) bool {
+	return h.name == name || slices.ContainsFunc(h.more, func(p subevent) bool { return p.name == name })
 }
 
 // satisfies looks for a parameter that the filter holds for; nested ones have names with a dot.
@@ -163,115 +207,214 @@ func anyParameter(parameters []any, prefix string, yes func(name, value string) 
 		if yes(name, value) {
 			return true
 		}
-		values, _ := p["multiValue"].([]any)
-		for _, v := range values {
-			if s, _ := v.(string); yes(name, s) {
-				return true
+		for _, list := range []string{"multiValue", "multiIntValue"} {
+			values, _ := p[list].([]any)
+			for _, v := range values {
+				if s, _ := v.(string); yes(name, s) {
+					return true
+				}
 			}
 		}
-		if nested, ok := p["messageValue"].(object); ok && anyParameter(nested["parameter"].([]any), name+".", yes) {
-			return true
+		nested, _ := p["multiMessageValue"].([]any)
+		if one, ok := p["messageValue"]; ok {
+			nested = append(nested[:len(nested):len(nested)], one)
+		}
+		for _, m := range nested {
+			inner, _ := m.(object)["parameter"].([]any)
+			if anyParameter(inner, name+".", yes) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// A thrownDay is what users did on a day. Some are kept, because pages that follow each other ask for the same days.
+// A thrownDay is what everybody did on a day. Some are kept, because pages that follow each other ask for the same days.
 type thrownDay struct {
 	application string
-	day         time.Time
-	user        int
-	activities  []activity
+	day         int64
+	activities  []thrown
 }
 
-const keptDays = 16
+// keptActivities is how many activities of such days are kept, which takes sixteen megabytes; the newest day is kept
+// however many it has.
+const keptActivities = 1 << 19
 
-// day makes the activities of an application on one day, newest first: what users ordinarily do and what the story and
-// the callers did.
-func (t *Tenant) day(application string, day time.Time, user int) []activity {
-	thrown := t.throwDay(application, day, user)
-	var recorded []activity
-	for _, a := range t.recorded[application] {
-		if (user < 0 || a.user == user) && a.key.at.UTC().Truncate(24*time.Hour).Equal(day) {
-			recorded = append(recorded, a)
-		}
+// day throws what was ordinarily done on one day, newest first, or finds what was thrown.
+func (t *Tenant) day(application string, day time.Time, user int) []thrown {
+	number := day.Unix() / int64(dayLength/time.Second)
+	if user >= 0 {
+		all := t.throwDay(nil, application, number, user)
+		slices.SortFunc(all, thrown.compare)
+		return all
 	}
-	if len(recorded) == 0 {
-		return thrown
-	}
-	all := slices.Concat(thrown, recorded)
-	slices.SortFunc(all, func(a, b activity) int { return a.key.compare(b.key) })
-	return all
-}
-
-// throwDay throws what users ordinarily did on a day, or finds what was thrown.
-func (t *Tenant) throwDay(application string, day time.Time, user int) []activity {
 	for _, kept := range t.thrown {
-		if kept.application == application && kept.day.Equal(day) && kept.user == user {
+		if kept.day == number && kept.application == application {
 			return kept.activities
 		}
 	}
-	var all []activity
-	first, last := 0, t.config.Users-1
-	if user >= 0 {
-		first, last = user, user
+	all := t.throwDay(nil, application, number, -1)
+	slices.SortFunc(all, thrown.compare)
+	t.keptActivities += len(all)
+	for len(t.thrown) > 0 && (t.keptActivities > keptActivities || len(t.thrown) >= 512) {
+		t.keptActivities -= len(t.thrown[0].activities)
+		t.thrown = slices.Delete(t.thrown, 0, 1)
 	}
-	for h := range t.habits {
-		if t.habits[h].application != application {
-			continue
-		}
-		for number := first; number <= last; number++ {
-			all = t.throwHabit(all, h, number, day)
-		}
-	}
-	slices.SortFunc(all, func(a, b activity) int { return a.key.compare(b.key) })
-	if len(t.thrown) == keptDays {
-		t.thrown = t.thrown[1:]
-	}
-	t.thrown = append(t.thrown, thrownDay{application, day, user, all})
+	t.thrown = append(t.thrown, thrownDay{application, number, all})
 	return all
 }
 
-// throwHabit throws how often a user did a thing on a day, and when.
-func (t *Tenant) throwHabit(all []activity, h, number int, day time.Time) []activity {
-	p, habit := &t.people[number], &t.habits[h]
-	if habit.administrators && p.role != superAdmin || p.role == suspended || p.role == abusive || p.role == removed || p.role == dormant {
+// forgetDays has the days thrown anew, because somebody came or went.
+func (t *Tenant) forgetDays() { t.thrown, t.keptActivities = nil, 0 }
+
+// throwDay throws what one user, or everybody and the machines, did on a day, in no order.
+func (t *Tenant) throwDay(all []thrown, application string, day int64, user int) []thrown {
+	l := t.logs[application]
+	volume := 0
+	if t.config.Volume != nil {
+		volume = t.config.Volume(application)
+	}
+	throw := func(number int, habits []int) {
+		if volume > 0 {
+			all = t.throwMany(all, application, habits, number, day, volume)
+			return
+		}
+		for _, h := range habits {
+			all = t.throwHabit(all, h, number, day)
+		}
+	}
+	if volume < 0 {
 		return all
 	}
-	if habit.application == "gmail" && (t.takenOver(*p) || p.role == noMailbox) { // the victim's are those of the mailbox
+	people := t.everybody()
+	first, last := 0, len(people)-1
+	if user >= 0 {
+		first, last = user, user
+	} else {
+		throw(-1, l.machines)
+	}
+	for number := first; number <= last; number++ {
+		habits := l.people
+		if people[number].role == superAdmin {
+			habits = l.administrators
+		}
+		throw(number, habits)
+	}
+	return all
+}
+
+// throwHabit throws how often somebody did a thing on a day, and when.
+func (t *Tenant) throwHabit(all []thrown, h, number int, day int64) []thrown {
+	if t.isAway(number, day, t.habits[h].application) {
 		return all
 	}
-	d := t.dice("habit", h, number, int(day.Unix()/86400))
-	times := habit.perMille / 1000
-	if d.chance(habit.perMille % 1000) {
+	d := newDice(t.config.Seed, 1, uint64(h), uint64(number+1), uint64(day))
+	times := t.habits[h].perMille / 1000
+	if d.chance(t.habits[h].perMille % 1000) {
 		times++
 	}
 	for range times {
-		at := day.Add(7*time.Hour + time.Duration(d.below(11*3600_000))*time.Millisecond)
-		a := activity{key: key{at, int64(d.pcg.Uint64() >> 1)}, application: habit.application, user: number, ip: t.usualIP(p, at), habit: habit}
-		if d.chance(10) {
-			a.late = time.Duration(4+d.below(26)) * time.Hour
+		all = t.throwOne(all, &d, h, number, day)
+	}
+	return all
+}
+
+// throwMany throws as many activities of a day as the configuration wants, of the habits that there are in proportion.
+func (t *Tenant) throwMany(all []thrown, application string, habits []int, number int, day int64, volume int) []thrown {
+	if len(habits) == 0 || t.isAway(number, day, application) {
+		return all
+	}
+	sum := 0
+	for _, h := range habits {
+		sum += t.habits[h].perMille
+	}
+	d := newDice(t.config.Seed, 2, uint64(len(application))<<32|uint64(habits[0]), uint64(number+1), uint64(day))
+	for range volume {
+		chosen, at := habits[0], d.below(sum)
+		for _, h := range habits {
+			if chosen = h; at < t.habits[h].perMille {
+				break
+			}
+			at -= t.habits[h].perMille
 		}
-		if !at.Before(p.created) {
+		before := len(all)
+		if all = t.throwOne(all, &d, chosen, number, day); len(all) > before+1 {
+			all = all[:before+1] // a twin would be one too many
+		}
+	}
+	return all
+}
+
+// throwOne throws one activity, and its twin where it has one.
+func (t *Tenant) throwOne(all []thrown, d *dice, h, number int, day int64) []thrown {
+	a := thrown{at: day*dayLength.Milliseconds() + 7*time.Hour.Milliseconds() + int64(d.below(11*3600_000)), user: int32(number), habit: int16(h)}
+	a.qualifier = int64(d.pcg.Uint64() >> 1)
+	if d.chance(10) {
+		a.late = uint8(4 + d.below(26))
+	}
+	if !t.isThere(number, a.at) {
+		return all
+	}
+	all = append(all, a)
+	switch t.habits[h].twin {
+	case sameTime:
+		if d.chance(125) {
+			a.qualifier = int64(d.pcg.Uint64() >> 1)
+			all = append(all, a)
+		}
+	case sameID:
+		if d.chance(333) {
+			a.part = 1
 			all = append(all, a)
 		}
 	}
 	return all
 }
 
-// eventsOf are the events of an activity.
-func (t *Tenant) eventsOf(a activity) []event {
-	if a.habit == nil {
-		return a.events
+// isAway says that somebody does nothing in an application on a day.
+func (t *Tenant) isAway(number int, day int64, application string) bool {
+	if number < 0 {
+		return false
 	}
-	p, d := t.people[a.user], t.dice("parameters", int(a.key.qualifier))
-	e := event{kind: a.habit.kind, name: a.habit.name}
-	if a.application == "gmail" {
-		e.parameters = delivery(a.key.at, 1+d.below(2), p.email, "Courrier ordinaire", fmt.Sprintf("<%x@mail.example.test>", a.key.qualifier), "WEB")
-	} else {
-		e.parameters = a.habit.parameters(d, p)
+	p := &t.everybody()[number]
+	if application == "gmail" && (t.takenOver(*p) || p.role == noMailbox) { // the victim's are those of the mailbox
+		return true
 	}
-	return []event{e}
+	return p.role == dormant || !p.leaves.IsZero() && day*86400 >= p.leaves.Unix()
+}
+
+// isThere says that somebody has come, has not left, and is not suspended or deleted at a time in milliseconds.
+func (t *Tenant) isThere(number int, at int64) bool {
+	if number < 0 {
+		return true
+	}
+	p := &t.everybody()[number]
+	if at < p.created.UnixMilli() || !p.leaves.IsZero() && at >= p.leaves.UnixMilli() {
+		return false
+	}
+	for _, away := range t.absences[number] {
+		if at >= away.from.UnixMilli() && (away.to.IsZero() || at < away.to.UnixMilli()) {
+			return false
+		}
+	}
+	return true
+}
+
+// An absence is a time in which a user is suspended or deleted; one without an end lasts.
+type absence struct{ from, to time.Time }
+
+// goes writes down that a user can do nothing any more.
+func (t *Tenant) goes(number int, at time.Time) {
+	t.absences[number] = append(t.absences[number], absence{from: at})
+	t.forgetDays()
+}
+
+// comes writes down that a user can do things again.
+func (t *Tenant) comes(number int, at time.Time) {
+	if all := t.absences[number]; len(all) > 0 && all[len(all)-1].to.IsZero() {
+		all[len(all)-1].to = at
+	}
+	t.forgetDays()
 }
 
 // usualIP is where a user works from: the office, or abroad for the traveller's week.
@@ -282,25 +425,18 @@ func (t *Tenant) usualIP(p *person, at time.Time) string {
 	return "192.0.2.14"
 }
 
-// delivery is what the gmail log says of a message: who, what and how (appendix gmail). The schema has one level of
-// nesting, so deeper names are written with dots.
-func delivery(at time.Time, kind int, owner, subject, id, client string, more ...any) []any {
-	return []any{
-		object{"name": "event_info", "messageValue": object{"parameter": append([]any{
-			object{"name": "mail_event_type", "intValue": strconv.Itoa(kind)},
-			object{"name": "timestamp_usec", "intValue": strconv.FormatInt(at.UnixMicro(), 10)},
-			boolean("success", true), parameter("client_context.client_type", client)}, more...)}},
-		object{"name": "message_info", "messageValue": object{"parameter": []any{
-			parameter("subject", subject), parameter("rfc2822_message_id", id), parameter("owner", owner)}}},
-	}
-}
-
-// recordActivity writes down what happened apart from habits.
+// recordActivity writes down what happened apart from habits. What happens in user_accounts stands in login too, with
+// the same time and the same qualifier, as at Google.
 func (t *Tenant) recordActivity(a activity) {
 	if a.key.qualifier == 0 {
 		a.key.qualifier = -int64(t.next())
 	}
-	t.recorded[a.application] = append(t.recorded[a.application], a)
+	l := t.logs[a.application]
+	l.recorded, l.sorted = append(l.recorded, a), false
+	if a.application == "user_accounts" {
+		a.application = "login"
+		t.recordActivity(a)
+	}
 }
 
 // audit writes down what the caller of an API did.
@@ -315,3 +451,7 @@ func (c *call) audit(application, kind, name string, parameters ...object) {
 	}
 	c.tenant.recordActivity(activity{key: key{at: c.now}, application: application, user: number, ip: Responder, client: ClientID, events: []event{e}})
 }
+
+func hex8(n uint64) string { return fmt.Sprintf("%08x", n) }
+
+func six(n int) string { return fmt.Sprintf("%06d", n) }

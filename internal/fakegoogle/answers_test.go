@@ -30,6 +30,7 @@ func requestBodies() map[string]any {
 		"gmail.users.messages.modify":                     object{"addLabelIds": []string{"STARRED"}},
 		"directory.users.update":                          object{"recoveryEmail": ""},
 		"directory.users.patch":                           object{"recoveryPhone": ""},
+		"directory.users.insert":                          object{"primaryEmail": "neu@example.test", "name": object{"givenName": "Noé", "familyName": "Neuf"}, "password": "long enough"},
 		"directory.users.makeAdmin":                       object{"status": false},
 		"directory.users.undelete":                        object{"orgUnitPath": "/"},
 		"directory.users.aliases.insert":                  object{"alias": "third@example.test"},

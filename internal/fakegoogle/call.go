@@ -34,6 +34,8 @@ type call struct {
 	units   int
 	entered bool
 	read    map[string]bool // parameters that the answer takes account of
+	finish  func()          // completes the answer, without the lock; nil is nothing
+	large   int             // about how many bytes the answer has, where that is known
 }
 
 // arg is the value of a query parameter.
@@ -110,6 +112,17 @@ func (c *call) answer(fault *Fault) answer {
 		case <-c.request.Context().Done():
 		}
 	}
+	result, early := c.carryOut(fault)
+	if early != nil {
+		return *early
+	}
+	c.finish()
+	return c.succeeded(result)
+}
+
+// carryOut makes the call under the lock. What may change under the reader's eyes is written there too; where the call
+// has something to finish, the answer is left to be written without the lock.
+func (c *call) carryOut(fault *Fault) (object, *answer) {
 	err := c.readBody()
 	c.tenant.mu.Lock()
 	defer c.tenant.mu.Unlock()
@@ -119,12 +132,20 @@ func (c *call) answer(fault *Fault) answer {
 		result, err = c.perform()
 	}
 	if err != nil {
-		return c.failed(err)
+		a := c.failed(err)
+		return nil, &a
+	}
+	if c.changes() {
+		c.tenant.provoke(c.now)
 	}
 	if fault != nil {
 		fault.tokens(c, result)
 	}
-	return c.succeeded(result)
+	if c.finish == nil {
+		a := c.succeeded(result)
+		return nil, &a
+	}
+	return result, nil
 }
 
 // admit checks who calls, whether he may, and whether his quota lasts.
@@ -156,6 +177,9 @@ func (c *call) perform() (object, *apiError) {
 		if err := c.mayAdminister(); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.licensed(""); err != nil {
+		return nil, err
 	}
 	if c.changes() {
 		if err := c.ignored(); err != nil {
@@ -268,11 +292,7 @@ func (c *call) hasETags() bool {
 
 // etag is the entity tag of a resource.
 func etag(o object) string {
-	b, err := json.Marshal(o)
-	if err != nil {
-		panic("fakegoogle: " + err.Error())
-	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256(appendJSON(nil, o, false, 0))
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:]) + `"`
 }
 
@@ -288,15 +308,7 @@ func (c *call) unchanged(current object) *apiError {
 
 // encode writes JSON as Google does: over several lines unless prettyPrint=false.
 func (c *call) encode(o object) []byte {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	if c.query.Get("prettyPrint") != "false" {
-		e.SetIndent("", "  ")
-	}
-	if err := e.Encode(o); err != nil {
-		panic("fakegoogle: " + err.Error())
-	}
-	return []byte(out.String())
+	return append(appendJSON(make([]byte, 0, c.large+256), o, c.query.Get("prettyPrint") != "false", 0), '\n')
 }
 
 // write sends the answer, damaged where a fault wants it, and writes the call down first, so that who has the answer

@@ -21,6 +21,7 @@ func cloudIdentity() map[string]handler {
 		c + "policies.list":                              onlyAdmins(listPolicies),
 		c + "policies.get":                               onlyAdmins(getPolicy),
 		c + "inboundSamlSsoProfiles.list":                onlyAdmins(listSamlProfiles),
+		c + "inboundSamlSsoProfiles.delete":              onlyAdmins(deleteSamlProfile),
 		c + "inboundSamlSsoProfiles.idpCredentials.list": onlyAdmins(listCredentials),
 		c + "inboundOidcSsoProfiles.list":                onlyAdmins(func(*Tenant, *call) (object, *apiError) { return object{}, nil }),
 		c + "inboundSsoAssignments.list":                 onlyAdmins(listSsoAssignments),
@@ -151,6 +152,22 @@ func (t *Tenant) addPolicies(o *organisation) {
 		"updateTime": stamp(Start().AddDate(-1, 0, 0))}}
 	o.single = []object{{"name": "inboundSsoAssignments/01asg0", "customer": "customers/" + CustomerID, "ssoMode": "SSO_OFF",
 		"targetOrgUnit": "orgUnits/03ph8a2z0", "rank": 0}}
+	if !t.config.Quiet {
+		o.addRogueProvider()
+	}
+}
+
+// addRogueProvider has an identity provider of the intruder's sign in whoever is in the victim's unit.
+func (o *organisation) addRogueProvider() {
+	profile := "inboundSamlSsoProfiles/" + rogueProfile
+	o.profiles = append(o.profiles, object{"name": profile, "customer": "customers/" + CustomerID, "displayName": "Annuaire du siege",
+		"idpConfig": object{"entityId": "https://idp.webfree.example/saml", "singleSignOnServiceUri": "https://idp.webfree.example/sso",
+			"changePasswordUri": "https://idp.webfree.example/password"},
+		"spConfig": object{"entityId": "https://accounts.google.com/samlrp/" + rogueProfile,
+			"assertionConsumerServiceUri": "https://accounts.google.com/samlrp/" + rogueProfile + "/acs"}})
+	o.credentials[rogueProfile] = []object{{"name": profile + "/idpCredentials/c7", "rsaKeyInfo": object{"keySize": 2048}, "updateTime": stamp(at("2026-10-14 21:01:50"))}}
+	o.single = append(o.single, object{"name": "inboundSsoAssignments/" + rogueAssignment, "customer": "customers/" + CustomerID, "ssoMode": "SAML_SSO",
+		"targetOrgUnit": "orgUnits/03ph8a2z2", "samlSsoInfo": object{"inboundSamlSsoProfile": profile}, "rank": 0})
 }
 
 // listPolicies understands setting.type.matches('prefix.*') and equality of setting.type.
@@ -182,6 +199,20 @@ func getPolicy(t *Tenant, c *call) (object, *apiError) {
 
 func listSamlProfiles(t *Tenant, c *call) (object, *apiError) {
 	return c.paged(object{}, "inboundSamlSsoProfiles", t.org.profiles, 10, 100)
+}
+
+// deleteSamlProfile deletes a profile that no assignment names.
+func deleteSamlProfile(t *Tenant, c *call) (object, *apiError) {
+	name := "inboundSamlSsoProfiles/" + c.path["inboundSamlSsoProfilesId"]
+	for _, assignment := range t.org.single {
+		if info, _ := assignment["samlSsoInfo"].(object); text(info, "inboundSamlSsoProfile") == name {
+			return nil, failure(http.StatusBadRequest, "failedPrecondition", "The profile is in use by an SSO assignment.")
+		}
+	}
+	if _, err := c.remove(&t.org.profiles, "name", name); err != nil {
+		return nil, err
+	}
+	return operation(t), nil
 }
 
 func listCredentials(t *Tenant, c *call) (object, *apiError) {

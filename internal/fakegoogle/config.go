@@ -44,6 +44,23 @@ type Config struct {
 	// DisabledAPIs are services, such as gmail.googleapis.com or drive.googleapis.com, that the project has not enabled.
 	DisabledAPIs []string
 
+	// Unlicensed is what the tenant's edition does not include, and how it is refused: applications of the Reports API
+	// such as gmail, services such as vault.googleapis.com, methods and the beginnings of their ids such as
+	// cloudidentity.devices.
+	Unlicensed map[string]Denial
+
+	// Privileges limits delegated administrators, by address, to the privileges that their roles have, such as
+	// REPORTS_ACCESS or USER_SECURITY_ALL. Who is not here has all; super administrators always have.
+	Privileges map[string][]string
+
+	// AdvancedProtection are the addresses of users in Google's Advanced Protection Program: two steps cannot be
+	// turned off for them.
+	AdvancedProtection []string
+
+	// Federated are the addresses of users whom a third-party identity provider signs in: that they must change their
+	// password at the next sign-in is ignored.
+	Federated []string
+
 	// Quotas limit calls; the zero value has the limits that new projects get (May 2026).
 	Quotas Quotas
 
@@ -59,8 +76,17 @@ type Config struct {
 	Lag func(application string) time.Duration
 
 	// Regrant is how long after a grant is deleted the intruder, while a session of his lives, has consented again;
-	// 0 means 5 minutes.
+	// 0 means 5 minutes, negative never.
 	Regrant time.Duration
+
+	// Intruder is what else he does about what is taken from him; the zero value is nothing.
+	Intruder Persistence
+
+	// Volume is how many activities each user has in an application on each day, exactly, in the place of how often
+	// people usually do things: 0 is as usual, negative is none. Applications that only administrators or machines
+	// appear in have as many for each of those. Nil is as usual everywhere. Activities are made when they are asked
+	// for: a tenant of any volume takes a few tens of megabytes.
+	Volume func(application string) int
 
 	// History is for how long Gmail keeps history records; 0 means 7 days.
 	History time.Duration

@@ -1,6 +1,9 @@
 package fakegoogle
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 func directorySecurity() map[string]handler {
 	const d = "directory."
@@ -40,7 +43,7 @@ func getToken(c *call, a *account) (object, *apiError) {
 	return tagged(a.tokens[i : i+1])[0], nil
 }
 
-// deleteToken revokes a grant. Who is still signed in on the web can consent again, and the intruder does.
+// deleteToken revokes a grant. Who is still signed in on the web can consent again, and the intruder does: see reactions.
 func deleteToken(c *call, a *account) (object, *apiError) {
 	client := c.path["clientId"]
 	i := where(a.tokens, "clientId", client)
@@ -52,16 +55,6 @@ func deleteToken(c *call, a *account) (object, *apiError) {
 	c.audit("admin", "USER_SETTINGS", "REVOKE_3LO_TOKEN", parameter("APP_ID", client), parameter("USER_EMAIL", a.email))
 	c.tenant.recordActivity(activity{key: key{at: c.now}, application: "token", user: a.number, events: []event{{"auth", "revoke",
 		[]any{parameter("client_id", client), parameter("app_name", text(revoked, "displayText"))}}}})
-	if a.sessions[intruderSession] && client == intruderClient {
-		t := c.tenant
-		back := c.now.Add(t.config.Regrant)
-		t.later(back, func() {
-			if a.sessions[intruderSession] && !a.isSuspended() && where(a.tokens, "clientId", client) < 0 {
-				a.tokens = append(a.tokens, revoked)
-				t.recordActivity(authorised(a, back, revoked))
-			}
-		})
-	}
 	return nil, nil
 }
 
@@ -139,12 +132,14 @@ func turnOffTwoSteps(c *call, a *account) (object, *apiError) {
 		return nil, invalidInput("userKey")
 	case !truth(a.user, "isEnrolledIn2Sv"):
 		return nil, invalidInput("User is not enrolled in 2-Step Verification")
+	case slices.Contains(c.tenant.config.AdvancedProtection, a.email):
+		return nil, invalidInput("User is enrolled in the Advanced Protection Program")
 	case truth(a.user, "isEnforcedIn2Sv"):
 		return nil, invalidInput("2-Step Verification is enforced for the user")
 	}
 	c.change(func() {
 		a.user["isEnrolledIn2Sv"] = false
-		a.codes = nil
+		a.codes, a.hisFactor = nil, false
 	})
 	c.audit("admin", "USER_SETTINGS", "TURN_OFF_2_STEP_VERIFICATION", parameter("USER_EMAIL", a.email))
 	return nil, nil

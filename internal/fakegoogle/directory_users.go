@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ func directoryUsers() map[string]handler {
 		u + "patch":          onUser(updateUser),
 		u + "makeAdmin":      onUser(makeAdmin),
 		u + "signOut":        onUser(signOut),
+		u + "insert":         insertUser,
+		u + "delete":         onUser(deleteUser),
 		u + "undelete":       undeleteUser,
 		u + "aliases.list":   onUser(listAliases),
 		u + "aliases.insert": onUser(insertAlias),
@@ -26,7 +29,7 @@ func directoryUsers() map[string]handler {
 // mayAdminister refuses callers who are no administrators: Directory and Reports are theirs alone. It holds the lock.
 func (c *call) mayAdminister() *apiError {
 	a, ok := c.tenant.userByKey(c.subject)
-	if ok && !a.deleted && !a.isSuspended() && (truth(a.user, "isAdmin") || truth(a.user, "isDelegatedAdmin")) {
+	if ok && !a.deleted && !a.isSuspended() && (truth(a.user, "isAdmin") || truth(a.user, "isDelegatedAdmin")) && c.mayUse(a) == nil {
 		return nil
 	}
 	if strings.HasPrefix(c.method.ID, "reports.") {
@@ -78,8 +81,8 @@ func listUsers(t *Tenant, c *call) (object, *apiError) {
 	}
 	deleted := c.arg("showDeleted") == "true"
 	var numbers []int
-	for i := range t.config.Users {
-		if t.isDeleted(i) == deleted && t.matchesUser(i, c.arg("query")) {
+	for i := range t.everybody() {
+		if t.isDeleted(i) == deleted && !t.isPurged(i, c.now) && t.matchesUser(i, c.arg("query")) {
 			numbers = append(numbers, i)
 		}
 	}
@@ -133,6 +136,17 @@ func (t *Tenant) isDeleted(number int) bool {
 	}
 	return t.person(number).role == removed
 }
+
+// isPurged says that a user was deleted so long ago that Google has forgotten him.
+func (t *Tenant) isPurged(number int, now time.Time) bool {
+	if !t.isDeleted(number) {
+		return false
+	}
+	return now.Sub(t.account(number).deletedAt) > undeletable
+}
+
+// undeletable is for how long Google can bring back a deleted user.
+const undeletable = 20 * dayLength
 
 func (t *Tenant) sortKey(number int, by string) string {
 	p := t.person(number)
@@ -205,6 +219,12 @@ func updateUser(c *call, a *account) (object, *apiError) {
 			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not change %s", field)
 		}
 	}
+	if truth(c.body, "suspended") && c.isCaller(a) {
+		return nil, forbidden() // nobody locks himself out
+	}
+	if slices.Contains(c.tenant.config.Federated, a.email) {
+		delete(c.body, "changePasswordAtNextLogin") // the other provider asks for the password
+	}
 	edit := func(user object) object {
 		changed := clone(user)
 		for _, field := range editableFields() {
@@ -222,10 +242,15 @@ func updateUser(c *call, a *account) (object, *apiError) {
 	_, newPassword := c.body["password"]
 	c.auditUserChange(a, changed, newPassword)
 	c.change(func() {
-		if truth(changed, "suspended") && !a.isSuspended() {
+		switch suspending := truth(changed, "suspended"); {
+		case suspending && !a.isSuspended():
 			a.tokens, a.sessions = nil, map[string]bool{}
+			c.tenant.goes(a.number, c.now)
+		case !suspending && a.isSuspended():
+			c.tenant.comes(a.number, c.now)
 		}
 		if newPassword {
+			a.knowsPassword = false
 			a.tokens = slices.DeleteFunc(slices.Clone(a.tokens), readsMail)
 		}
 		a.user = edit(a.user)
@@ -311,17 +336,93 @@ func signOut(c *call, a *account) (object, *apiError) {
 	return nil, nil
 }
 
+// isCaller says that a call is about who makes it.
+func (c *call) isCaller(a *account) bool {
+	caller, _ := c.tenant.userByKey(c.subject)
+	return caller == a
+}
+
+// insertUser makes a user. It needs an address of the domain that nobody has, a name and a password.
+func insertUser(t *Tenant, c *call) (object, *apiError) {
+	email, _, problem := c.newcomer()
+	if problem != nil {
+		return nil, problem
+	}
+	name := c.body["name"].(object)
+	number := len(t.everybody())
+	p := person{number: number, email: email, id: fmt.Sprintf("1%020d", 5_000_000_000+uint64(number)*7919+t.config.Seed%7919), given: text(name, "givenName"),
+		family: text(name, "familyName"), orgUnit: firstOf(text(c.body, "orgUnitPath"), "/"), created: c.now}
+	user := t.newUser(p)
+	for _, field := range []string{"recoveryEmail", "recoveryPhone"} {
+		delete(user, field)
+	}
+	for _, field := range editableFields() {
+		if value, has := c.body[field]; has && field != "name" {
+			user[field] = value
+		}
+	}
+	user["isEnrolledIn2Sv"] = false
+	t.join(p)
+	a := &account{person: p, sessions: map[string]bool{}, user: user}
+	t.accounts[number] = a
+	t.furnishMail(a)
+	c.audit("admin", "USER_SETTINGS", "CREATE_USER", parameter("USER_EMAIL", email))
+	return shownUser(a), nil
+}
+
+// newcomer checks the user that is to be made.
+func (c *call) newcomer() (email string, name object, problem *apiError) {
+	email = strings.ToLower(text(c.body, "primaryEmail"))
+	name, _ = c.body["name"].(object)
+	password := text(c.body, "password")
+	switch local, ours := strings.CutSuffix(email, "@"+Domain); {
+	case email == "" || !strings.Contains(email, "@"):
+		problem = invalidInput("primary_user_email")
+	case !ours:
+		problem = failure(http.StatusNotFound, "notFound", "Domain not found.")
+	case local == "" || text(name, "givenName") == "" || text(name, "familyName") == "":
+		problem = invalidInput("INVALID_GIVEN_NAME")
+	case c.body["hashFunction"] == nil && (len(password) < 8 || len(password) > 100):
+		problem = invalidInput("Bad password")
+	case truth(c.body, "isAdmin"):
+		problem = failure(http.StatusNotImplemented, "notImplemented", "fakegoogle makes no administrators: call users.makeAdmin")
+	}
+	if i, taken := c.tenant.index[email]; problem == nil && taken && !c.tenant.isDeleted(i) {
+		problem = failure(http.StatusConflict, "duplicate", "Entity already exists.")
+	}
+	return email, name, problem
+}
+
+// deleteUser deletes a user, who can be brought back for 20 days. His grants, app passwords and sessions end.
+func deleteUser(c *call, a *account) (object, *apiError) {
+	if c.isCaller(a) {
+		return nil, forbidden()
+	}
+	c.change(func() {
+		a.deleted, a.deletedAt = true, c.now
+		a.user["deletionTime"] = stamp(c.now)
+		a.tokens, a.asps, a.sessions = nil, nil, map[string]bool{}
+		c.tenant.goes(a.number, c.now)
+	})
+	c.audit("admin", "USER_SETTINGS", "DELETE_USER", parameter("USER_EMAIL", a.email))
+	return nil, nil
+}
+
 // undeleteUser brings back a user who was deleted at most 20 days ago, by his id.
 func undeleteUser(t *Tenant, c *call) (object, *apiError) {
 	a, ok := t.userByKey(c.path["userKey"])
 	if !ok || !a.deleted || c.path["userKey"] != a.id {
 		return nil, failure(http.StatusPreconditionFailed, "conditionNotMet", "User cannot be undeleted: there is nobody to undelete.")
 	}
-	if c.now.Sub(a.deletedAt) > 20*24*time.Hour {
+	if c.now.Sub(a.deletedAt) > undeletable {
 		return nil, invalidInput("The user was deleted too long ago")
+	}
+	if i := t.index[a.email]; i != a.number {
+		return nil, failure(http.StatusConflict, "duplicate", "Entity already exists.")
 	}
 	c.change(func() {
 		a.deleted = false
+		t.comes(a.number, c.now)
 		delete(a.user, "deletionTime")
 		if unit := text(c.body, "orgUnitPath"); unit != "" {
 			a.user["orgUnitPath"] = unit

@@ -93,7 +93,7 @@ func (t *Tenant) addGroups(o *organisation) {
 	all := make(1, "tous", "Tout le monde", nil)
 	workshop := make(2, "atelier", "Atelier", nil)
 	invoices := make(3, "factures", "Factures fournisseurs", object{"allowExternalMembers": "true"})
-	for i := range t.config.Users {
+	for i := range t.everybody() {
 		p := t.person(i)
 		if p.role == removed {
 			continue
@@ -128,7 +128,7 @@ func (t *Tenant) addDevices(o *organisation) {
 			"name":     texts(name), "email": texts(email), "model": model, "os": os, "type": "ANDROID", "status": status, "firstSync": stamp(first), "lastSync": stamp(last),
 			"userAgent": "Google-Apps-Sync", "deviceCompromisedStatus": "No compromise detected", "serialNumber": fmt.Sprintf("R5CT%06d", number)})
 	}
-	for i := range t.config.Users {
+	for i := range t.everybody() {
 		if p := t.person(i); i%4 == 2 && p.role <= enforced {
 			phone(i, p.email, p.given+" "+p.family, "Pixel 9", "Android 16", "APPROVED", p.created.AddDate(0, 0, 3), Start().Add(-time.Hour))
 		}

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type person struct {
 	orgUnit       string
 	role          role
 	created       time.Time
+	leaves        time.Time // from when on he does nothing, for those whom the story has suspended or deleted; zero is never
 }
 
 // A role says what part a user plays in the tests.
@@ -59,7 +61,18 @@ func cast() []person {
 }
 
 // person is the user of a number.
-func (t *Tenant) person(number int) person { return t.people[number] }
+func (t *Tenant) person(number int) person { return t.everybody()[number] }
+
+// everybody are the users in the order of their numbers. What is there never changes: somebody new makes a new list.
+func (t *Tenant) everybody() []person { return *t.people.Load() }
+
+// join adds somebody to the tenant.
+func (t *Tenant) join(p person) {
+	people := append(slices.Clone(t.everybody()), p)
+	t.people.Store(&people)
+	t.index[p.email], t.index[p.id] = p.number, p.number
+	t.forgetDays()
+}
 
 // newPerson makes the user of a number.
 func (t *Tenant) newPerson(number int) person {
@@ -76,6 +89,14 @@ func (t *Tenant) newPerson(number int) person {
 	p.number = number
 	p.id = fmt.Sprintf("1%020d", 5_000_000_000+uint64(number)*7919+t.config.Seed%7919)
 	p.created = Start().AddDate(0, 0, -400-d.below(1500)).Truncate(time.Second)
+	switch p.role {
+	case suspended:
+		p.leaves = Start().AddDate(0, -2, 0)
+	case abusive:
+		p.leaves = Start().AddDate(0, 0, -9)
+	case removed:
+		p.leaves = Start().AddDate(0, 0, -3)
+	}
 	return p
 }
 
@@ -88,6 +109,24 @@ func (t *Tenant) dice(purpose string, numbers ...int) *dice {
 	var d dice
 	d.pcg.Seed(t.config.Seed*0x9e3779b97f4a7c15+1, h.Sum64())
 	return &d
+}
+
+// newDice throws numbers that depend on a seed and some values, and is quick to make.
+func newDice(seed uint64, values ...uint64) dice {
+	h := seed*0x9e3779b97f4a7c15 + 1
+	for _, v := range values {
+		h = scatter(h ^ scatter(v+0x9e3779b97f4a7c15))
+	}
+	var d dice
+	d.pcg.Seed(h, scatter(h+1))
+	return d
+}
+
+// scatter is the finaliser of SplitMix64.
+func scatter(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
 }
 
 // below throws a number from 0 to n-1.

@@ -1,7 +1,9 @@
 package fakegoogle
 
 import (
+	"cmp"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,33 +47,32 @@ type wanted struct {
 	user        int // -1 is everybody
 	from, to    time.Time
 	event, ip   string
+	client      string // OAuth client id
 	filters     []filter
 	after       key // only what is older than this
 }
 
-// A key orders activities; no two have the same.
+// A key orders activities; no two have the same. Two may have the same time and qualifier, as at Google: they differ in
+// their part, which nobody sees.
 type key struct {
 	at        time.Time
 	qualifier int64
+	part      int
 }
 
-func (k key) String() string {
-	return strconv.FormatInt(k.at.UnixNano(), 10) + "," + strconv.FormatInt(k.qualifier, 10)
-}
+func (k key) String() string { return fmt.Sprintf("%d,%d,%d", k.at.UnixNano(), k.qualifier, k.part) }
 
 func parseKey(s string) (key, bool) {
-	at, qualifier, ok := strings.Cut(s, ",")
-	nanos, err1 := strconv.ParseInt(at, 10, 64)
-	q, err2 := strconv.ParseInt(qualifier, 10, 64)
-	return key{time.Unix(0, nanos), q}, ok && err1 == nil && err2 == nil
+	var k key
+	var nanos int64
+	n, err := fmt.Sscanf(s, "%d,%d,%d", &nanos, &k.qualifier, &k.part)
+	k.at = time.Unix(0, nanos)
+	return k, n == 3 && err == nil
 }
 
 // compare puts the newer first.
 func (k key) compare(other key) int {
-	if c := other.at.Compare(k.at); c != 0 {
-		return c
-	}
-	return int(max(-1, min(1, other.qualifier-k.qualifier)))
+	return cmp.Or(other.at.Compare(k.at), cmp.Compare(other.qualifier, k.qualifier), cmp.Compare(k.part, other.part))
 }
 
 // listActivities answers newest first. A page begins after the last activity of the page before, wherever that is by
@@ -98,11 +99,31 @@ func listActivities(t *Tenant, c *call) (object, *apiError) {
 		found = found[:size]
 		answer["nextPageToken"] = pageToken{Page: p.Page + 1, After: found[size-1].key.String(), Digest: p.Digest}.String()
 	}
-	items := make([]object, len(found))
-	for i, a := range found {
-		items[i] = t.activityObject(a)
+	t.count(found)
+	answer["etag"] = digestOf(found)
+	c.finish = func() { // what an activity looks like depends on nothing that changes
+		items := make([]any, len(found))
+		for i, a := range found {
+			items[i] = t.activityPairs(a)
+			if c.query.Has("fields") {
+				items[i] = plain(items[i])
+			}
+		}
+		if len(items) > 0 {
+			answer["items"] = items
+		}
+		c.large = 1500 * len(items)
 	}
-	return list(answer, "items", items), nil
+	return answer, nil
+}
+
+// digestOf is the entity tag of a page: activities never change, so their keys are enough.
+func digestOf(found []activity) string {
+	h := fnv.New64a()
+	for _, a := range found {
+		fmt.Fprint(h, a.key.at.UnixNano(), a.key.qualifier, a.key.part)
+	}
+	return `"` + strconv.FormatUint(h.Sum64(), 36) + `"`
 }
 
 // wantedActivities reads the request.
@@ -119,6 +140,12 @@ func (c *call) wantedActivities() (wanted, *apiError) {
 		w.user = a.number
 	}
 	var err *apiError
+	if err = c.licensed(w.application); err != nil {
+		return w, err
+	}
+	if w.client, err = c.clientFilter(); err != nil {
+		return w, err
+	}
 	if w.from, w.to, err = c.window(); err != nil {
 		return w, err
 	}
@@ -130,6 +157,19 @@ func (c *call) wantedActivities() (wanted, *apiError) {
 		return w, invalidParameter("filters", "Invalid filters")
 	}
 	return w, nil
+}
+
+// clientFilter reads applicationInfoFilter, such as oAuthClientId="1234".
+func (c *call) clientFilter() (string, *apiError) {
+	asked := c.arg("applicationInfoFilter")
+	if asked == "" {
+		return "", nil
+	}
+	client, ok := strings.CutPrefix(asked, `oAuthClientId="`)
+	if !ok || !strings.HasSuffix(client, `"`) {
+		return "", invalidParameter("applicationInfoFilter", "Invalid filter %s", asked)
+	}
+	return strings.TrimSuffix(client, `"`), nil
 }
 
 // oldest is the time of the oldest activity that Google still has.
@@ -214,35 +254,91 @@ func (f filter) holds(value string) bool {
 	return order >= 0
 }
 
-// activityObject writes an activity as Google does.
-func (t *Tenant) activityObject(a activity) object {
-	o := object{"kind": "admin#reports#activity",
-		"id": object{"time": stamp(a.key.at), "uniqueQualifier": strconv.FormatInt(a.key.qualifier, 10), "applicationName": a.application, "customerId": CustomerID}}
-	actor := object{"callerType": "USER"}
-	if a.user >= 0 {
-		p := t.person(a.user)
-		actor["email"], actor["profileId"] = p.email, p.id
-	}
-	if a.client != "" {
-		actor["applicationInfo"] = object{"oauthClientId": a.client, "impersonation": a.client == ClientID}
-	}
-	o["actor"] = actor
-	if a.ip != "" {
-		asn, region := network(a.ip)
-		o["ipAddress"] = a.ip
-		o["networkInfo"] = object{"ipAsn": []any{float64(asn)}, "regionCode": region}
-	}
-	happened := t.eventsOf(a)
+// activityPairs writes an activity as Google does.
+func (t *Tenant) activityPairs(a activity) pairs {
+	qualifier := strconv.FormatInt(a.key.qualifier, 10)
+	happened := t.made(a)
 	events := make([]any, len(happened))
 	for i, e := range happened {
-		event := object{"type": e.kind, "name": e.name}
+		event := pairs{{"name", e.name}}
 		if len(e.parameters) > 0 {
-			event["parameters"] = slices.Clone(e.parameters)
+			event = append(event, pair{"parameters", e.parameters})
 		}
-		events[i] = event
+		events[i] = append(event, pair{"type", e.kind})
 	}
-	o["events"] = events
-	o["etag"] = `"` + a.application + "/" + strconv.FormatInt(a.key.qualifier, 36) + `"` // it never changes
+	o := make(pairs, 0, 11)
+	o = append(o, pair{"actor", t.actorOf(a)}, pair{"etag", `"` + a.application + "/" + qualifier + "-" + strconv.Itoa(a.key.part) + `"`}, pair{"events", events},
+		pair{"id", pairs{{"applicationName", a.application}, {"customerId", CustomerID}, {"time", stamp(a.key.at)}, {"uniqueQualifier", qualifier}}})
+	if a.ip != "" {
+		o = append(o, pair{"ipAddress", a.ip})
+	}
+	if a.habit != nil && a.habit.agent {
+		o = append(o, pair{"isAgenticAction", true})
+	}
+	o = append(o, pair{"kind", "admin#reports#activity"})
+	if a.ip != "" {
+		o = append(o, pair{"networkInfo", networkOf(a.ip)})
+	}
+	if resources := a.resources; resources != nil {
+		o = append(o, pair{"resourceDetails", resources})
+	} else if resources := t.resources(a, happened); resources != nil {
+		o = append(o, pair{"ownerDomain", Domain}, pair{"resourceDetails", resources})
+	}
+	if device := t.deviceInfo(a); device != nil {
+		o = append(o, pair{"userDeviceInfo", device})
+	}
+	return o
+}
+
+// actorOf is who did it. Machines have a key and no address; the people at Google have one profile for all.
+func (t *Tenant) actorOf(a activity) any {
+	switch {
+	case a.actor != nil:
+		return a.actor
+	case a.habit != nil && a.habit.by == machines:
+		return pairs{{"callerType", "KEY"}, {"key", "SYSTEM"}}
+	case a.habit != nil && a.habit.by == googlers:
+		return pairs{{"callerType", "USER"}, {"profileId", "105250506097979753968"}}
+	}
+	var p person
+	if a.user >= 0 {
+		p = t.everybody()[a.user]
+	}
+	actor := make(pairs, 0, 5)
+	if a.habit != nil && a.habit.agent {
+		actor = append(actor, pair{"agentAttributionInfo", pairs{{"agentId", "agent-1"}, {"agentName", "Relances"}, {"agentOwner", pairs{{"email", p.email}}},
+			{"agentType", "WORKSPACE_STUDIO"}}})
+	}
+	if a.client != "" {
+		actor = append(actor, pair{"applicationInfo", pairs{{"applicationName", clientName(a.client)}, {"impersonation", a.client == ClientID}, {"oauthClientId", a.client}}})
+	}
+	actor = append(actor, pair{"callerType", "USER"})
+	if a.user >= 0 {
+		actor = append(actor, pair{"email", p.email}, pair{"profileId", p.id})
+	}
+	return actor
+}
+
+// clientName is what an OAuth client calls itself.
+func clientName(client string) string {
+	switch client {
+	case ClientID:
+		return "mbaudit"
+	case calendarClient:
+		return "Agenda Pro"
+	case intruderClient:
+		return "eM Client"
+	}
+	return client
+}
+
+// networkOf is what the log tells of an address.
+func networkOf(ip string) pairs {
+	asn, region := network(ip)
+	o := pairs{{"ipAsn", []any{asn}}, {"regionCode", region}}
+	if region == "FR" {
+		o = append(o, pair{"subdivisionCode", "FR-ARA"})
+	}
 	return o
 }
 
@@ -279,9 +375,9 @@ func userUsage(t *Tenant, c *call) (object, *apiError) {
 	if err := c.usageDate(); err != nil {
 		return nil, err
 	}
-	numbers := make([]int, 0, t.config.Users)
+	numbers := make([]int, 0, len(t.everybody()))
 	if c.path["userKey"] == "all" {
-		for i := range t.config.Users {
+		for i := range t.everybody() {
 			numbers = append(numbers, i)
 		}
 	} else {
@@ -340,8 +436,8 @@ func customerUsage(t *Tenant, c *call) (object, *apiError) {
 		return nil, err
 	}
 	report := usageReport(c, object{"type": "CUSTOMER", "customerId": CustomerID}, []any{
-		object{"name": "accounts:num_users", "intValue": strconv.Itoa(t.config.Users)},
-		object{"name": "gmail:num_emails_sent", "intValue": strconv.Itoa(t.config.Users * 12)},
+		object{"name": "accounts:num_users", "intValue": strconv.Itoa(len(t.everybody()))},
+		object{"name": "gmail:num_emails_sent", "intValue": strconv.Itoa(len(t.everybody()) * 12)},
 	})
 	return list(object{"kind": "admin#reports#usageReports"}, "usageReports", []object{report}), nil
 }

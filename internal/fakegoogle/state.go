@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/internal/seedmail"
@@ -56,9 +55,10 @@ func (t *Tenant) State(key string) (State, error) {
 
 // Emails returns the primary addresses of all users, in the order of their numbers, also of those who are deleted.
 func (t *Tenant) Emails() []string {
-	emails := make([]string, t.config.Users)
+	people := t.everybody()
+	emails := make([]string, len(people))
 	for i := range emails {
-		emails[i] = t.person(i).email
+		emails[i] = people[i].email
 	}
 	return emails
 }
@@ -118,7 +118,8 @@ type Seed struct {
 	Activities                                  []SeedActivity
 }
 
-// A SeedActivity is one line of a log with one event.
+// A SeedActivity is one line of a log. Most have the one event of Type, Name and Parameters. The zero values of all
+// fields from Late on leave things to the tenant.
 type SeedActivity struct {
 	Application string
 	Time        time.Time
@@ -126,6 +127,19 @@ type SeedActivity struct {
 	Type, Name  string
 	Parameters  []map[string]any
 	Late        time.Duration // beyond the application's lag
+	Shows       time.Time     // when it shows in the log, whatever the lag
+	Events      []SeedEvent   // further events
+	Qualifier   int64         // others may have the same
+	Client      string        // OAuth client through which it was done
+	Actor       map[string]any
+	Device      map[string]any // userDeviceInfo
+	Resources   []map[string]any
+}
+
+// A SeedEvent is one event of an activity. Parameters are JSON objects as the API shows them.
+type SeedEvent struct {
+	Type, Name string
+	Parameters []map[string]any
 }
 
 // Seed puts things into an account.
@@ -151,14 +165,9 @@ func (t *Tenant) Seed(s Seed) error {
 	}
 	slices.SortStableFunc(m.box.messages, func(x, y *message) int { return x.date.Compare(y.date) })
 	for _, line := range s.Activities {
-		if !slices.Contains(applications(), line.Application) {
-			return fmt.Errorf("no application %s; there are %s", line.Application, strings.Join(applications(), ", "))
+		if err := t.addActivity(a.number, line); err != nil {
+			return err
 		}
-		e := event{kind: line.Type, name: line.Name}
-		for _, p := range line.Parameters {
-			e.parameters = append(e.parameters, clone(p))
-		}
-		t.recordActivity(activity{key: key{at: line.Time}, application: line.Application, user: a.number, ip: line.IP, events: []event{e}, late: line.Late})
 	}
 	return nil
 }

@@ -14,6 +14,9 @@ const (
 	intruderClient  = "77185425430-emclient.apps.googleusercontent.com"
 )
 
+// hiddenLabel is where the intruder hides answers.
+const hiddenLabel = seedmail.HiddenFolder
+
 // at reads a time of the story, in UTC.
 func at(s string) time.Time {
 	parsed, err := time.Parse("2006-01-02 15:04:05", s)
@@ -51,6 +54,14 @@ func (t *Tenant) play(a *account) {
 			"pem": mailCertificate(a.email)}}
 		m.smime[a.email] = []object{{"id": "1", "issuerCn": "Autorité de test", "isDefault": true, "expiration": strconv.FormatInt(Start().AddDate(1, 0, 0).UnixMilli(), 10),
 			"pem": mailCertificate(a.email)}}
+	case enforced: // nothing is wrong, but who has the victim's account reads this one too
+		m.delegates = []object{{"delegateEmail": Victim, "verificationStatus": "accepted"}}
+	case dormant: // the intruder has it too, and sends from it under his own address
+		if !t.config.Quiet {
+			a.sessions[intruderSession], a.knowsPassword = true, true
+			m.sendAs = append(m.sendAs, object{"sendAsEmail": IntruderForward, "displayName": "Alice Martin", "isPrimary": false, "isDefault": false,
+				"treatAsAlias": true, "verificationStatus": "accepted"})
+		}
 	case scanner: // nothing is wrong: a device that has had its app password for a year
 		a.asps = []object{appPassword(a, 1, "Copieur atelier", Start().AddDate(-1, 0, 0), Start().Add(-2*time.Hour))}
 	}
@@ -59,30 +70,25 @@ func (t *Tenant) play(a *account) {
 // takeOver gives the victim what the intruder left behind.
 func (t *Tenant) takeOver(a *account) {
 	m := &a.mail
-	hidden := m.labelFor(seedmail.HiddenFolder)
+	hidden := m.labelFor(hiddenLabel)
 	m.labels[where(m.labels, "id", hidden)]["labelListVisibility"] = "labelHide"
-	m.filters = []object{
-		{"id": filterID(1), "criteria": object{"from": "lettre@bois-info.example"}, "action": object{"addLabelIds": texts(m.labelFor("Lettres"))}},
-		{"id": filterID(2), "criteria": object{"query": "facture OR virement OR RIB"}, "action": object{"addLabelIds": texts(hidden),
-			"removeLabelIds": texts("INBOX", "UNREAD"), "forward": IntruderForward}},
-		{"id": filterID(3), "criteria": object{"from": "no-reply@accounts.mailhost.example OR mailer-daemon"},
-			"action": object{"addLabelIds": texts("TRASH"), "removeLabelIds": texts("INBOX")}},
-	}
+	m.filters = append([]object{{"id": filterID(1), "criteria": object{"from": "lettre@bois-info.example"},
+		"action": object{"addLabelIds": texts(m.labelFor("Lettres"))}}}, intruderFilters(m)...)
 	m.forwarding = []object{{"forwardingEmail": IntruderForward, "verificationStatus": "accepted"}}
 	m.autoForwarding = object{"enabled": true, "emailAddress": IntruderForward, "disposition": "leaveInInbox"}
 	m.delegates = []object{{"delegateEmail": Delegate, "verificationStatus": "accepted"}}
 	m.sendAs[0]["replyToAddress"] = IntruderForward
-	m.sendAs = append(m.sendAs, object{"sendAsEmail": "compta@menuiserie-du1ac.example", "displayName": "Alice Martin", "isPrimary": false,
+	m.sendAs = append(m.sendAs, object{"sendAsEmail": lookAlike, "displayName": "Alice Martin", "isPrimary": false,
 		"isDefault": false, "treatAsAlias": true,
 		"verificationStatus": "accepted", "smtpMsa": object{"host": "smtp.webfree.example", "port": 587.0, "username": "a.martin.compta",
 			"securityMode": "starttls"}})
-	a.tokens = append(a.tokens, grant(a, intruderClient, "eM Client", "https://mail.google.com/", "https://www.googleapis.com/auth/contacts"))
-	a.tokens[len(a.tokens)-1]["nativeApp"] = true
+	a.tokens = append(a.tokens, intruderGrant(a))
 	a.asps = []object{appPassword(a, 1, "Outlook Mobile", at("2026-10-12 07:26:00"), at("2026-10-14 19:50:00"))}
 	a.user["recoveryEmail"] = IntruderForward
 	a.user["isEnrolledIn2Sv"] = true
 	a.codes = t.newCodes(a)
 	a.sessions[intruderSession] = true
+	a.knowsPassword, a.hisFactor, a.hisCodes = true, true, a.codeSets
 }
 
 // coverTracks writes into the victim's history what the intruder did with messages: warnings that he moved to the trash
@@ -119,9 +125,10 @@ func (b *mailbox) renumber() {
 
 // authorised is the token log's line for a consent.
 func authorised(a *account, when time.Time, token object) activity {
-	return activity{key: key{at: when}, application: "token", user: a.number, ip: Intruder, events: []event{{kind: "auth", name: "authorize", parameters: []any{
+	return activity{key: key{at: when}, application: "token", user: a.number, ip: Intruder, client: intruderClient, events: []event{{kind: "auth", name: "authorize", parameters: []any{
 		parameter("client_id", text(token, "clientId")), parameter("app_name", text(token, "displayText")), parameter("client_type", "NATIVE_DESKTOP"),
-		object{"name": "scope", "multiValue": token["scopes"]}}}}}
+		object{"name": "scope", "multiValue": token["scopes"]}, object{"name": "scope_data", "multiMessageValue": []any{object{"parameter": []any{
+			parameter("scope_name", "https://mail.google.com/"), object{"name": "product_bucket", "multiValue": texts("GMAIL")}}}}}}}}}
 }
 
 // recordStory writes the takeover into the logs. Filters, delegates and app passwords leave no line, as at Google.
@@ -144,7 +151,6 @@ func (t *Tenant) recordStory() {
 		add("2026-10-12 07:20:02", "user_accounts", "2sv_change", "2sv_enroll", Intruder)
 		t.recordActivity(activity{key: key{at: at("2026-10-12 07:21:30")}, application: "login", user: t.index[Delegate], ip: Intruder, // an account he has too
 			events: []event{{"login", "login_success", []any{password, boolean("is_suspicious", false)}}}})
-		add("2026-10-12 07:20:02", "login", "2sv_change", "2sv_enroll", Intruder)
 		add("2026-10-12 07:31:47", "mobile", "device_updates", "DEVICE_REGISTER_UNREGISTER_EVENT", Intruder, parameter("USER_EMAIL", Victim),
 			parameter("DEVICE_MODEL", "SM-A556B"), parameter("ACCOUNT_STATE", "REGISTERED"))
 		add("2026-10-14 20:30:15", "drive", "acl_change", "change_user_access", Intruder, boolean("primary_event", true), parameter("doc_id",
@@ -153,8 +159,49 @@ func (t *Tenant) recordStory() {
 				"shared_externally"), object{"name": "new_value", "multiValue": texts("can_edit")})
 		t.recordActivity(authorised(t.victimStub(), at("2026-10-12 07:15:33"), grant(t.victimStub(), intruderClient, "eM Client",
 			"https://mail.google.com/", "https://www.googleapis.com/auth/contacts")))
+		t.recordMore(add)
 		t.recordMail(alice) // last: it makes the account, which reads the logs
 	}
+}
+
+// recordMore writes the traces that the intruder left in other logs than those of mail and sign-in.
+func (t *Tenant) recordMore(add func(when, application, kind, name, ip string, parameters ...any)) {
+	scope := "https://mail.google.com/"
+	add("2026-10-12 07:03:04", "login", "login", "login_verification", Intruder, parameter("login_challenge_status", "Challenge Passed."),
+		parameter("login_type", "google_password"), object{"name": "login_challenge_method", "multiValue": texts("password")}, boolean("is_second_factor", false))
+	add("2026-10-12 07:15:33", "access_evaluation", "access_token_evaluation", "allow_token_request", Intruder, parameter("client_type", "NATIVE_APPLICATION"),
+		parameter("configuration_source", "CONFIGURATION_SOURCE_UNSPECIFIED"), parameter("scopes_requested", scope))
+	add("2026-10-12 07:18:10", "profile", "PROFILE_MUTATION", "PROFILE_MUTATE_BY_USER", Intruder, parameter("PROFILE_FIELD", "PHOTO"), parameter("USER_EMAIL", Victim))
+	add("2026-10-12 07:40:12", "cloud_search", "SEARCH_QUERY", "SEARCH", Intruder, parameter("request_type", "1P_WEB"),
+		object{"name": "search_request", "messageValue": object{"parameter": []any{parameter("query", "virement RIB fournisseur")}}})
+	add("2026-10-12 07:44:03", "contacts", "contacts", "export_contacts", Intruder, number("number_of_contacts", 212), parameter("export_format", "GOOGLE_CSV"))
+	add("2026-10-13 08:14:40", "takeout", "USER_TAKEOUT", "STARTED_USER_TAKEOUT", Intruder, parameter("TAKEOUT_ID", "to-000000000077"),
+		parameter("TAKEOUT_DESTINATION", "EMAIL"), object{"name": "PRODUCTS_REQUESTED", "multiValue": texts("GMAIL", "DRIVE")}, parameter("INITIATED_BY", "USER"))
+	add("2026-10-13 10:02:11", "takeout", "USER_TAKEOUT", "COMPLETED_USER_TAKEOUT", "", parameter("TAKEOUT_ID", "to-000000000077"))
+	add("2026-10-13 10:31:57", "takeout", "USER_TAKEOUT", "DOWNLOADED_USER_TAKEOUT", Intruder, parameter("TAKEOUT_ID", "to-000000000077"))
+	add("2026-10-13 08:25:00", "calendar", "calendar_change", "change_calendar_acls", Intruder, parameter("calendar_id", Victim),
+		parameter("grantee_email", IntruderForward), parameter("access_level", "write"), parameter("api_kind", "web"))
+	add("2026-10-13 08:31:09", "chat", "user_action", "message_posted", Intruder, parameter("actor", Victim), parameter("conversation_type", "DIRECT_MESSAGE"),
+		parameter("external_room", "DISABLED"), parameter("message_id", "m000000000077"), parameter("room_id", "space000000077"))
+	for _, name := range []string{"view", "download"} {
+		for i, when := range []string{"20:26:01", "20:26:40", "20:27:15", "20:28:02", "20:29:44"} {
+			add("2026-10-14 "+when, "drive", "access", name, Intruder, boolean("primary_event", true), parameter("doc_id", "1fAkEClients2026"+string(rune('0'+i))),
+				parameter("doc_title", "Factures fournisseurs"), parameter("doc_type", "spreadsheet"), parameter("owner", Victim), parameter("visibility", "private"))
+		}
+	}
+	add("2026-10-14 20:31:02", "rules", "rule_match_type", "rule_match", Intruder, parameter("rule_name", "IBAN sortant"), parameter("data_source", "DRIVE"),
+		parameter("resource_id", sharedFile), object{"name": "matched_detectors", "multiMessageValue": []any{object{"parameter": []any{parameter("detector_id", "IBAN_CODE")}}}})
+	add("2026-10-14 20:38:45", "drive", "access", "create_script_trigger", Intruder, boolean("primary_event", true), parameter("doc_id", intruderScript),
+		parameter("doc_title", "Synchronisation"), parameter("doc_type", "script"), parameter("owner", Victim), parameter("visibility", "private"))
+	for _, when := range []string{"2026-10-12 07:16:02", "2026-10-13 08:13:20", "2026-10-14 19:50:00"} {
+		t.recordActivity(activity{key: key{at: at(when)}, application: "token", user: t.index[Victim], ip: Intruder, client: intruderClient, events: []event{{"auth", "activity",
+			[]any{parameter("client_id", intruderClient), parameter("app_name", "eM Client"), parameter("client_type", "NATIVE_DESKTOP"), parameter("api_name", "gmail"),
+				parameter("method_name", "imap.fetch"), number("num_response_bytes", 48_112_300), parameter("product_bucket", "GMAIL")}}}})
+	}
+	// With a cookie of the administrator's, so that no sign-in is logged: an identity provider of his own for the accounts.
+	t.recordActivity(activity{key: key{at: at("2026-10-14 21:02:19")}, application: "admin", user: t.index[Admin], ip: Intruder, events: []event{
+		{"DOMAIN_SETTINGS", "CHANGE_SSO_SETTINGS", []any{parameter("DOMAIN_NAME", Domain), parameter("NEW_VALUE", rogueProfile)}},
+		{"DOMAIN_SETTINGS", "TOGGLE_SSO_ENABLED", []any{parameter("DOMAIN_NAME", Domain), parameter("NEW_VALUE", "true")}}}})
 }
 
 // sharedFile is the file that the intruder shared with himself.

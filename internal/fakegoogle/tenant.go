@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,8 +20,8 @@ type Tenant struct {
 	discovery *extract
 	handlers  map[string]handler
 	newKey    func() (*rsa.PrivateKey, error)
-	people    []person
 	habits    []habit
+	people    atomic.Pointer[[]person]
 
 	mu       sync.Mutex // guards everything below
 	accounts map[int]*account
@@ -31,10 +32,15 @@ type Tenant struct {
 	pending  []change
 	requests []Request
 	faults   []*Fault
-	recorded map[string][]activity // by application, beside those that are thrown
+	logs     map[string]*log // by application
 	serial   uint64
-	thrown   []thrownDay
 	org      *organisation
+	intruder intruderState
+
+	thrown         []thrownDay
+	keptActivities int // in thrown
+	absences       map[int][]absence
+	served         map[servedKey]int
 }
 
 // A change takes effect at a time of the tenant's clock.
@@ -52,8 +58,9 @@ func New(config Config) *Tenant {
 	t := &Tenant{
 		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
-		running: map[string]int{}, recorded: map[string][]activity{},
+		running: map[string]int{}, absences: map[int][]absence{}, served: map[servedKey]int{},
 	}
+	t.logs = newLogs(t.habits)
 	for _, service := range config.DisabledAPIs {
 		if !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool { return api.service() == service }) {
 			panic("fakegoogle: " + service + " is not served")
@@ -62,14 +69,16 @@ func New(config Config) *Tenant {
 	if config.Key != nil {
 		t.newKey = func() (*rsa.PrivateKey, error) { return config.Key, nil }
 	}
-	for i := range t.config.Users {
+	people := make([]person, t.config.Users)
+	for i := range people {
 		p := t.newPerson(i)
-		t.people = append(t.people, p)
+		people[i] = p
 		t.index[p.email], t.index[p.id] = i, i
 		for _, alias := range p.aliases {
 			t.index[alias] = i
 		}
 	}
+	t.people.Store(&people)
 	t.org = t.newOrganisation()
 	t.recordStory()
 	return t
@@ -88,6 +97,7 @@ func (t *Tenant) settle(now time.Time) {
 		c := t.pending[due]
 		t.pending = slices.Delete(t.pending, due, due+1)
 		c.apply()
+		t.provoke(c.at)
 	}
 }
 
@@ -116,7 +126,7 @@ func (t *Tenant) next() uint64 {
 func handlers() map[string]handler {
 	all := map[string]handler{}
 	for _, some := range []map[string]handler{gmailSettings(), gmailSendAs(), gmailMail(), directoryUsers(), directorySecurity(), directoryGroups(), directoryOrg(),
-		directoryDevices(), reportsAPI(), alertCenter(), cloudIdentity(), driveAPI(), vaultAPI()} {
+		directoryDevices(), reportsAPI(), alertCenter(), cloudIdentity(), driveAPI(), vaultAPI(), scriptAPI()} {
 		for id, h := range some {
 			all[id] = h
 		}

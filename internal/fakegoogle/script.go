@@ -1,0 +1,81 @@
+package fakegoogle
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// intruderScript is the project with which the intruder would send invoices on, were everything else taken from him.
+const intruderScript = "1sCrIpTfAkE0077"
+
+func scriptAPI() map[string]handler {
+	return map[string]handler{"script.processes.list": ofUser(listProcesses)}
+}
+
+// processes are the runs of Apps Script for a user, newest first: no log has them.
+func (t *Tenant) processes(a *account) []object {
+	run := func(project, function, kind string, at time.Time, seconds, access string) object {
+		return object{"projectName": project, "functionName": function, "processType": kind, "processStatus": "COMPLETED", "startTime": stamp(at),
+			"duration": seconds + "s", "userAccessLevel": access, "runtimeVersion": "V8"}
+	}
+	var all []object
+	if t.takenOver(a.person) {
+		for began := at("2026-10-15 05:40:00"); began.After(at("2026-10-14 20:39:00")); began = began.Add(-time.Hour) {
+			all = append(all, run("Synchronisation", "sync", "TIME_DRIVEN", began, "3.412", "OWNER"))
+		}
+		all = append(all, run("Synchronisation", "install", "EDITOR", at("2026-10-14 20:38:30"), "1.050", "OWNER"))
+	}
+	if a.role == manager {
+		for day := range 20 {
+			all = append(all, run("Tableau de bord", "refresh", "TIME_DRIVEN", Start().Add(-time.Hour-time.Duration(day)*dayLength), "12.700", "OWNER"))
+		}
+	}
+	return all
+}
+
+// listProcesses understands the filters by time, type, status, project and function.
+func listProcesses(c *call, a *account) (object, *apiError) {
+	const f = "userProcessFilter."
+	for _, unknown := range []string{"deploymentId", "scriptId", "userAccessLevels"} {
+		if c.arg(f+unknown) != "" {
+			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand %s%s", f, unknown)
+		}
+	}
+	var kept []object
+	for _, p := range c.tenant.processes(a) {
+		began := text(p, "startTime")
+		if from := c.arg(f + "startTime"); from != "" && began < utc(from) {
+			continue
+		}
+		if to := c.arg(f + "endTime"); to != "" && began > utc(to) {
+			continue
+		}
+		if !oneOf(text(p, "processType"), c.args(f+"types")) || !oneOf(text(p, "processStatus"), c.args(f+"statuses")) {
+			continue
+		}
+		if !strings.Contains(text(p, "projectName"), c.arg(f+"projectName")) || c.arg(f+"functionName") != "" && c.arg(f+"functionName") != text(p, "functionName") {
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return c.paged(object{}, "processes", kept, 50, 50)
+}
+
+// oneOf says whether a value is among those asked for; none asked for is all.
+func oneOf(value string, asked []string) bool {
+	for _, a := range asked {
+		if a == value {
+			return true
+		}
+	}
+	return len(asked) == 0
+}
+
+// utc writes a time of a request as the tenant writes times, or as it is where it is none.
+func utc(s string) string {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return stamp(t)
+	}
+	return s
+}
