@@ -29,6 +29,9 @@ type Opening struct {
 	// Since is the sealed bundle that this one goes on from: it holds what was not in that one. Nil where it stands alone.
 	Since *EarlierBundle `json:"since,omitempty"`
 
+	// Again is the sealed bundle whose logs this one reads again, for what came late. Nil where it stands alone.
+	Again *EarlierBundle `json:"again,omitempty"`
+
 	TimeZone string `json:"time_zone"` // of the operator's machine; all times in a bundle are UTC
 
 	// Signer is the fingerprint of the key that will sign, so that another key's signature is noticed.
