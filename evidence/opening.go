@@ -36,6 +36,9 @@ type Opening struct {
 	Part  string         `json:"part,omitempty"`
 	First *EarlierBundle `json:"first,omitempty"`
 
+	// Again is the sealed bundle whose logs this one reads again, for what came late. Nil where it stands alone.
+	Again *EarlierBundle `json:"again,omitempty"`
+
 	TimeZone string `json:"time_zone"` // of the operator's machine; all times in a bundle are UTC
 
 	// Signer is the fingerprint of the key that will sign, so that another key's signature is noticed.

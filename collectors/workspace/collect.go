@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -268,6 +269,7 @@ func (r *run) attributes(s source, a *answer, page int) map[string]string {
 			attrs[attr] = cut(value, headerLongest)
 		}
 	}
+	maps.Copy(attrs, a.more)
 	return attrs
 }
 

@@ -38,6 +38,15 @@ type Config struct {
 	// EmergencyOnly stops after the dozen sources that change or vanish first.
 	EmergencyOnly bool
 
+	// NoLogs leaves the logs and usage reports of the Reports API unread.
+	NoLogs bool
+
+	// Again has the logs of an earlier bundle read again, and nothing else; nil reads what is there.
+	Again *Again
+
+	// LogPage is how many activities a page of a log has at the most; 0 is 1,000, Google's own limit.
+	LogPage int
+
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string
 
@@ -66,8 +75,9 @@ type Collector struct {
 	hints  hints
 	clock  googleClock
 
-	limiter *limiter
-	learned learned
+	limiter   *limiter
+	learned   learned
+	logMemory logMemory
 }
 
 var _ collectors.Collector = (*Collector)(nil)
@@ -108,6 +118,9 @@ func New(cfg Config) (*Collector, error) {
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = usualPatience
+	}
+	if cfg.LogPage == 0 {
+		cfg.LogPage = pageSize
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()

@@ -35,10 +35,11 @@ func (rd Reader) Name() string { return rd.c.Name() }
 // stages are the stages of a part.
 func (rd Reader) stages() []stage {
 	all := rd.c.accountStages()
-	switch rd.part {
-	case Emergency:
+	switch {
+	case rd.c.cfg.Again != nil: // there is nothing in it that changes
+	case rd.part == Emergency:
 		return all[:1]
-	case Rest:
+	case rd.part == Rest:
 		return all[1:]
 	}
 	return all

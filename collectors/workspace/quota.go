@@ -47,23 +47,24 @@ func ParseQuota(text string) (Quota, error) {
 type limit struct {
 	perMinute float64 // units
 	parallel  int     // requests at once
+	dearest   float64 // units that a single request may cost
 }
 
 // of is the limit of an API for one user. Of the APIs whose limits Google does not publish, few are asked a second.
 func (q Quota) of(a api) limit {
-	l := limit{300, 5}
+	l := limit{300, 5, 5}
 	switch a {
 	case gmail:
-		l = limit{6000, 10}
+		l = limit{6000, 10, 40}
 		if q.old {
 			l.perMinute = 15_000
 		}
 	case directory, reports:
-		l = limit{2400, 20}
+		l = limit{2400, 20, 1}
 	case drive, driveActivity:
-		l = limit{12_000, 10} // of Drive's 325,000 units a query costs up to some tens
+		l = limit{12_000, 10, 100} // of Drive's 325,000 units a query costs up to some tens
 	case calendar:
-		l = limit{600, 5}
+		l = limit{600, 5, 5}
 	}
 	return q.scaled(l)
 }
@@ -73,7 +74,7 @@ func (q Quota) project(a api) (limit, bool) {
 	if a != gmail {
 		return limit{}, false
 	}
-	return q.scaled(limit{1_200_000, 1000}), true
+	return q.scaled(limit{1_200_000, 1000, 40}), true
 }
 
 func (q Quota) scaled(l limit) limit {

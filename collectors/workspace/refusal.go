@@ -92,6 +92,9 @@ func refusal(status int, header http.Header, body []byte) *failure {
 	f := &failure{after: retryAfter(header), status: status}
 	f.kind, f.again = kindOf(status, reasons)
 	f.expired = status == http.StatusUnauthorized
+	if f.expired && strings.Contains(said.Error.Message, "not authorized to read activity records") {
+		f.kind, f.expired = ErrNotAuthorised, false // so the Reports API says that an administrator lacks the right
+	}
 	f.text = words(status, f.kind, said.Error.Message)
 	return f
 }

@@ -45,6 +45,7 @@ type answer struct {
 
 	next  string            // token of the next page
 	items []json.RawMessage // of a list
+	more  map[string]string // what else its exhibit says
 }
 
 // get asks for one page of a source until it comes whole, or it is clear that it will not.

@@ -89,7 +89,7 @@ const (
 
 // Scopes lists all scopes to delegate for a whole collection, in the order of docs/WORKSPACE.md.
 func Scopes() []string {
-	return []string{scopeGmail, scopeUser, scopeSecurity, scopeMobile, scopeGroup, scopeRoles}
+	return []string{scopeGmail, scopeUser, scopeSecurity, scopeMobile, scopeGroup, scopeRoles, scopeAudit, scopeUsage}
 }
 
 // A source is one thing that Google tells of an account: a row of the coverage ledger, or of gmail/smimeInfo a part of

@@ -1,0 +1,5 @@
+package workspace
+
+import "time"
+
+type Again struct{ From time.Time }
