@@ -12,12 +12,12 @@ import (
 
 // How a bucket follows what its API says.
 const (
-	burst        = time.Second      // what flows in this time may be asked for at once, and makes up for lines that are not even
-	longestShut  = 16 * time.Second // after refusals that do not say how long: 1, 2, 4 … seconds
-	growEvery    = time.Second      // a step up, while nothing is refused
-	growSteps    = 20               // of so many steps is the way from nothing to the whole pace
-	slowest      = 1.0 / 64         // of the whole pace: what no refusal goes below
-	idleAfter    = 10 * time.Minute // a bucket that was not used for so long is as new
+	burst       = time.Second      // what flows in this time may be asked for at once, and makes up for lines that are not even
+	longestShut = 16 * time.Second // after refusals that do not say how long: 1, 2, 4 … seconds
+	growEvery   = time.Second      // a step up, while nothing is refused
+	growSteps   = 20               // of so many steps is the way from nothing to the whole pace
+	slowest     = 1.0 / 64         // of the whole pace: what no refusal goes below
+	idleAfter   = 10 * time.Minute // a bucket that was not used for so long is as new
 )
 
 // A limiter keeps requests within the quotas: one bucket for each API and user spoken for, and one for all users of an API
@@ -107,9 +107,8 @@ func (l *limiter) bucketsOf(a api, user string) []*bucket {
 func (l *limiter) bucket(key bucketKey, of limit) *bucket {
 	b := l.buckets[key]
 	if b == nil {
-		atOnce := max(of.perMinute*burst.Minutes(), of.dearest)
-		whole := rate.Limit(max(of.perMinute-atOnce, of.perMinute/2) / time.Minute.Seconds()) // with what is asked for at once, a minute's units
-		b = &bucket{units: rate.NewLimiter(whole, int(atOnce)), whole: whole, share: 1, gate: gate{limit: of.parallel, most: of.parallel}}
+		whole := rate.Limit(max(of.perMinute-of.atOnce, of.perMinute/2) / time.Minute.Seconds()) // with what is asked for at once, a minute's units
+		b = &bucket{units: rate.NewLimiter(whole, int(of.atOnce)), whole: whole, share: 1, gate: gate{limit: of.parallel, most: of.parallel}}
 		l.buckets[key] = b
 	}
 	b.mu.Lock()

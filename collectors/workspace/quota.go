@@ -48,23 +48,24 @@ type limit struct {
 	perMinute float64 // units
 	parallel  int     // requests at once
 	dearest   float64 // units that a single request may cost
+	atOnce    float64 // units that may be asked for at once
 }
 
 // of is the limit of an API for one user. Of the APIs whose limits Google does not publish, few are asked a second.
 func (q Quota) of(a api) limit {
-	l := limit{300, 5, 5}
+	l := limit{perMinute: 300, parallel: 5, dearest: 5}
 	switch a {
 	case gmail:
-		l = limit{6000, 10, 40}
+		l = limit{perMinute: 6000, parallel: 10, dearest: 40}
 		if q.old {
 			l.perMinute = 15_000
 		}
 	case directory, reports:
-		l = limit{2400, 20, 1}
+		l = limit{perMinute: 2400, parallel: 20, dearest: 1}
 	case drive, driveActivity:
-		l = limit{12_000, 10, 100} // of Drive's 325,000 units a query costs up to some tens
+		l = limit{perMinute: 12_000, parallel: 10, dearest: 100} // of Drive's 325,000 units a query costs up to some tens
 	case calendar:
-		l = limit{600, 5, 5}
+		l = limit{perMinute: 600, parallel: 5, dearest: 5}
 	}
 	return q.scaled(l)
 }
@@ -74,13 +75,16 @@ func (q Quota) project(a api) (limit, bool) {
 	if a != gmail {
 		return limit{}, false
 	}
-	return q.scaled(limit{1_200_000, 1000, 40}), true
+	return q.scaled(limit{perMinute: 1_200_000, parallel: 1000, dearest: 40}), true
 }
 
 func (q Quota) scaled(l limit) limit {
+	l.atOnce = l.perMinute * burst.Minutes()
 	if q.scale != 0 {
 		l.perMinute *= q.scale
+		l.atOnce *= min(q.scale, 1)
 	}
+	l.atOnce = max(l.atOnce, l.dearest)
 	return l
 }
 
