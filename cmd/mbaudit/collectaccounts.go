@@ -155,7 +155,8 @@ func (r *collection) listAccounts(ctx context.Context) error {
 	}
 	result := fmt.Sprintf("%s, %d of them suspended", plural(int64(len(r.opts.accounts)), "account"), suspended)
 	if others > 0 {
-		result += fmt.Sprintf("; %s that are no users are left out", plural(int64(others), "member"))
+		are := map[bool]string{true: "that is no user is", false: "that are no users are"}[others == 1]
+		result += fmt.Sprintf("; %s %s left out", plural(int64(others), "member"), are)
 	}
 	r.say("%s: %s", visible.Text(what), result)
 	return done(result, nil)

@@ -76,6 +76,7 @@ func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink colle
 // ledger of many accounts has every row of every account.
 func (rd Reader) Missed(scope collectors.Scope, sink collectors.Sink, cause error) error {
 	r := rd.c.newRun(scope, sink)
+	cause = &oneLine{cause}
 	for _, st := range rd.stages() {
 		for _, s := range st.rows(r) {
 			if sink.Has(scope.Account, s.resource, s.item) {
@@ -91,6 +92,13 @@ func (rd Reader) Missed(scope collectors.Scope, sink collectors.Sink, cause erro
 	}
 	return nil
 }
+
+// oneLine is an error of several in one line of text.
+type oneLine struct{ error }
+
+func (e *oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", "; ") }
+
+func (e *oneLine) Unwrap() error { return e.error }
 
 func (r *run) checkAccount() error {
 	if local, domain, _ := strings.Cut(r.scope.Account, "@"); local == "" || domain == "" {
