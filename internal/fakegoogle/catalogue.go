@@ -235,14 +235,15 @@ func find(parameters []any, name string) string {
 
 // deviceInfo is what the log tells of the device that an activity was done with.
 func (t *Tenant) deviceInfo(a activity) any {
+	if a.device != nil {
+		return a.device
+	}
 	switch a.application {
 	case "login", "drive", "gmail", "chrome", "mobile", "context_aware_access", "takeout", "token", "access_evaluation":
 	default:
 		return nil
 	}
 	switch {
-	case a.device != nil:
-		return a.device
 	case a.ip == "" || a.ip == Responder || a.user < 0:
 		return nil
 	case a.ip == Intruder:

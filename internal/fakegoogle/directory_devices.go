@@ -85,8 +85,19 @@ func deleteMobile(t *Tenant, c *call) (object, *apiError) {
 	return nil, nil
 }
 
+// listChromes understands query=user:ADDRESS, which finds the devices that somebody used recently.
 func listChromes(t *Tenant, c *call) (object, *apiError) {
-	return c.paged(object{"kind": "admin#directory#chromeosdevices"}, "chromeosdevices", tagged(t.org.chromes), 100, 300)
+	items := t.org.chromes
+	if query := c.arg("query"); query != "" {
+		address, ok := strings.CutPrefix(query, "user:")
+		if !ok {
+			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand query %s", query)
+		}
+		items = slices.DeleteFunc(slices.Clone(items), func(o object) bool {
+			return !slices.ContainsFunc(o["recentUsers"].([]any), func(u any) bool { return text(u.(object), "email") == strings.Trim(address, `"`) })
+		})
+	}
+	return c.paged(object{"kind": "admin#directory#chromeosdevices"}, "chromeosdevices", tagged(items), 100, 300)
 }
 
 func getChrome(t *Tenant, c *call) (object, *apiError) {

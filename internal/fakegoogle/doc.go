@@ -20,14 +20,23 @@
 //     steps cannot be removed; tokens and app passwords can. Who was suspended by Google stays so (412).
 //   - A new password ends the grants that have mail scopes, and nothing else: not sessions, not app passwords, not
 //     other grants. Google's pages do not agree on app passwords; here they stay, which is the worse case.
-//   - While a session of the intruder lives he consents again after his grant is deleted. signOut ends it.
-//   - Turning two steps off removes all of them, and fails where they are enforced or absent.
+//   - While a session of the intruder lives he consents again after his grant is deleted. signOut ends it. With
+//     Config.Intruder he comes back for his filters, forwarding, delegate, app password, second step and recovery
+//     address too, and signs in again while a password, a recovery address or an identity provider lets him. What Google
+//     logs of that is logged. IntruderAccess and IntruderLeft say what is left of him.
+//   - Turning two steps off removes all of them, and fails where they are enforced or absent, and for users in Advanced
+//     Protection. Nobody can suspend or delete himself. Who is deleted can be brought back for 20 days.
 //   - Forwarding goes to verified addresses only; deleting an address ends auto-forwarding to it, not filters.
 //   - Activities show after a lag, newest first; one in a hundred is hours late, and is then among those that a reader
 //     of pages has passed. They go after 180 days (gmail: 30). Creating filters and delegates leaves no line.
+//   - All 42 applications of the Reports API have activities. Several may have the same time, and some the same time and
+//     qualifier; every activity of user_accounts stands in login too; machines and the people at Google have no address.
 //   - History records go after a week: an older startHistoryId is 404.
 //   - Quotas are counted in units per minute and user, and refused as each API refuses: Gmail and Directory with 403,
-//     Reports with 503, others with 429.
+//     Reports with 503, others with 429. Quotas has Gmail's other ways to refuse, and Retry-After.
+//   - What the edition does not include (Config.Unlicensed), an API that is not enabled, a role without the privilege and
+//     a scope that is not delegated are each refused in their own way. How Google refuses the log of an edition that
+//     has none is not documented: it is taken for 401 as to whoever may not read logs, and Denial says otherwise.
 //
 // A parameter that the tenant cannot honour is refused with 501, never ignored. A path that no method served here has
 // is 404 in HTML, as at Google, and stands in Requests without a method.
@@ -37,4 +46,14 @@
 //	key, err := server.KeyFile(server.URL) // for google.JWTConfigFromJSON
 //	client := server.Client()              // as oauth2.HTTPClient in the context
 //	tenant.Fail(fakegoogle.Fault{Method: "reports.activities.list", Path: "/login$", Page: 3, Times: 2, Status: 503})
+//
+// # Benchmarks
+//
+// With Config.Volume every user does so many things a day in each application; a day is made when a page asks for it,
+// equal for equal seeds, and forgotten when some hundred thousand activities are kept. Held says what a reader of
+// everything should get, user by user and application by application, and Served what was sent. Quotas go by the
+// tenant's clock: with Config.Now nil that is one that runs, and Quotas.Minute shortens the minute, so that a run that
+// would take an hour takes three minutes with the same refusals. LowerBound is the time that the quotas alone cost the
+// requests of a run; what a reader took beyond that is his own. BenchmarkSmall and
+// BenchmarkVolume measure what the tenant can do itself, read by somebody who does nothing with it.
 package fakegoogle

@@ -197,27 +197,103 @@ func deletePermission(c *call, a *account) (object, *apiError) {
 	return nil, nil
 }
 
-// queryActivity tells of the files that somebody shared. It answers a POST that changes nothing.
+// queryActivity tells what happened to files, newest first: they were made, edited and shared. It answers a POST that
+// changes nothing.
 func queryActivity(c *call, a *account) (object, *apiError) {
+	keep, err := c.driveFilter()
+	if err != nil {
+		return nil, err
+	}
 	var items []object
 	for _, file := range c.tenant.files(a) {
-		if item := text(c.body, "itemName"); item != "" && item != "items/"+text(file, "id") {
-			continue
+		if item := text(c.body, "itemName"); item == "" || item == "items/"+text(file, "id") {
+			items = append(items, driveActivities(file, a)...)
 		}
-		detail := object{"edit": object{}}
-		if text(file, "id") == sharedFile {
-			detail = object{"permissionChange": object{"addedPermissions": []any{object{"role": "EDITOR", "user": object{"unknownUser": object{}}}}}}
-		}
-		target := object{"driveItem": object{"name": "items/" + text(file, "id"), "title": text(file, "name"), "mimeType": text(file, "mimeType"),
-			"driveFile": object{}}}
-		actor := object{"user": object{"knownUser": object{"personName": "people/" + a.id, "isCurrentUser": true}}}
-		items = append(items, object{"timestamp": text(file, "modifiedTime"), "primaryActionDetail": detail, "actors": []any{actor}, "targets": []any{target},
-			"actions": []any{object{"detail": detail}}})
 	}
+	slices.SortStableFunc(items, func(x, y object) int { return strings.Compare(text(y, "timestamp"), text(x, "timestamp")) })
+	items = slices.DeleteFunc(items, func(o object) bool { return !keep(o) })
 	size, _ := c.body["pageSize"].(float64)
 	c.query.Set("pageSize", strconv.Itoa(int(size)))
 	c.query.Set("pageToken", text(c.body, "pageToken"))
 	return c.paged(object{}, "activities", items, 50, 100)
+}
+
+// driveActivities are the activities of one file. What the intruder does, he does as the user.
+func driveActivities(file object, a *account) []object {
+	target := object{"driveItem": object{"name": "items/" + text(file, "id"), "title": text(file, "name"), "mimeType": text(file, "mimeType"), "driveFile": object{},
+		"owner": object{"user": object{"knownUser": object{"personName": "people/" + a.id, "isCurrentUser": true}}}}}
+	actor := object{"user": object{"knownUser": object{"personName": "people/" + a.id, "isCurrentUser": true}}}
+	one := func(when string, detail object) object {
+		return object{"timestamp": when, "primaryActionDetail": detail, "actors": []any{actor}, "targets": []any{target}, "actions": []any{object{"detail": detail}}}
+	}
+	all := []object{one(text(file, "modifiedTime"), object{"edit": object{}}), one(text(file, "createdTime"), object{"create": object{"new": object{}}})}
+	var added []any
+	for _, p := range permissions(file) {
+		role := map[string]string{"writer": "EDITOR", "reader": "VIEWER", "commenter": "COMMENTER"}[text(p, "role")]
+		switch {
+		case role == "":
+		case text(p, "type") == "anyone":
+			added = append(added, object{"role": role, "anyone": object{}})
+		default:
+			added = append(added, object{"role": role, "user": object{"unknownUser": object{}}})
+		}
+	}
+	if len(added) > 0 {
+		all[0] = one(text(file, "modifiedTime"), object{"permissionChange": object{"addedPermissions": added}})
+	}
+	return all
+}
+
+// driveFilter understands time with >=, >, <= and < and a number of milliseconds or a time in quotes, and
+// detail.action_detail_case:NAME or :(NAME NAME), joined by AND.
+func (c *call) driveFilter() (func(object) bool, *apiError) {
+	if ancestor := text(c.body, "ancestorName"); ancestor != "" && ancestor != "items/root" {
+		return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand ancestorName %s", ancestor)
+	}
+	var all []func(object) bool
+	for _, term := range strings.Split(text(c.body, "filter"), " AND ") {
+		match, ok := driveTerm(strings.TrimSpace(term))
+		if !ok {
+			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand filter %s", term)
+		}
+		all = append(all, match)
+	}
+	return func(o object) bool {
+		return !slices.ContainsFunc(all, func(match func(object) bool) bool { return !match(o) })
+	}, nil
+}
+
+func driveTerm(term string) (func(object) bool, bool) {
+	if term == "" {
+		return func(object) bool { return true }, true
+	}
+	if cases, ok := strings.CutPrefix(term, "detail.action_detail_case:"); ok {
+		names := strings.Fields(strings.ToLower(strings.ReplaceAll(strings.Trim(cases, "()"), "_", "")))
+		return func(o object) bool {
+			for kind := range o["primaryActionDetail"].(object) {
+				return slices.Contains(names, strings.ToLower(kind))
+			}
+			return false
+		}, true
+	}
+	for _, operator := range []string{">=", "<=", ">", "<"} {
+		name, value, ok := strings.Cut(term, operator)
+		if !ok || strings.TrimSpace(name) != "time" {
+			continue
+		}
+		bound, ok := driveTime(strings.TrimSpace(value))
+		return func(o object) bool { return filter{operator: operator, value: bound}.holds(text(o, "timestamp")) }, ok
+	}
+	return nil, false
+}
+
+// driveTime writes a time of a filter as the tenant writes times.
+func driveTime(value string) (string, bool) {
+	if ms, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return stamp(time.UnixMilli(ms)), true
+	}
+	when, err := time.Parse(time.RFC3339, strings.Trim(value, `"'`))
+	return stamp(when), err == nil
 }
 
 // access are the rules of a user's calendar.

@@ -51,7 +51,7 @@ func accessHabits() []habit {
 		{application: "context_aware_access", kind: "CONTEXT_AWARE_ACCESS_USER_EVENT", name: "ACCESS_DENY_EVENT", perMille: 5, fields: []detail{
 			value("CAA_APPLICATION", "GMAIL", "DRIVE"), value("CAA_DEVICE_STATE", "No Policies Applied"), many("CAA_ACCESS_LEVEL_APPLIED", "bureau", "postes gérés"),
 			many("CAA_ACCESS_LEVEL_UNSATISFIED", "postes gérés"), ident("CAA_DEVICE_ID", "device-%012d")}},
-		{application: "access_transparency", kind: "GSUITE_RESOURCE", name: "ACCESS", perMille: 150, by: googlers, anonymous: true, fields: []detail{
+		{application: "access_transparency", kind: "GSUITE_RESOURCE", name: "ACCESS", perMille: 250, by: googlers, anonymous: true, fields: []detail{
 			value("ACTOR_HOME_OFFICE", "IE", "US"), value("GSUITE_PRODUCT_NAME", "GMAIL", "DRIVE"), value("JUSTIFICATIONS", "Customer Initiated Support"),
 			ident("LOG_ID", "%016d"), colleague("OWNER_EMAIL"), value("RESOURCE_NAME", "[REDACTED]"), many("TICKETS", "48123001", "48123002")}},
 		{application: "profile", kind: "PROFILE_MUTATION", name: "PROFILE_MUTATE_BY_USER", perMille: 6, fields: []detail{
@@ -187,8 +187,8 @@ func deviceHabits() []habit {
 		{application: "chrome_sync", kind: "user_action", name: "sync_data_changed", perMille: 40, fields: []detail{value("data_type", "BOOKMARKS", "PASSWORDS", "EXTENSIONS"), count("entities", 1, 12),
 			ident("client_id", "cs%012d")}},
 		{application: "chrome_sync", kind: "user_action", name: "sync_enabled", perMille: 3, fields: []detail{ident("client_id", "cs%012d")}},
-		{application: "jamboard", kind: "DEVICE_UPDATE", name: "UPDATE_DEVICE_NAME", perMille: 40, by: administrators, fields: jam},
-		{application: "jamboard", kind: "DEVICE_UPDATE", name: "UPDATE_DEVICE_SETTINGS", perMille: 40, by: machines, fields: jam},
+		{application: "jamboard", kind: "DEVICE_UPDATE", name: "UPDATE_DEVICE_NAME", perMille: 80, by: administrators, fields: jam},
+		{application: "jamboard", kind: "DEVICE_UPDATE", name: "UPDATE_DEVICE_SETTINGS", perMille: 300, by: machines, fields: jam},
 		{application: "meet_hardware", kind: "ACTIVITY", name: "EVENT_MEET_CALL_DISCONNECTED", perMille: 900, by: machines, fields: []detail{value("DEVICE_DISPLAY_NAME", "Salle de réunion"),
 			value("DEVICE_ID", "mh-0001"), value("SERIAL_NUMBER", "MHW0001"), nested("EVENT_DATA", count("DURATION_SECONDS", 60, 3000))}},
 		{application: "meet_hardware", kind: "PERIPHERAL", name: "EVENT_CAMERA_ATTACHED", perMille: 80, by: machines, fields: []detail{value("DEVICE_DISPLAY_NAME", "Salle de réunion"),
@@ -219,11 +219,11 @@ func administrationHabits() []habit {
 			more: []subevent{{"action_complete_type", "action_complete", append(rule[:3:3], manyNested("triggered_actions", 1, value("action_type", "DRIVE_WARN_ON_EXTERNAL_SHARING")),
 				value("actions", "DriveWarnOnExternalSharing"))}}},
 		{application: "rules", kind: "rule_trigger_type", name: "rule_trigger", perMille: 2, fields: rule[:6]},
-		{application: "vault", kind: "user_action", name: "view_investigation", perMille: 60, by: administrators, fields: matter},
-		{application: "vault", kind: "user_action", name: "search", perMille: 40, by: administrators, fields: append(matter[:2:2], value("query", "facture"), colleague("target_user"))},
+		{application: "vault", kind: "user_action", name: "view_investigation", perMille: 250, by: administrators, fields: matter},
+		{application: "vault", kind: "user_action", name: "search", perMille: 120, by: administrators, fields: append(matter[:2:2], value("query", "facture"), colleague("target_user"))},
 		{application: "gcp", kind: "CLOUD_OSLOGIN", name: "GET_LOGIN_PROFILE", perMille: 8, fields: []detail{self("USER_EMAIL")}},
 		{application: "gcp", kind: "CLOUD_OSLOGIN", name: "IMPORT_SSH_PUBLIC_KEY", perMille: 2, fields: []detail{self("USER_EMAIL"), value("SSH_KEY_FINGERPRINT", "SHA256:0a1b2c3d")}},
-		{application: "admin_data_action", kind: "AUDIT_LOGGING", name: "SENSITIVE_AUDIT_EVENTS_ACCESSED", perMille: 60, by: administrators, fields: append(hidden[:5:5], value("FILTERS_APPLIED", "rule_name"))},
+		{application: "admin_data_action", kind: "AUDIT_LOGGING", name: "SENSITIVE_AUDIT_EVENTS_ACCESSED", perMille: 200, by: administrators, fields: append(hidden[:5:5], value("FILTERS_APPLIED", "rule_name"))},
 		{application: "admin_data_action", kind: "AUDIT_LOGGING", name: "SENSITIVE_AUDIT_EVENTS_HIDDEN", perMille: 30, by: administrators, fields: hidden},
 	}
 }

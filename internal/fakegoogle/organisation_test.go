@@ -3,6 +3,7 @@ package fakegoogle
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	alertcenter "google.golang.org/api/alertcenter/v1beta1"
 	cloudidentity "google.golang.org/api/cloudidentity/v1"
 	"google.golang.org/api/drive/v3"
+	"google.golang.org/api/driveactivity/v2"
 	"google.golang.org/api/gmail/v1"
 
 	"github.com/mbaudit/mbaudit/internal/seedmail"
@@ -169,4 +171,40 @@ func TestSeedingIsServed(t *testing.T) {
 	if err := b.Seed(Seed{Account: "nobody@example.test"}); err == nil {
 		t.Error("nobody was seeded")
 	}
+}
+
+func TestDriveActivityIsFiltered(t *testing.T) {
+	b := newBench(t, Config{})
+	d := service(b, driveactivity.NewService, Victim, driveactivity.DriveActivityReadonlyScope)
+	ask := func(filter string) []*driveactivity.DriveActivity {
+		return must[*driveactivity.QueryDriveActivityResponse](t)(d.Activity.Query(&driveactivity.QueryDriveActivityRequest{Filter: filter, AncestorName: "items/root"}).Do()).Activities
+	}
+	all := ask("")
+	if len(all) != 2*len(b.state(Victim).Files) || !slices.IsSortedFunc(all, func(x, y *driveactivity.DriveActivity) int { return strings.Compare(y.Timestamp, x.Timestamp) }) {
+		t.Errorf("%d activities of %d files", len(all), len(b.state(Victim).Files))
+	}
+	shared := ask(`time >= "2026-10-14T00:00:00Z" AND detail.action_detail_case:(PERMISSION_CHANGE MOVE)`)
+	if len(shared) != 1 || len(shared[0].PrimaryActionDetail.PermissionChange.AddedPermissions) != 2 {
+		t.Errorf("shared since the break-in: %+v", shared)
+	}
+	if before := ask("time < " + strconv.FormatInt(at("2026-10-14 00:00:00").UnixMilli(), 10)); len(before) != len(all)-1 {
+		t.Errorf("%d of %d activities were before", len(before), len(all))
+	}
+	for _, request := range []*driveactivity.QueryDriveActivityRequest{{Filter: "actor.user == x"}, {Filter: "time >= yesterday"}, {AncestorName: "items/x"}} {
+		_, err := d.Activity.Query(request).Do()
+		wantStatus(t, err, "501")
+	}
+}
+
+func TestChromebooksOfAUser(t *testing.T) {
+	b := newBench(t, Config{})
+	d := b.directory(Admin, admin.AdminDirectoryDeviceChromeosReadonlyScope).Chromeosdevices
+	for query, want := range map[string]int{"user:" + Victim: 1, "user:bob@example.test": 2, "user:carol@example.test": 0, "": 3} {
+		got := must[*admin.ChromeOsDevices](t)(d.List("my_customer").Query(query).Do()).Chromeosdevices
+		if len(got) != want {
+			t.Errorf("%q: %d devices, not %d", query, len(got), want)
+		}
+	}
+	_, err := d.List("my_customer").Query("status:x").Do()
+	wantError(t, err, http.StatusNotImplemented, "notImplemented")
 }
