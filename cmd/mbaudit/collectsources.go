@@ -47,7 +47,7 @@ func (r *collection) openGoogle() error {
 	}
 	shown := newProgress(r.terminal)
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, shown, r.again.of()); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, shown)
@@ -55,7 +55,7 @@ func (r *collection) openGoogle() error {
 		r.servers = append(r.servers, reading{r.workspace, scope})
 	}
 	if r.opts.google.only == "" {
-		r.tenant = append(r.tenant, reading{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0])}})
+		r.tenant = append(r.tenant, reading{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0]), Since: r.scopes[0].Since, Until: r.scopes[0].Until}})
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ type AgainOfALog struct {
 
 	UnreadThen  int `json:"unread_then"`  // only in this one: the earlier one has a gap there
 	UnreadNow   int `json:"unread_now"`   // only in the earlier one: this one has a gap there
-	Expired     int `json:"expired"`      // only in the earlier one: Google does not keep them any more
+	Expired     int `json:"expired"`      // only in the earlier one: so old that Google need not keep them any more
 	NotReadable int `json:"not_readable"` // records on pages that are no activities
 }
 
@@ -268,7 +268,7 @@ func (c *Collector) compareLog(key logKey, held collectors.Recaller, now *logInd
 		case one.seen:
 		case now.inHole(key, one.at):
 			result.UnreadNow++
-		case one.at.Before(now.window.to.Add(-kept)):
+		case one.at.Before(now.window.to.Add(-keptAtLeast(key.app))):
 			result.Expired++
 		default:
 			gone[id] = true

@@ -530,9 +530,7 @@ func TestAgainFindsLateActivities(t *testing.T) {
 			if one.UnreadThen+one.UnreadNow+one.NotReadable > 0 || one.Same+len(one.Missing)+one.Expired != one.Earlier {
 				t.Errorf("%s %+v", report.Account, one)
 			}
-			if one.Application != "gmail" {
-				missing += len(one.Missing)
-			}
+			missing += len(one.Missing)
 			total += len(want)
 			expired += one.Expired
 		}
