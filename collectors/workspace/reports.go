@@ -232,7 +232,7 @@ func (c *Collector) logWindow(since, until time.Time) (span, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.end.IsZero() {
-		m.end = c.googleNow().UTC().Truncate(time.Millisecond)
+		m.end = c.googleNow().UTC().Truncate(time.Second) // not after Google's own now
 	}
 	w := span{m.end.Add(-kept), m.end}
 	if !since.IsZero() {
