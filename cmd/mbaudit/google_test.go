@@ -21,7 +21,14 @@ func googleTenants(t *testing.T) []string {
 	narrowKey, _ := googleKey(t, narrow)
 	later, marker := lateTenant(t)
 	laterKey, _ := googleKey(t, later)
-	return []string{"GOOGLE_LATER=" + later.PlainURL, "GOOGLE_LATER_KEY=" + laterKey, "GOOGLE_LATER_MARKER=" + marker, "MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
+	slow := fakegoogle.New(fakegoogle.Config{Latency: func(method string) time.Duration {
+		if method == "reports.activities.list" {
+			return 200 * time.Millisecond
+		}
+		return 0
+	}}).Start(t)
+	slowKey, _ := googleKey(t, slow)
+	return []string{"GOOGLE_SLOW=" + slow.PlainURL, "GOOGLE_SLOW_KEY=" + slowKey, "GOOGLE_LATER=" + later.PlainURL, "GOOGLE_LATER_KEY=" + laterKey, "GOOGLE_LATER_MARKER=" + marker, "MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
 		"GOOGLE_NARROW=" + narrow.PlainURL, "GOOGLE_NARROW_KEY=" + narrowKey}
 }
 

@@ -583,6 +583,65 @@ func TestAgainKnowsGaps(t *testing.T) {
 	}
 }
 
+// TestAgainInterrupted stops reading again in the middle, and wants the same comparison as without.
+func TestAgainInterrupted(t *testing.T) {
+	g, clock := newLogRig(t, fakegoogle.Config{}, 30)
+	first := &collectortest.Sink{}
+	if err := g.collect(t, fakegoogle.Victim, first); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(40 * time.Hour)
+	_, want := g.again(t, first)
+	var err error
+	if g.config.Again, err = workspace.NewAgain("01EARLIER", fakegoogle.Start(), first); err != nil {
+		t.Fatal(err)
+	}
+	sink := &collectortest.Sink{}
+	runs := 0
+	for ; ; runs++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		var pages atomic.Int64
+		sink.BeforePut = func(evidence.Exhibit) error {
+			if pages.Add(1) > 20 {
+				cancel()
+				return context.Canceled
+			}
+			return nil
+		}
+		c, err := workspace.New(g.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = c.Collect(ctx, collectors.Scope{Account: fakegoogle.Victim}, sink); err == nil {
+			err = c.Tenant().Collect(ctx, collectors.Scope{Account: tenantRow}, sink)
+		}
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			continue
+		}
+		sink.BeforePut = nil
+		got, err := c.Compare(sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			for k := range got[i].Applications {
+				a, b := got[i].Applications[k], want[i].Applications[k]
+				if a.Now != b.Now || a.Same != b.Same || len(a.Late) != len(b.Late) || a.Since != b.Since || a.Expired != b.Expired || len(a.Missing)+a.UnreadNow+a.UnreadThen > 0 {
+					t.Errorf("%s %+v, without interruption %+v", got[i].Account, a, b)
+				}
+			}
+		}
+		break
+	}
+	if runs < 3 || len(sink.Problems()) > 0 {
+		t.Errorf("%d runs, %v", runs, sink.Problems())
+	}
+}
+
 // TestAgainNeedsLogs refuses a bundle that holds none.
 func TestAgainNeedsLogs(t *testing.T) {
 	if _, err := workspace.NewAgain("01EARLIER", fakegoogle.Start(), &collectortest.Sink{}); !errors.Is(err, workspace.ErrNoLogs) {
