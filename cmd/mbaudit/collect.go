@@ -32,7 +32,8 @@ type collectOptions struct {
 	folders      []string
 	since, until string
 	logZone      string
-	identity     identityOptions // of the bundle that --since names
+	again        string
+	identity     identityOptions // of the bundle that --since or --again names
 	imap         imapOptions
 	google       googleOptions
 	push         string
@@ -74,6 +75,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
   mbaudit collect --account alice@example.com --workspace --google-key key.json \
     --google-admin admin@example.com
   mbaudit collect --all-users --workspace --google-key key.json --google-admin admin@example.com
+  mbaudit collect --again 01JD2… --google-key key.json
   mbaudit collect --account alice@example.com --import mbox=hand-over.mbox`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,10 +88,11 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	f.StringArrayVar(&opts.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
 	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server, raw of imports")
 	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
-	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	f.StringVar(&opts.since, "since", "", "only messages received, and activities logged, on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	f.StringVar(&opts.again, "again", "", "a sealed bundle: read its logs of Google Workspace once more, and what came since; best after 24 to 72 hours")
 	opts.identity.addFlags(f)
 	f.StringVar(&opts.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
-	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
+	f.StringVar(&opts.until, "until", "", "only messages received, and activities logged, on or before this day")
 	opts.imap.addFlags(f)
 	opts.google.addFlags(f)
 	f.BoolVar(&opts.emergencySeal, "emergency-seal", true, "seal what changes first in a Google Workspace as a bundle of its own before all else is read; =false makes one bundle")
@@ -139,6 +142,9 @@ type collection struct {
 
 	earlier     *earlierBundle // nil where --since names none
 	disappeared []disappeared
+
+	again    *readAgain              // nil without --again
+	compared []workspace.AgainReport // with its bundle
 }
 
 func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
@@ -147,12 +153,18 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 		return err
 	}
 	r := &collection{terminal: t, opts: opts, flags: flags, c: c}
-	if err := errors.Join(opts.absoluteImports(), opts.absoluteSince(c)); err != nil {
+	if err := errors.Join(opts.absoluteImports(), opts.absoluteSince(c), opts.absoluteAgain(c)); err != nil {
 		return err
 	}
 	dir, sealed, err := r.chooseBundle()
 	if err != nil {
 		return err
+	}
+	defer func() { _ = r.again.close() }() // it was only read
+	if !sealed {
+		if err := r.openAgain(ctx); err != nil {
+			return err
+		}
 	}
 	if err := r.resolveAccounts(ctx); err != nil {
 		return err
@@ -293,6 +305,9 @@ func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, erro
 	bundle := r.w.Opening().Bundle
 	from := r.sourcesInWords()
 	ref := map[string]string{"bundle": bundle, "source": from, "messages": r.opts.messages}
+	if r.again != nil {
+		ref["again"] = r.again.link.Bundle
+	}
 	what := map[string]string{partEmergency: "what changes or vanishes first of ", partRest: "the rest of "}[r.part]
 	collected, err := r.c.begin(journal.Collection, "collecting "+what+accountsInWords(r.opts.accounts)+" from "+from+" into "+bundle, ref)
 	if err != nil {
@@ -303,6 +318,9 @@ func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, erro
 		return nil, errors.Join(err, r.w.Close())
 	}
 	err = r.collect(ctx)
+	if err == nil {
+		err = r.compareAgain()
+	}
 	r.stamps.wait()
 	counts := r.w.Counts()
 	kept := fmt.Sprintf("%d exhibits and %d gaps", counts.Exhibits, counts.Gaps)
@@ -389,6 +407,7 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	}
 	err := r.afterSealing(ctx, dir)
 	r.sayDisappeared()
+	r.sayAgain()
 	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}
@@ -440,6 +459,9 @@ func (r *collection) printSealed(g *global, dir string, sealed *evidence.Sealed)
 		doc := sealedDocument(dir, sealed)
 		if r.first != nil {
 			doc["first"] = sealedDocument(r.first.dir, r.first.sealed)
+		}
+		if r.compared != nil {
+			doc["again"] = r.compared
 		}
 		return r.printJSON(doc)
 	}

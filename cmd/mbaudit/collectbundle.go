@@ -70,6 +70,9 @@ func (r *collection) opening(tool evidence.Tool) evidence.Opening {
 	if r.earlier != nil && r.readsAll() {
 		opening.Since = &r.earlier.link
 	}
+	if r.again != nil {
+		opening.Again = &r.again.link
+	}
 	return opening
 }
 

@@ -25,7 +25,7 @@ const (
 
 // choosePart says which part a new collection begins with.
 func (r *collection) choosePart() {
-	if r.opts.google.on && r.opts.google.only == "" && r.opts.emergencySeal {
+	if r.opts.google.on && r.opts.google.only == "" && r.opts.again == "" && r.opts.emergencySeal {
 		r.part = partEmergency
 	}
 }

@@ -48,7 +48,7 @@ func (r *collection) makeGoogle() error {
 	}
 	r.shown = newProgress(r.terminal)
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, r.shown); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, r.shown, r.again.of()); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, r.shown)
@@ -60,7 +60,8 @@ func (r *collection) tenantReading() []reading {
 	if r.workspace == nil || r.opts.google.only != "" || !r.readsAll() {
 		return nil
 	}
-	return []reading{{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0])}}}
+	first := r.scopes[0]
+	return []reading{{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(first.Account), Since: first.Since, Until: first.Until}}}
 }
 
 // sources lists what is read, for the bundle's opening: servers first.

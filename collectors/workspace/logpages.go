@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -195,7 +196,7 @@ func (l *logReading) done(c chain, err error) {
 // read reads a chain page by page. An error means that all reading ends: the context did, or nothing more can be kept.
 func (l *logReading) read(ctx context.Context, c chain) error {
 	s := l.source(c.log.app, c.span)
-	first := map[string]bool{} // activities that a page began with
+	first := map[[sha256.Size]byte]bool{} // digests of the activities that pages began with
 	for ; ; c.page++ {
 		a, err := l.r.get(ctx, s, c.token)
 		if ctx.Err() != nil {
@@ -204,7 +205,7 @@ func (l *logReading) read(ctx context.Context, c chain) error {
 		var p logPage
 		if err == nil {
 			p = l.look(a, c)
-			if first[p.first] {
+			if p.more && first[p.first] {
 				err = fmt.Errorf("%w: page %d is one that was read before", ErrLoop, c.page)
 			}
 		}
@@ -227,7 +228,7 @@ func (l *logReading) read(ctx context.Context, c chain) error {
 		if p.next == "" {
 			return nil
 		}
-		if p.first != "" {
+		if p.more {
 			first[p.first] = true
 		}
 		if p.next == c.token || c.page == pagesAtMost {
@@ -241,9 +242,10 @@ func (l *logReading) read(ctx context.Context, c chain) error {
 
 // A logPage is what must be known of a page.
 type logPage struct {
-	next           string // token of the next page
-	first          string // what the page begins with
-	inside         int64  // activities of the span itself, each of which no other span counts
+	next           string            // token of the next page
+	first          [sha256.Size]byte // digest of the activity that the page begins with
+	more           bool              // there is one, and another page behind it
+	inside         int64             // activities of the span itself, each of which no other span counts
 	oldest, newest time.Time
 	ordered        bool // newest first
 	parts          int  // into how many what is left is cut; 0 to follow the token
@@ -260,7 +262,7 @@ type loggedAt struct {
 func (l *logReading) look(a *answer, c chain) logPage {
 	p := logPage{next: a.next, ordered: true, oldest: c.oldest}
 	if len(a.items) > 0 && a.next != "" {
-		p.first = string(a.items[0])
+		p.first, p.more = sha256.Sum256(a.items[0]), true
 	}
 	times := make([]time.Time, len(a.items))
 	for i, item := range a.items {

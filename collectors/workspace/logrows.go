@@ -69,7 +69,7 @@ func (l *logReading) note(log *auditLog) string {
 	gone := l.window.to.Add(-kept)
 	keeps := fmt.Sprintf("Google keeps 180 days: activities before %s are gone", gone.UTC().Format(day))
 	if log.app.name == "gmail" {
-		keeps += ", of gmail perhaps those before " + l.window.to.AddDate(0, 0, -30).UTC().Format(day) + " too"
+		keeps += ", of gmail perhaps those before " + l.window.to.Add(-keptOfGmail).UTC().Format(day) + " too"
 	}
 	if log.activities > 0 && log.oldest.After(gone) {
 		keeps += fmt.Sprintf("; the oldest read here go on %s", log.oldest.Add(kept).UTC().Format(day))

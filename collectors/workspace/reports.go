@@ -21,6 +21,9 @@ const (
 	// kept is for how long Google keeps activities (activities.list: "the most recent 180 days").
 	kept = 180 * 24 * time.Hour
 
+	// keptOfGmail is for how long some say that it keeps those of Gmail; the page of activities.list makes no difference.
+	keptOfGmail = 30 * 24 * time.Hour
+
 	// longestGmail is the longest span that may be asked of the Gmail log: 30 days, less the edges.
 	longestGmail = 30*24*time.Hour - time.Second
 
@@ -207,8 +210,12 @@ func (l *logReading) source(a application, s span) source {
 		asked.to = asked.to.Add(edge)
 	}
 	const form = "2006-01-02T15:04:05.000Z"
+	name := logPrefix + a.name
+	if s != l.window {
+		name += "/" + s.item()
+	}
 	return source{
-		resource: logPrefix + a.name, item: s.item(), name: logPrefix + a.name + "/" + s.item(), api: reports, scope: scopeAudit, list: "items",
+		resource: logPrefix + a.name, item: s.item(), name: name, api: reports, scope: scopeAudit, list: "items",
 		path: "admin/reports/v1/activity/users/" + l.user + "/applications/" + url.PathEscape(a.name),
 		query: url.Values{"startTime": {asked.from.UTC().Format(form)}, "endTime": {asked.to.UTC().Format(form)},
 			"maxResults": {strconv.Itoa(l.r.c.cfg.LogPage)}},
@@ -225,7 +232,7 @@ func (c *Collector) logWindow(since, until time.Time) (span, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.end.IsZero() {
-		m.end = c.googleNow().UTC().Truncate(time.Millisecond)
+		m.end = c.googleNow().UTC().Truncate(time.Second) // not after Google's own now
 	}
 	w := span{m.end.Add(-kept), m.end}
 	if !since.IsZero() {
@@ -248,6 +255,14 @@ func (c *Collector) googleNow() time.Time {
 	c.clock.mu.Lock()
 	defer c.clock.mu.Unlock()
 	return c.cfg.Now().Add(c.clock.offset)
+}
+
+// keptAtLeast is for how long Google surely keeps the activities of an application.
+func keptAtLeast(app string) time.Duration {
+	if app == "gmail" {
+		return keptOfGmail
+	}
+	return kept
 }
 
 // notOffered says whether Google answered that the tenant does not have a log, rather than that we may not read it: it
