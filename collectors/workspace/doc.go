@@ -13,6 +13,10 @@
 // page that names itself or an earlier one as the next is a gap, and so is what a page that cannot be had leaves unread.
 // An empty list is an exhibit too, and its row says so: nothing is taken for empty that no answer says is empty.
 //
+// Requests flow at the pace of Google's quotas, one bucket for each API and user (limiter.go, quota.go). Accounts are read side
+// by side by one Collector, in parts where what vanishes first is to be sealed before the rest is read (parts.go); who there
+// is to be read, the Directory says (accounts.go).
+//
 // What is refused is a gap that tells apart a scope that was not delegated, an API that is off, an administrator
 // without the right, a user who is not there and a mailbox that Google does not open (suspended), with what to do about
 // each. A user of whom the Directory says that he has no mailbox has rows that say "not offered".
