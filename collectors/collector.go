@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
@@ -35,6 +36,15 @@ type Sink interface {
 
 	// Has says whether an exhibit of that account, resource and item is in the sink already.
 	Has(account, resource, item string) bool
+}
+
+// A Recaller is a Sink that tells what it holds, of earlier runs too. *evidence.Writer is one.
+type Recaller interface {
+	// Records goes through the exhibits and gaps in the order in which they came.
+	Records() iter.Seq2[evidence.Record, error]
+
+	// Body gives the bytes of an exhibit.
+	Body(x *evidence.StoredExhibit) (io.Reader, error)
 }
 
 // A MessageMode says how much of each message is collected.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unique"
 
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -61,7 +62,8 @@ func (l ledger) at(account, resource, collector string) *resourceState {
 // expect replaces what was announced of a resource.
 func (l ledger) expect(e Expectation) {
 	s := l.at(e.Account, e.Resource, e.Collector)
-	s.expected, s.asked, s.notOffered, s.note = true, e.Count, e.NotOffered, e.Note
+	s.expected, s.asked, s.notOffered = true, e.Count, e.NotOffered
+	s.note = unique.Make(e.Note).Value() // many accounts have rows that say the same
 }
 
 // put counts an exhibit. One that came after all closes the gap that an earlier run left.

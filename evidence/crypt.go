@@ -100,13 +100,14 @@ type publicOpening struct {
 	Bundle     string    `json:"bundle"`
 	CreatedAt  time.Time `json:"created_at"`
 	Tool       Tool      `json:"tool"`
+	Part       string    `json:"part,omitempty"`
 	Signer     string    `json:"signer"`
 	Recipients []string  `json:"recipients"`
 	Private    *Digest   `json:"private_sha256"`
 }
 
 func (o Opening) public() publicOpening {
-	return publicOpening{V: o.V, Bundle: o.Bundle, CreatedAt: o.CreatedAt, Tool: o.Tool, Signer: o.Signer, Recipients: o.Recipients, Private: o.Private}
+	return publicOpening{V: o.V, Bundle: o.Bundle, CreatedAt: o.CreatedAt, Tool: o.Tool, Part: o.Part, Signer: o.Signer, Recipients: o.Recipients, Private: o.Private}
 }
 
 // publicAcquisition is the same of acquisition.json. Clocks and coverage are left out, since they name servers and

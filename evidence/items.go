@@ -11,6 +11,7 @@ import (
 type itemSet struct {
 	ranges map[string][]span // by what stands before the number
 	others map[string]struct{}
+	whole  bool // the item "": most resources have no other, and need no map
 }
 
 // A span is the numbers from lo to hi, both included.
@@ -18,6 +19,11 @@ type span struct{ lo, hi uint64 }
 
 // add puts an item into the set and says whether it was not there before.
 func (s *itemSet) add(item string) bool {
+	if item == "" {
+		isNew := !s.whole
+		s.whole = true
+		return isNew
+	}
 	prefix, n, numbered := splitItem(item)
 	if !numbered {
 		if _, there := s.others[item]; there {
@@ -56,6 +62,9 @@ func (s *itemSet) add(item string) bool {
 
 // has says whether the item is in the set.
 func (s *itemSet) has(item string) bool {
+	if item == "" {
+		return s.whole
+	}
 	prefix, n, numbered := splitItem(item)
 	if !numbered {
 		_, there := s.others[item]

@@ -137,7 +137,7 @@ func (b *Bundle) Body(x *StoredExhibit) (io.Reader, error) {
 			return nil, err
 		}
 	}
-	return &checkedBody{r: io.NewSectionReader(b.bodies, x.Offset, x.Size), sum: sha256.New(), left: x.Size, want: x.SHA256, name: x.Name}, nil
+	return checked(b.bodies, x), nil
 }
 
 // openBodies opens a segment for reading at any place.
@@ -160,6 +160,11 @@ func (b *Bundle) openBodies(segment int) error {
 	}
 	b.bodies, _, err = age.DecryptReaderAt(f, info.Size(), b.identities...)
 	return err
+}
+
+// checked reads the body of an exhibit out of its segment.
+func checked(segment io.ReaderAt, x *StoredExhibit) *checkedBody {
+	return &checkedBody{r: io.NewSectionReader(segment, x.Offset, x.Size), sum: sha256.New(), left: x.Size, want: x.SHA256, name: x.Name}
 }
 
 // A checkedBody fails at its end if what was read is not what was sealed.

@@ -7,7 +7,9 @@ import (
 )
 
 // An Opening is opening.json: what an acquisition sets out to do, written (and where a time-stamping authority answers,
-// timestamped) before the first byte is read from the source. It never changes; resuming reads it.
+// timestamped) before the first byte of an account is read from the source. Only who there is may be asked before, where
+// the accounts are those that a directory lists; its answers are then the bundle's first exhibits. It never changes;
+// resuming reads it.
 type Opening struct {
 	V         int       `json:"v"`
 	Bundle    string    `json:"bundle"` // ULID, the bundle's folder name
@@ -29,6 +31,14 @@ type Opening struct {
 	// Since is the sealed bundle that this one goes on from: it holds what was not in that one. Nil where it stands alone.
 	Since *EarlierBundle `json:"since,omitempty"`
 
+	// Part says which of two bundles of one collection this is, PartEmergency or PartRest; empty where there is but one. The
+	// emergency bundle is sealed before the rest is begun, and First of the rest names it.
+	Part  string         `json:"part,omitempty"`
+	First *EarlierBundle `json:"first,omitempty"`
+
+	// Again is the sealed bundle whose logs this one reads again, for what came late. Nil where it stands alone.
+	Again *EarlierBundle `json:"again,omitempty"`
+
 	TimeZone string `json:"time_zone"` // of the operator's machine; all times in a bundle are UTC
 
 	// Signer is the fingerprint of the key that will sign, so that another key's signature is noticed.
@@ -40,6 +50,12 @@ type Opening struct {
 	Salt       string   `json:"salt,omitempty"`
 	Private    *Digest  `json:"private_sha256,omitempty"`
 }
+
+// The parts of a collection in two bundles.
+const (
+	PartEmergency = "emergency" // what changes or vanishes first
+	PartRest      = "rest"      // all else
+)
 
 // An EarlierBundle names another sealed bundle, by the SHA-256 of its tag manifest.
 type EarlierBundle struct {

@@ -57,6 +57,7 @@ type Writer struct {
 	prev       Digest       // of the last seal's file
 	seg        *segment     // nil until there is something to keep
 	nextNumber int
+	flushed    time.Time
 	pending    chan sealResult // a segment that is being sealed while the next one fills
 	exceptions *file
 	log        *file
@@ -375,7 +376,20 @@ func (w *Writer) writeLine(r Record) error {
 	}
 	w.tree.add(text)
 	w.seg.records++
-	return nil
+	return w.flushSometimes()
+}
+
+// flushEvery is how old what waits in memory becomes before it is written to the files, where a kill of this process, if not
+// of the machine, leaves it for Resume: what is read slowly, bit by bit, is not read twice.
+const flushEvery = 100 * time.Millisecond
+
+func (w *Writer) flushSometimes() error {
+	now := w.config.Now()
+	if now.Sub(w.flushed) < flushEvery {
+		return nil
+	}
+	w.flushed = now
+	return errors.Join(w.seg.flush(), w.seg.indexBuf.Flush())
 }
 
 // count adds a record to the totals and to the ledger.

@@ -26,12 +26,14 @@ type collectOptions struct {
 	sign signOptions
 
 	accounts     []string
+	many         accountsOptions
 	imports      []string
 	messages     string
 	folders      []string
 	since, until string
 	logZone      string
-	identity     identityOptions // of the bundle that --since names
+	again        string
+	identity     identityOptions // of the bundle that --since or --again names
 	imap         imapOptions
 	google       googleOptions
 	push         string
@@ -43,6 +45,8 @@ type collectOptions struct {
 	probe        bool
 	recipients   []string
 	resume, anew bool
+
+	emergencySeal bool // Google Workspace: what changes first has a bundle of its own
 }
 
 func newCollectCommand(t *terminal, g *global) *cobra.Command {
@@ -55,6 +59,10 @@ CASE/bundles, seals, signs and timestamps it, and with --push sends it off this 
 Nothing is changed at the source. What could not be read is listed as a gap, and the
 exit status is then 3.
 
+Of a Google Workspace, what changes or vanishes first is read from all accounts in the
+first seconds and sealed as a bundle of its own; then all else is read, into a second bundle.
+One line is printed for each, the last for the second.
+
 It reads an IMAP server (--imap), a Google Workspace (--workspace), files that were handed
 over (--import KIND=PATH), or several of them.
 With several accounts an import says whose it is: --import mbox:bob@example.com=PATH.
@@ -66,6 +74,8 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
     --messages raw --push s3://evidence/2026-0042
   mbaudit collect --account alice@example.com --workspace --google-key key.json \
     --google-admin admin@example.com
+  mbaudit collect --all-users --workspace --google-key key.json --google-admin admin@example.com
+  mbaudit collect --again 01JD2… --google-key key.json
   mbaudit collect --account alice@example.com --import mbox=hand-over.mbox`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -74,15 +84,18 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&opts.accounts, "account", nil, "account to examine (repeatable)")
+	opts.many.addFlags(f)
 	f.StringArrayVar(&opts.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
 	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server, raw of imports")
 	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
-	f.StringVar(&opts.since, "since", "", "only messages received on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	f.StringVar(&opts.since, "since", "", "only messages received, and activities logged, on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	f.StringVar(&opts.again, "again", "", "a sealed bundle: read its logs of Google Workspace once more, and what came since; best after 24 to 72 hours")
 	opts.identity.addFlags(f)
 	f.StringVar(&opts.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
-	f.StringVar(&opts.until, "until", "", "only messages received on or before this day")
+	f.StringVar(&opts.until, "until", "", "only messages received, and activities logged, on or before this day")
 	opts.imap.addFlags(f)
 	opts.google.addFlags(f)
+	f.BoolVar(&opts.emergencySeal, "emergency-seal", true, "seal what changes first in a Google Workspace as a bundle of its own before all else is read; =false makes one bundle")
 	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
 	opts.store.addFlags(f)
 	f.BoolVar(&opts.probe, "probe", false, "try first whether the store of --push keeps evidence write-once")
@@ -109,11 +122,14 @@ type collection struct {
 	scopes     []collectors.Scope // of each account at a server
 	importMode collectors.MessageMode
 	wanted     []wantedImport
-	servers    []reading
-	tenant     []reading            // what is not about one account
+	servers    []reading            // IMAP
+	listings   []*workspace.Listing // who there is, until it is kept
+	part       string               // of a collection in two bundles
+	first      *firstBundle         // the one that is sealed already; nil before
 	workspace  *workspace.Collector // nil where no Google Workspace is read
 	imports    []reading
 	progress   []*progress
+	shown      *progress      // of Google Workspace
 	logZone    *time.Location // of lines of imported logs that name none
 	recipients []string       // public keys; none: not encrypted
 	push       *destination   // nil where the bundle stays here
@@ -126,6 +142,9 @@ type collection struct {
 
 	earlier     *earlierBundle // nil where --since names none
 	disappeared []disappeared
+
+	again    *readAgain              // nil without --again
+	compared []workspace.AgainReport // with its bundle
 }
 
 func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOptions, flags *pflag.FlagSet) error {
@@ -134,20 +153,32 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 		return err
 	}
 	r := &collection{terminal: t, opts: opts, flags: flags, c: c}
-	if err := errors.Join(opts.absoluteImports(), opts.absoluteSince(c)); err != nil {
+	if err := errors.Join(opts.absoluteImports(), opts.absoluteSince(c), opts.absoluteAgain(c)); err != nil {
 		return err
 	}
 	dir, sealed, err := r.chooseBundle()
 	if err != nil {
 		return err
 	}
+	defer func() { _ = r.again.close() }() // it was only read
+	if !sealed {
+		if err := r.openAgain(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.resolveAccounts(ctx); err != nil {
+		return err
+	}
 	if err := r.prepare(ctx, sealed); err != nil {
 		return err
 	}
-	if sealed {
+	if sealed && r.readsAll() {
 		return r.finishSealed(ctx, g, dir)
 	}
 	if err := r.openServers(); err != nil {
+		return err
+	}
+	if dir, err = r.beginRest(ctx, g, dir, sealed); err != nil {
 		return err
 	}
 	if err := r.open(dir); err != nil {
@@ -162,23 +193,27 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 
 // finishSealed signs a bundle whose run was killed between sealing and signing. Nothing is read from the source.
 func (r *collection) finishSealed(ctx context.Context, g *global, dir string) error {
-	done, err := r.c.begin(journal.Collection, "signing the sealed bundle "+filepath.Base(dir), map[string]string{"bundle": filepath.Base(dir)})
-	if err != nil {
-		return err
-	}
-	opening, _, err := evidence.ReadOpening(dir)
-	if err != nil {
-		return err
-	}
-	err = evidence.Sign(dir, r.identity, principal(r.c.Case, opening))
-	if err := errors.Join(err, done("", err)); err != nil {
-		return err
-	}
-	result, err := evidence.ReadSealed(dir)
+	result, err := r.signSealed(dir)
 	if err != nil {
 		return err
 	}
 	return r.finish(ctx, g, dir, result)
+}
+
+func (r *collection) signSealed(dir string) (*evidence.Sealed, error) {
+	done, err := r.c.begin(journal.Collection, "signing the sealed bundle "+filepath.Base(dir), map[string]string{"bundle": filepath.Base(dir)})
+	if err != nil {
+		return nil, err
+	}
+	opening, _, err := evidence.ReadOpening(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = evidence.Sign(dir, r.identity, principal(r.c.Case, opening))
+	if err := errors.Join(err, done("", err)); err != nil {
+		return nil, err
+	}
+	return evidence.ReadSealed(dir)
 }
 
 // chooseBundle gives the folder of an unfinished bundle to go on with, or "" for a new one. A sealed one lacks nothing
@@ -188,13 +223,26 @@ func (r *collection) chooseBundle() (dir string, sealed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	ended, _, between, err := r.between()
+	if err != nil {
+		return "", false, err
+	}
 	if !r.opts.resume {
-		if len(unfinished) > 0 && !r.opts.anew {
+		r.choosePart()
+		switch {
+		case r.opts.anew:
+		case len(unfinished) > 0:
 			name := filepath.Base(unfinished[len(unfinished)-1])
 			return "", false, withHint(fmt.Errorf("the case has an unfinished bundle, %s", name),
 				"go on with it: mbaudit collect --resume   or begin another one: add --new")
+		case between:
+			return "", false, withHint(fmt.Errorf("the case has an emergency bundle, %s, and the rest of that collection was not read", filepath.Base(ended)),
+				"read the rest: mbaudit collect --resume   or begin another one: add --new")
 		}
 		return "", false, nil
+	}
+	if between {
+		return "", false, r.goOnFrom(ended)
 	}
 	if len(unfinished) == 0 {
 		return "", false, withHint(errors.New("there is no unfinished bundle to go on with"),
@@ -205,7 +253,8 @@ func (r *collection) chooseBundle() (dir string, sealed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	return dir, sealed, r.restoreScope(opening)
+	r.part = opening.Part
+	return dir, sealed, errors.Join(r.restoreScope(opening), r.findFirst(opening.First))
 }
 
 // prepare checks what can be wrong before anything is read: options, files to import, store, key. A bundle that is sealed
@@ -214,7 +263,7 @@ func (r *collection) prepare(ctx context.Context, sealed bool) error {
 	if err := r.parseScopes(); err != nil {
 		return err
 	}
-	if !sealed {
+	if !sealed || !r.readsAll() {
 		if err := r.openImports(); err != nil {
 			return err
 		}
@@ -256,7 +305,11 @@ func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, erro
 	bundle := r.w.Opening().Bundle
 	from := r.sourcesInWords()
 	ref := map[string]string{"bundle": bundle, "source": from, "messages": r.opts.messages}
-	collected, err := r.c.begin(journal.Collection, "collecting "+strings.Join(r.opts.accounts, ", ")+" from "+from+" into "+bundle, ref)
+	if r.again != nil {
+		ref["again"] = r.again.link.Bundle
+	}
+	what := map[string]string{partEmergency: "what changes or vanishes first of ", partRest: "the rest of "}[r.part]
+	collected, err := r.c.begin(journal.Collection, "collecting "+what+accountsInWords(r.opts.accounts)+" from "+from+" into "+bundle, ref)
 	if err != nil {
 		return nil, errors.Join(err, r.w.Close())
 	}
@@ -265,6 +318,9 @@ func (r *collection) collectAndSeal(ctx context.Context) (*evidence.Sealed, erro
 		return nil, errors.Join(err, r.w.Close())
 	}
 	err = r.collect(ctx)
+	if err == nil {
+		err = r.compareAgain()
+	}
 	r.stamps.wait()
 	counts := r.w.Counts()
 	kept := fmt.Sprintf("%d exhibits and %d gaps", counts.Exhibits, counts.Gaps)
@@ -303,7 +359,11 @@ func (r *collection) startPushing(ctx context.Context) error {
 func (r *collection) stopped(ctx context.Context, cause, journalErr error) error {
 	counts := r.w.Counts()
 	if counts.Exhibits+counts.Gaps == 0 {
-		return errors.Join(cause, journalErr, r.w.Discard())
+		err := errors.Join(cause, journalErr, r.w.Discard())
+		if r.part != partRest {
+			return err
+		}
+		return withHint(err, strings.TrimPrefix(hintFor(err)+"; then read the rest with: "+r.opts.resumeCommand(), "; "))
 	}
 	err := errors.Join(cause, journalErr, r.w.Close(), r.stopPushing())
 	r.say("kept so far: %s and %s, in %s", plural(counts.Exhibits, "exhibit"), plural(counts.Gaps, "gap"), r.w.Dir())
@@ -345,45 +405,74 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	if err := r.stopPushing(); err != nil {
 		return err
 	}
-	_, signErr := r.signers.apply(r.terminal, r.c, dir)
-	stampErr := stampSealed(ctx, r.terminal, r.c, dir, r.tsas, r.roots)
-	var pushErr error
-	if r.push != nil {
-		pushErr = r.push.send(ctx, r.terminal, r.c, dir)
-	}
+	err := r.afterSealing(ctx, dir)
 	r.sayDisappeared()
+	r.sayAgain()
 	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}
-	if err := errors.Join(signErr, stampErr, pushErr); err != nil {
-		if r.push != nil && pushErr != nil {
-			hint := "the bundle is sealed; send it with: mbaudit push " + dir + " " + r.opts.push
-			if first := hintFor(pushErr); first != "" {
-				hint = first + "; " + hint
-			}
-			return withHint(err, hint)
-		}
+	gaps := sealed.Counts.Gaps
+	if r.first != nil {
+		err = errors.Join(r.first.err, err)
+		gaps += r.first.sealed.Counts.Gaps
+	}
+	if err != nil {
 		return err
 	}
 	if r.push == nil {
 		r.say("this evidence is on this machine only; send it away with: mbaudit push %s s3://BUCKET/PREFIX", dir)
 	}
+	if gaps == 0 {
+		return nil
+	}
 	if sealed.Counts.Gaps > 0 {
 		r.say("not everything could be read: see %s", filepath.Join(dir, "data", "logs", "exceptions.tsv"))
-		return statusError(statusIncomplete)
 	}
-	return nil
+	if r.first != nil && r.first.sealed.Counts.Gaps > 0 {
+		r.say("not everything could be read at first: see %s", filepath.Join(r.first.dir, "data", "logs", "exceptions.tsv"))
+	}
+	return statusError(statusIncomplete)
 }
 
-// printSealed prints the last line of collect.
+// afterSealing adds signatures and timestamps to a sealed bundle and pushes it.
+func (r *collection) afterSealing(ctx context.Context, dir string) error {
+	_, signErr := r.signers.apply(r.terminal, r.c, dir)
+	stampErr := stampSealed(ctx, r.terminal, r.c, dir, r.tsas, r.roots)
+	if r.push == nil {
+		return errors.Join(signErr, stampErr)
+	}
+	pushErr := r.push.send(ctx, r.terminal, r.c, dir)
+	err := errors.Join(signErr, stampErr, pushErr)
+	if pushErr == nil {
+		return err
+	}
+	hint := "the bundle is sealed; send it with: mbaudit push " + dir + " " + r.opts.push
+	if first := hintFor(pushErr); first != "" {
+		hint = first + "; " + hint
+	}
+	return withHint(err, hint)
+}
+
+// printSealed prints the last line of collect. For scripts there is one document, of the last bundle, with the first in it.
 func (r *collection) printSealed(g *global, dir string, sealed *evidence.Sealed) error {
 	if g.json {
-		return r.printJSON(map[string]any{"bundle": sealed.Opening.Bundle, "path": dir, "counts": sealed.Counts,
-			"tagmanifest_sha256": sealed.TagManifest, "coverage": sealed.Coverage})
+		doc := sealedDocument(dir, sealed)
+		if r.first != nil {
+			doc["first"] = sealedDocument(r.first.dir, r.first.sealed)
+		}
+		if r.compared != nil {
+			doc["again"] = r.compared
+		}
+		return r.printJSON(doc)
 	}
 	r.print("%s, %s, %s, sealed %s, SHA-256 %s", plural(int64(sealed.Counts.Accounts), "account"), plural(sealed.Counts.Exhibits, "exhibit"),
 		plural(sealed.Counts.Gaps, "gap"), sealed.Opening.Bundle, sealed.TagManifest)
 	return nil
+}
+
+func sealedDocument(dir string, sealed *evidence.Sealed) map[string]any {
+	return map[string]any{"bundle": sealed.Opening.Bundle, "path": dir, "counts": sealed.Counts, "tagmanifest_sha256": sealed.TagManifest,
+		"coverage": sealed.Coverage}
 }
 
 func plural(n int64, noun string) string {

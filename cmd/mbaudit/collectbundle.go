@@ -64,8 +64,14 @@ func (r *collection) opening(tool evidence.Tool) evidence.Opening {
 		Authority: r.c.Authority, Tool: tool, Sources: r.sources(), Options: options,
 		TimeZone: localZone(r.now()), Signer: r.identity.Fingerprint(), Recipients: r.recipients,
 	}
-	if r.earlier != nil {
+	if opening.Part = r.part; r.part == partRest {
+		opening.First = r.first.link()
+	}
+	if r.earlier != nil && r.readsAll() {
 		opening.Since = &r.earlier.link
+	}
+	if r.again != nil {
+		opening.Again = &r.again.link
 	}
 	return opening
 }

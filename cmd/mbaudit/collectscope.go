@@ -16,8 +16,8 @@ import (
 
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
-	return []string{"account", "import", "log-time-zone", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "tsa", "segment-size", "recipient"}
+	return []string{"account", "all-users", "ou", "group", "import", "log-time-zone", "messages", "folder", "since", "until", "again", "imap", "imap-login", "imap-master", "imap-master-separator",
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "no-logs", "emergency-seal", "tsa", "segment-size", "recipient"}
 }
 
 // restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
@@ -63,7 +63,7 @@ func setFlag(flag *pflag.Flag, values []string) error {
 
 func (r *collection) parseScopes() error {
 	if len(r.opts.accounts) == 0 {
-		return usageError(errors.New("no account is named"), "add --account alice@example.com")
+		return usageError(errors.New("no account is named"), "add --account alice@example.com, or --accounts-file FILE; with --workspace also --all-users, --ou PATH, --group ADDRESS")
 	}
 	if r.opts.imap.url == "" && !r.opts.google.on && len(r.opts.imports) == 0 {
 		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com, --workspace, or --import mbox=FILE for what was handed over")
@@ -158,8 +158,8 @@ func (r *collection) googleAlone() bool {
 
 // checkGoogleAlone refuses what is about messages where none are read.
 func (r *collection) checkGoogleAlone(mode collectors.MessageMode) error {
-	if r.googleAlone() && (mode != collectors.MessagesNone || len(r.opts.folders) > 0 || r.opts.since != "" || r.opts.until != "") {
-		return usageError(errors.New("--messages, --folder, --since and --until are about messages, which --workspace does not read"),
+	if r.googleAlone() && (mode != collectors.MessagesNone || len(r.opts.folders) > 0) {
+		return usageError(errors.New("--messages and --folder are about messages, which --workspace does not read"),
 			"leave them out, or read the messages over IMAP with --imap imaps://imap.gmail.com --imap-token-file FILE")
 	}
 	return nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"strings"
 
@@ -21,8 +20,10 @@ type reading struct {
 // openServers makes the collectors of the servers, asking for passwords. What Google tells comes first: it changes before
 // messages do.
 func (r *collection) openServers() error {
-	if err := r.openGoogle(); err != nil {
-		return err
+	if r.opts.google.on {
+		if err := r.makeGoogle(); err != nil {
+			return err
+		}
 	}
 	if r.opts.imap.url == "" {
 		return nil
@@ -40,24 +41,27 @@ func (r *collection) openServers() error {
 	return nil
 }
 
-// openGoogle makes the collector of a Google Workspace, one for all accounts.
-func (r *collection) openGoogle() error {
-	if !r.opts.google.on {
+// makeGoogle makes the collector of a Google Workspace, one for all accounts, unless it is there already.
+func (r *collection) makeGoogle() error {
+	if r.workspace != nil {
 		return nil
 	}
-	shown := newProgress(r.terminal)
+	r.shown = newProgress(r.terminal)
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, r.shown, r.again.of()); err != nil {
 		return err
 	}
-	r.progress = append(r.progress, shown)
-	for _, scope := range r.scopes {
-		r.servers = append(r.servers, reading{r.workspace, scope})
-	}
-	if r.opts.google.only == "" {
-		r.tenant = append(r.tenant, reading{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0])}})
-	}
+	r.progress = append(r.progress, r.shown)
 	return nil
+}
+
+// tenantReading is what is read once of a whole Workspace, with the bundle that is not the emergency one.
+func (r *collection) tenantReading() []reading {
+	if r.workspace == nil || r.opts.google.only != "" || !r.readsAll() {
+		return nil
+	}
+	first := r.scopes[0]
+	return []reading{{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(first.Account), Since: first.Since, Until: first.Until}}}
 }
 
 // sources lists what is read, for the bundle's opening: servers first.
@@ -65,6 +69,9 @@ func (r *collection) sources() []evidence.Source {
 	var list []evidence.Source
 	if r.workspace != nil {
 		list = append(list, evidence.Source{Collector: r.workspace.Name(), Address: r.workspace.Address()})
+	}
+	if !r.readsAll() {
+		return list
 	}
 	if r.opts.imap.url != "" {
 		list = append(list, evidence.Source{Collector: "imap", Address: r.opts.imap.url})
@@ -88,51 +95,6 @@ func (r *collection) sourcesInWords() string {
 	return visible.Text(strings.Join(words, ", "))
 }
 
-// collect reads the servers, then what is imported. If no server lets us in, nothing is imported: the password is
-// corrected and the command typed again.
-func (r *collection) collect(ctx context.Context) error {
-	defer func() {
-		for _, p := range r.progress {
-			p.finish()
-		}
-	}()
-	for _, readings := range [][]reading{r.servers, r.tenant} {
-		if err := r.collectAll(ctx, readings); err != nil {
-			return err
-		}
-	}
-	return r.collectAll(ctx, r.imports)
-}
-
-// collectAll runs one collector after the other. Where there are several, one that is not let in is a gap, and the
-// others are read all the same.
-func (r *collection) collectAll(ctx context.Context, readings []reading) error {
-	var refused []evidence.Gap
-	var causes []error
-	for _, one := range readings {
-		err := one.collector.Collect(ctx, one.scope, r.w)
-		if err == nil {
-			continue
-		}
-		if !notLetIn(err) {
-			return err
-		}
-		causes = append(causes, err)
-		refused = append(refused, evidence.Gap{Account: one.scope.Account, Collector: one.collector.Name(), Resource: "login", Class: evidence.GapRefused,
-			Reason: visible.Line(err.Error())})
-	}
-	if len(refused) == len(readings) {
-		return errors.Join(causes...)
-	}
-	for i, gap := range refused {
-		r.say("not collected: %s", visible.Line(causes[i].Error()))
-		if err := r.w.Gap(gap); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // notLetIn says that a server did not let us in, rather than that it broke.
 func notLetIn(err error) bool {
 	return errors.Is(err, imap.ErrAuth) || errors.Is(err, workspace.ErrNotLetIn)
@@ -148,10 +110,10 @@ func (r *collection) clocks() []evidence.Clock {
 	if r.workspace != nil {
 		clocks = append(clocks, r.workspace.Clock())
 	}
-	if r.opts.imap.url != "" {
+	if r.opts.imap.url != "" && r.readsAll() {
 		clocks = append(clocks, notOffered(r.opts.imap.url, "IMAP has no command that tells the server's time"))
 	}
-	if len(r.wanted) > 0 {
+	if len(r.wanted) > 0 && r.readsAll() {
 		clocks = append(clocks, notOffered("imported files", "times in files and of files are those of the systems that wrote them"))
 	}
 	clocks = append(clocks, r.stamps.clocks()...)

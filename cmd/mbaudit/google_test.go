@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
@@ -18,14 +19,47 @@ func googleTenants(t *testing.T) []string {
 	narrow := fakegoogle.New(fakegoogle.Config{Scopes: narrowScopes()}).Start(t)
 	key, private := googleKey(t, whole)
 	narrowKey, _ := googleKey(t, narrow)
-	return []string{"MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
+	later, marker := lateTenant(t)
+	laterKey, _ := googleKey(t, later)
+	slow := fakegoogle.New(fakegoogle.Config{Latency: func(method string) time.Duration {
+		if method == "reports.activities.list" {
+			return 200 * time.Millisecond
+		}
+		return 0
+	}}).Start(t)
+	slowKey, _ := googleKey(t, slow)
+	return []string{"GOOGLE_SLOW=" + slow.PlainURL, "GOOGLE_SLOW_KEY=" + slowKey, "GOOGLE_LATER=" + later.PlainURL, "GOOGLE_LATER_KEY=" + laterKey, "GOOGLE_LATER_MARKER=" + marker, "MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
 		"GOOGLE_NARROW=" + narrow.PlainURL, "GOOGLE_NARROW_KEY=" + narrowKey}
+}
+
+// lateTenant is a tenant whose clock goes on by two days once there is a file of that name, and one of whose sign-ins is
+// so late that it shows only then.
+func lateTenant(t *testing.T) (server *fakegoogle.Server, marker string) {
+	t.Helper()
+	marker = filepath.Join(t.TempDir(), "two-days-later")
+	tenant := fakegoogle.New(fakegoogle.Config{Lag: func(string) time.Duration { return 0 }, Now: func() time.Time {
+		if _, err := os.Stat(marker); err == nil {
+			return fakegoogle.Start().Add(48 * time.Hour)
+		}
+		return fakegoogle.Start()
+	}})
+	var late []fakegoogle.SeedActivity
+	for i := range 3 {
+		late = append(late, fakegoogle.SeedActivity{Application: "saml", Type: "login", Name: "login_success",
+			Time: fakegoogle.Start().Add(-time.Duration(i+1) * time.Hour), Late: 24 * time.Hour})
+	}
+	late = append(late, fakegoogle.SeedActivity{Application: "saml", Type: "login", Name: "login_failure", Time: fakegoogle.Start().Add(time.Hour)})
+	if err := tenant.Seed(fakegoogle.Seed{Account: fakegoogle.Victim, Activities: late}); err != nil {
+		t.Fatal(err)
+	}
+	return tenant.Start(t), marker
 }
 
 func narrowScopes() []string {
 	const auth = "https://www.googleapis.com/auth/"
 	return []string{auth + "gmail.readonly", auth + "admin.directory.user.readonly", auth + "admin.directory.device.mobile.readonly",
-		auth + "admin.directory.group.readonly", auth + "admin.directory.rolemanagement.readonly"}
+		auth + "admin.directory.group.readonly", auth + "admin.directory.rolemanagement.readonly", auth + "admin.reports.audit.readonly",
+		auth + "admin.reports.usage.readonly"}
 }
 
 // googleKey writes the key file of a tenant, and gives the path of another with a line out of the middle of its private

@@ -27,20 +27,24 @@ const (
 type googleOptions struct {
 	on                   bool
 	keyFile, admin, only string
+	quota                string
+	noLogs               bool
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.on, "workspace", false, "read the account's settings, grants and devices from Google Workspace (docs/WORKSPACE.md)")
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account with domain-wide delegation (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "administrator for whom the Directory is read; none to do without it")
+	f.StringVar(&o.quota, "google-quota", "new", "what the project may ask for: new; old (it used Gmail's API before May 2026); or a factor, as in 0.5 where others use it too")
 	f.StringVar(&o.only, "only", "", "emergency: stop after the dozen settings that change first, and seal")
+	f.BoolVar(&o.noLogs, "no-logs", false, "leave Google's logs and usage reports unread")
 }
 
 // check says what of the options cannot be. others: something else than Google Workspace is read too.
 func (o *googleOptions) check(accounts []string, others bool) error {
 	switch {
-	case !o.on && (o.keyFile != "" || o.admin != "" || o.only != ""):
-		return usageError(errors.New("--google-key, --google-admin and --only are for Google Workspace"), "add --workspace, or leave them out")
+	case !o.on && (o.keyFile != "" || o.admin != "" || o.only != "" || o.noLogs):
+		return usageError(errors.New("--google-key, --google-admin, --only and --no-logs are for Google Workspace"), "add --workspace, or leave them out")
 	case !o.on:
 		return nil
 	case o.only != "" && o.only != onlyEmergency:
@@ -62,19 +66,22 @@ func (o *googleOptions) check(accounts []string, others bool) error {
 }
 
 // collector makes the collector for all accounts.
-func (o *googleOptions) collector(t *terminal, shown *progress) (*workspace.Collector, error) {
+func (o *googleOptions) collector(t *terminal, shown *progress, again *workspace.Again) (*workspace.Collector, error) {
 	key, err := o.key(t)
 	if err != nil {
 		return nil, err
 	}
 	given := map[string]bool{}
-	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
+	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, NoLogs: o.noLogs, Again: again, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))
 			}
 			given[hint] = true
 		}}
+	if config.Quota, err = workspace.ParseQuota(o.quota); err != nil {
+		return nil, usageError(err, "write --google-quota new, old, or a factor as in 0.5")
+	}
 	if o.admin != noAdmin {
 		config.Admin = o.admin
 	}

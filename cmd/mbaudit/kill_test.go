@@ -94,7 +94,7 @@ type killOutcome struct {
 }
 
 // runAndKill runs the product and kills it after a time, if it has not ended by then.
-func (p *product) runAndKill(t *testing.T, after time.Duration, args ...string) killOutcome {
+func (p *product) runAndKill(t testing.TB, after time.Duration, args ...string) killOutcome {
 	t.Helper()
 	cmd := exec.Command(p.path, args...)
 	cmd.Dir, cmd.Env = p.dir, p.env

@@ -22,6 +22,7 @@ type progress struct {
 	started, lastLine   time.Time
 	total, done         int64 // messages
 	totalBytes, written int64
+	mailboxes, finished int // accounts, where several are read side by side
 }
 
 func newProgress(t *terminal) *progress {
@@ -58,14 +59,55 @@ func (p *progress) Done(messages, bytes int64) {
 		}
 		if now.Sub(p.lastLine) >= time.Second {
 			p.lastLine = now
-			p.bar.Describe(fmt.Sprintf("%s %s", visible.Cut(p.step, 16), p.speed(now)))
+			p.bar.Describe(p.described(now))
 		}
 		return
 	}
 	if now.Sub(p.lastLine) >= p.every {
 		p.lastLine = now
-		p.t.say("%s: %d of %d messages, %s%s", visible.Text(p.step), p.done, p.total, p.speed(now), p.remaining(now))
+		p.t.say("%s", p.line(now))
 	}
+}
+
+// line is what is said where no bar can be drawn.
+func (p *progress) line(now time.Time) string {
+	text := visible.Text(p.step) + ": "
+	if p.mailboxes > 1 {
+		text += fmt.Sprintf("%d of %d accounts, ", p.finished, p.mailboxes)
+	}
+	if p.total > 0 || p.mailboxes <= 1 {
+		text += fmt.Sprintf("%d of %d messages, ", p.done, p.total)
+	}
+	return text + p.speed(now) + p.remaining(now)
+}
+
+// accounts says how many accounts are read side by side from now on.
+func (p *progress) accounts(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mailboxes, p.finished = n, 0
+}
+
+// accountDone counts an account that is read.
+func (p *progress) accountDone() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finished++
+}
+
+// clear takes the bar off the screen for a while.
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+// described stands before the bar.
+func (p *progress) described(now time.Time) string {
+	if p.mailboxes > 1 {
+		return fmt.Sprintf("%d/%d accounts %s", p.finished, p.mailboxes, p.speed(now))
+	}
+	return visible.Cut(p.step, 16) + " " + p.speed(now)
 }
 
 // Step says what is being read now.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
-	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -35,18 +34,9 @@ func (o *collectOptions) absoluteSince(c *openCase) error {
 	if !isBundle(c, o.since) {
 		return nil
 	}
-	dir, err := findBundle(c, o.since)
-	if err != nil {
-		return err
-	}
-	bundles, err := filepath.Abs(c.path(casefile.BundlesName))
-	if err != nil {
-		return err
-	}
-	if o.since = dir; filepath.Dir(dir) == bundles {
-		o.since = filepath.Base(dir)
-	}
-	return nil
+	var err error
+	o.since, err = bundlePath(c, o.since)
+	return err
 }
 
 // parseEarlier reads the bundle that --since names, if it names one.

@@ -1,9 +1,11 @@
 package collectortest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -39,7 +41,10 @@ type Sink struct {
 	problems []string
 }
 
-var _ collectors.Sink = (*Sink)(nil)
+var (
+	_ collectors.Sink     = (*Sink)(nil)
+	_ collectors.Recaller = (*Sink)(nil)
+)
 
 // Put implements collectors.Sink.
 func (s *Sink) Put(ex evidence.Exhibit, body io.Reader) (evidence.Digest, error) {
@@ -187,6 +192,35 @@ func (s *Sink) Expected(resource string) (evidence.Expectation, bool) {
 	defer s.mu.Unlock()
 	e, ok := s.expected[resource]
 	return e, ok
+}
+
+// Records implements collectors.Recaller: the exhibits, then the gaps.
+func (s *Sink) Records() iter.Seq2[evidence.Record, error] {
+	return func(yield func(evidence.Record, error) bool) {
+		n := int64(0)
+		for i, k := range s.Kept() {
+			n++
+			stored := &evidence.StoredExhibit{Exhibit: k.Exhibit, Offset: int64(i), Size: k.Size, SHA256: k.Digest}
+			if !yield(evidence.Record{N: n, Exhibit: stored}, nil) {
+				return
+			}
+		}
+		for _, g := range s.Gaps() {
+			n++
+			if !yield(evidence.Record{N: n, Gap: &g}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Body implements collectors.Recaller.
+func (s *Sink) Body(x *evidence.StoredExhibit) (io.Reader, error) {
+	kept := s.Kept()
+	if x.Offset < 0 || x.Offset >= int64(len(kept)) || kept[x.Offset].Name != x.Name {
+		return nil, fmt.Errorf("%s is not in this sink", x.Name)
+	}
+	return bytes.NewReader(kept[x.Offset].Body), nil
 }
 
 // Silence lists the resources of which more was announced than was kept or named in a gap. A gap without an item

@@ -27,6 +27,7 @@ func TestOneScopeIsNotDelegated(t *testing.T) {
 	for _, missing := range workspace.Scopes() {
 		scopes := slices.DeleteFunc(workspace.Scopes(), func(s string) bool { return s == missing })
 		g := newRig(t, fakegoogle.Config{Scopes: scopes, Messages: 1})
+		g.config.NoLogs = false
 		sink := &collectortest.Sink{}
 		if err := g.collect(t, fakegoogle.Victim, sink); err != nil {
 			t.Fatal(err)

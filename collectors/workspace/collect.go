@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 )
 
 const (
-	parallel      = 6      // requests at once
+	parallel      = 24     // requests at once for one account; the quotas' own bounds are in limiter.go
 	pagesAtMost   = 10_000 // of a list
 	aliasesAtMost = 1_000  // that S/MIME certificates are asked of
 )
@@ -28,9 +29,10 @@ type run struct {
 	c     *Collector
 	scope collectors.Scope
 	sink  collectors.Sink
+	part  Part
 
 	mu      sync.Mutex
-	user    userState
+	user    *userState     // nil before it was read
 	aliases []string       // of sendAs; nil before it was read
 	noMail  []failedSource // what Gmail refused because there is no mailbox
 }
@@ -53,21 +55,7 @@ func (c *Collector) newRun(scope collectors.Scope, sink collectors.Sink) *run {
 
 // Collect implements collectors.Collector: it reads one account.
 func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink collectors.Sink) error {
-	if local, domain, _ := strings.Cut(scope.Account, "@"); local == "" || domain == "" {
-		return fmt.Errorf("%s: workspace: %w", scope.Account, ErrAccount)
-	}
-	r, stages := c.newRun(scope, sink), c.accountStages()
-	err := r.announce(stages)
-	if err == nil {
-		err = r.enter(ctx, stages[0].rows(r))
-	}
-	if err == nil {
-		err = r.readStages(ctx, stages)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: workspace: %w", scope.Account, err)
-	}
-	return nil
+	return c.Part(Whole).Collect(ctx, scope, sink)
 }
 
 // announce says of every row that one exhibit is to come, so that a collection that ends early does not read as complete.
@@ -89,7 +77,7 @@ func (r *run) readStages(ctx context.Context, stages []stage) error {
 			return err
 		}
 	}
-	return r.explainNoMail()
+	return r.explainNoMail(ctx)
 }
 
 func (r *run) expect(s source, count int64, note string) error {
@@ -281,6 +269,7 @@ func (r *run) attributes(s source, a *answer, page int) map[string]string {
 			attrs[attr] = cut(value, headerLongest)
 		}
 	}
+	maps.Copy(attrs, a.more)
 	return attrs
 }
 
@@ -290,8 +279,7 @@ func (r *run) notice(s source, a *answer) {
 	defer r.mu.Unlock()
 	switch s.resource {
 	case userResource:
-		var said userState
-		if json.Unmarshal(a.json, &said) == nil {
+		if said := parseUser(a.json); said != nil {
 			r.user = said
 		}
 	case sendAsResource:
@@ -306,19 +294,22 @@ func (r *run) notice(s source, a *answer) {
 	}
 }
 
-// smime reads the certificates of each address that the user sends as.
-func (r *run) smime(ctx context.Context) error {
-	all := setting("sendAs", "sendAs")
-	if r.aliases == nil && r.sink.Has(r.scope.Account, all.resource, "") {
+// smime reads the certificates of each address that the user sends as. elsewhere says that the list of these addresses was
+// read into another bundle.
+func (r *run) smime(ctx context.Context, elsewhere bool) error {
+	all, whole := setting("sendAs", "sendAs"), setting("smimeInfo", "")
+	if r.aliases == nil && (elsewhere || r.sink.Has(r.scope.Account, all.resource, "")) {
 		a, err := r.get(ctx, all, "") // an earlier run kept the list; which addresses are in it must be read again
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, ErrNoMailbox) {
+			return r.failed(whole, 1, request{}, err)
 		}
 		if err == nil {
 			r.notice(all, a)
 		}
 	}
-	whole := setting("smimeInfo", "")
 	if i := slices.IndexFunc(r.noMail, func(f failedSource) bool { return f.source.resource == sendAsResource }); i >= 0 {
 		r.noMail = append(r.noMail, failedSource{whole, r.noMail[i].err})
 		return nil
@@ -378,10 +369,17 @@ func (r *run) gap(s source, page int, asked request, err error) error {
 
 // explainNoMail writes down what Gmail refused because it opens no mailbox. Where the Directory says in so many words that
 // the user has none, and he is not suspended, Google has nothing to offer; else something is there and was not read.
-func (r *run) explainNoMail() error {
+func (r *run) explainNoMail(ctx context.Context) error {
+	if len(r.noMail) > 0 {
+		r.learn(ctx)
+	}
+	var user userState
+	if r.user != nil {
+		user = *r.user
+	}
 	for _, f := range r.noMail {
 		s := f.source
-		if has := r.user.IsMailboxSetup; has != nil && !*has && !r.user.Suspended {
+		if has := user.IsMailboxSetup; has != nil && !*has && !user.Suspended {
 			err := r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
 				Note: "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"})
 			if err != nil {
@@ -390,7 +388,7 @@ func (r *run) explainNoMail() error {
 			continue
 		}
 		err := f.err
-		if r.user.Suspended {
+		if user.Suspended {
 			err = fmt.Errorf("the user is suspended, and Google opens no mailbox of such: %w", err)
 		}
 		if err := r.gap(s, 1, s.request(r.c.root(s.api), r.scope.Account, ""), err); err != nil {

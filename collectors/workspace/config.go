@@ -38,6 +38,15 @@ type Config struct {
 	// EmergencyOnly stops after the dozen sources that change or vanish first.
 	EmergencyOnly bool
 
+	// NoLogs leaves the logs and usage reports of the Reports API unread.
+	NoLogs bool
+
+	// Again has the logs of an earlier bundle read again, and nothing else; nil reads what is there.
+	Again *Again
+
+	// LogPage is how many activities a page of a log has at the most; 0 is 1,000, Google's own limit.
+	LogPage int
+
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string
 
@@ -47,8 +56,14 @@ type Config struct {
 	Now       func() time.Time    // nil is time.Now
 	Patience  time.Duration       // for one answer; 0 is two minutes
 
+	// Quota is what the project may ask for; the zero value is NewQuota.
+	Quota Quota
+
 	// Sleep waits between tries until the context ends; nil waits in fact.
 	Sleep func(ctx context.Context, d time.Duration) error
+
+	// Pace waits until the quota lets a request through; nil is Sleep.
+	Pace func(ctx context.Context, d time.Duration) error
 }
 
 // A Collector reads accounts of one Google Workspace. It implements collectors.Collector.
@@ -59,6 +74,10 @@ type Collector struct {
 	tokens *tokens
 	hints  hints
 	clock  googleClock
+
+	limiter   *limiter
+	learned   learned
+	logMemory logMemory
 }
 
 var _ collectors.Collector = (*Collector)(nil)
@@ -94,13 +113,19 @@ func New(cfg Config) (*Collector, error) {
 	if cfg.Sleep == nil {
 		cfg.Sleep = sleep
 	}
+	if cfg.Pace == nil {
+		cfg.Pace = cfg.Sleep
+	}
 	if cfg.Patience == 0 {
 		cfg.Patience = usualPatience
+	}
+	if cfg.LogPage == 0 {
+		cfg.LogPage = pageSize
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}
-	c := &Collector{cfg: cfg, key: key}
+	c := &Collector{cfg: cfg, key: key, limiter: newLimiter(cfg.Quota, cfg.Now, cfg.Pace)}
 	c.tokens = &tokens{c: c, held: map[grant]*heldToken{}}
 	c.client = &http.Client{
 		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), token: key.tokenURL},

@@ -37,6 +37,7 @@ var (
 type failure struct {
 	kind    error
 	text    string        // what the server said, or what broke
+	status  int           // of the answer; 0 where there was none
 	again   bool          // a later try may bring it
 	expired bool          // the access token is not valid any more
 	after   time.Duration // that the server wants to be left alone for
@@ -88,9 +89,12 @@ func refusal(status int, header http.Header, body []byte) *failure {
 	for _, d := range said.Error.Details {
 		reasons = append(reasons, d.Reason)
 	}
-	f := &failure{after: retryAfter(header)}
+	f := &failure{after: retryAfter(header), status: status}
 	f.kind, f.again = kindOf(status, reasons)
 	f.expired = status == http.StatusUnauthorized
+	if f.expired && strings.Contains(said.Error.Message, "not authorized to read activity records") {
+		f.kind, f.expired = ErrNotAuthorised, false // so the Reports API says that an administrator lacks the right
+	}
 	f.text = words(status, f.kind, said.Error.Message)
 	return f
 }

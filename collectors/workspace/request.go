@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	triesAtMost    = 7 // waits of 1, 2, 4 … 32 seconds: a minute, after which a quota by the minute is whole again
+	triesAtMost    = 7  // waits of 1, 2, 4 … 32 seconds: a minute, after which a quota by the minute is whole again
+	quotaTries     = 20 // where a quota is what is in the way: a quarter of an hour of it
 	firstWait      = time.Second
+	longestPause   = 32 * time.Second
 	longestWait    = 15 * time.Minute // that a server may ask for
 	bodyLimit      = 64 << 20
 	refusalLimit   = 1 << 20
@@ -43,6 +45,7 @@ type answer struct {
 
 	next  string            // token of the next page
 	items []json.RawMessage // of a list
+	more  map[string]string // what else its exhibit says
 }
 
 // get asks for one page of a source until it comes whole, or it is clear that it will not.
@@ -53,7 +56,13 @@ func (r *run) get(ctx context.Context, s source, token string) (*answer, error) 
 	renewed, tries := false, 0
 	err := r.c.persist(ctx, func(ctx context.Context) error {
 		tries++
+		pass, err := r.c.limiter.enter(ctx, s.api, g.subject, r.c.cfg.Quota.cost(s))
+		if err != nil {
+			return err
+		}
 		a, used, err := r.once(ctx, g, wanted)
+		pass.heard(err)
+		pass.leave()
 		var f *failure
 		if errors.As(err, &f) && f.expired && !renewed && !used.Empty() {
 			r.c.tokens.forget(g, used)
@@ -131,7 +140,7 @@ func (c *Collector) persist(ctx context.Context, do func(context.Context) error)
 			return err
 		}
 		f.tries = try
-		if !f.again || try == triesAtMost {
+		if !f.again || try >= f.triesAtMost() {
 			return f
 		}
 		if f.after > longestWait {
@@ -144,13 +153,21 @@ func (c *Collector) persist(ctx context.Context, do func(context.Context) error)
 	}
 }
 
-// pause is how long to wait after a try: what the server says, else twice as long each time, up to a quarter more so
-// that requests that failed together do not come back together.
+// triesAtMost is how often a request that failed so is sent. A quota becomes whole again with time, however many share it.
+func (f *failure) triesAtMost() int {
+	if f.status == http.StatusForbidden || f.status == http.StatusTooManyRequests {
+		return quotaTries
+	}
+	return triesAtMost
+}
+
+// pause is how long to wait after a try: what the server says, else twice as long each time up to longestPause, and up to
+// a quarter more so that requests that failed together do not come back together.
 func pause(try int, f *failure) time.Duration {
 	if f.expired {
 		return 0
 	}
-	wait := firstWait << (try - 1)
+	wait := min(firstWait<<min(try-1, 10), longestPause)
 	wait += rand.N(wait / 4)
 	return max(wait, f.after)
 }

@@ -89,7 +89,7 @@ const (
 
 // Scopes lists all scopes to delegate for a whole collection, in the order of docs/WORKSPACE.md.
 func Scopes() []string {
-	return []string{scopeGmail, scopeUser, scopeSecurity, scopeMobile, scopeGroup, scopeRoles}
+	return []string{scopeGmail, scopeUser, scopeSecurity, scopeMobile, scopeGroup, scopeRoles, scopeAudit, scopeUsage}
 }
 
 // A source is one thing that Google tells of an account: a row of the coverage ledger, or of gmail/smimeInfo a part of
@@ -105,6 +105,7 @@ type source struct {
 	scope    string
 	list     string // the field that lists things; "" where the answer is one thing
 	secret   bool   // the answer must not be kept
+	units    int    // what a page costs of the quota of a new project (see Quota); 0 is 1
 
 	// post makes the body of a read by POST, of which there is but one (see queries); nil is a GET.
 	post func(pageToken string) []byte

@@ -18,21 +18,29 @@ type stage struct {
 // accountStages are what is read of an account, in this order: first what changes or vanishes first.
 func (c *Collector) accountStages() []stage {
 	emergency := listed("emergency", emergencySources)
-	if c.cfg.EmergencyOnly {
+	logs := c.logStages(applications(), "{user}")
+	switch {
+	case c.cfg.EmergencyOnly:
 		return []stage{emergency}
+	case c.cfg.Again != nil:
+		return logs
 	}
-	return []stage{
+	return append([]stage{
 		emergency,
 		listed("settings", otherSources),
-		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx) }},
-	}
+		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx, r.part == Rest) }},
+	}, logs...)
 }
 
 // tenantStages are what is read once of a whole tenant, for the administrator.
 func (c *Collector) tenantStages() []stage {
-	return []stage{
-		listed("roles", tenantSources),
+	logs := c.logStages(tenantApplications(), everybody)
+	if c.cfg.Again != nil {
+		return logs
 	}
+	return append([]stage{
+		listed("roles", tenantSources),
+	}, logs...)
 }
 
 // listed is a stage of sources that are known from the start, and are read side by side.

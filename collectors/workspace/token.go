@@ -80,7 +80,7 @@ func (c *Collector) mint(ctx context.Context, g grant) (secret.String, time.Time
 		Scopes: []string{g.scope}, TokenURL: c.key.tokenURL}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
-	line := &listener{ctx: ctx, next: c.client.Transport}
+	line := &listener{ctx: ctx, next: c.client.Transport, answered: func(asked time.Time, header http.Header) { c.clock.see(asked, c.cfg.Now(), header) }, now: c.cfg.Now}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: line, CheckRedirect: c.client.CheckRedirect})
 	token, err := config.TokenSource(ctx).Token()
 	var refused *oauth2.RetrieveError
@@ -101,12 +101,19 @@ type listener struct {
 	ctx  context.Context
 	next http.RoundTripper
 	err  error
+
+	now      func() time.Time
+	answered func(asked time.Time, header http.Header)
 }
 
 // RoundTrip implements http.RoundTripper.
 func (l *listener) RoundTrip(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
+	asked := l.now()
 	resp, l.err = l.next.RoundTrip(req.WithContext(l.ctx))
+	if l.err == nil {
+		l.answered(asked, resp.Header)
+	}
 	return resp, l.err
 }
 

@@ -36,11 +36,15 @@ func (t *readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(req)
 }
 
+// silence is how long nothing may come over a connection before it is asked whether it lives, and then to answer.
+const silence = 15 * time.Second
+
 // newTransport is Go's usual one, but that it never asks for compressed answers: what is kept is what came.
 func newTransport() http.RoundTripper {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableCompression: true,
-		MaxIdleConnsPerHost: parallel, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 20 * time.Second,
+		MaxIdleConnsPerHost: 2 * parallel, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 20 * time.Second,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence}, // all requests share one connection: a dead one must show
 		MaxResponseHeaderBytes: 1 << 20,
 	}
 }

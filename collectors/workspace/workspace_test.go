@@ -45,13 +45,14 @@ func newRig(t *testing.T, config fakegoogle.Config) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.config = workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: g.server.Transport(),
+	g.config = workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: g.server.Transport(), NoLogs: true,
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.slept = append(g.slept, d)
 			return ctx.Err()
 		},
+		Pace: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Hint: func(hint string) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
