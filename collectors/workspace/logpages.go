@@ -93,7 +93,7 @@ func (r *run) readLogs(ctx context.Context, apps []application, user string) err
 	if err := l.work(ctx); err != nil {
 		return err
 	}
-	return l.rows()
+	return l.rows(ctx)
 }
 
 // resume takes up a span where an earlier run left it.
@@ -211,6 +211,9 @@ func (l *logReading) read(ctx context.Context, c chain) error {
 		}
 		if err == nil {
 			err = l.keep(s, a, c, &p)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if errors.Is(err, evidence.ErrStorage) {
 			return err

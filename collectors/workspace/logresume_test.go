@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,13 +20,13 @@ import (
 // A stopping sink ends the collection after some pages of logs.
 type stopping struct {
 	*evidence.Writer
-	left   int
+	left   atomic.Int64
 	cancel context.CancelFunc
 }
 
 func (s *stopping) Put(ex evidence.Exhibit, body io.Reader) (evidence.Digest, error) {
 	d, err := s.Writer.Put(ex, body)
-	if s.left--; s.left == 0 {
+	if s.left.Add(-1) == 0 {
 		s.cancel()
 	}
 	return d, err
@@ -52,7 +53,8 @@ func TestLogsResumedInABundle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sink := &stopping{w, 25, cancel}
+		sink := &stopping{Writer: w, cancel: cancel}
+		sink.left.Store(25)
 		if err = c.Collect(ctx, collectors.Scope{Account: fakegoogle.Victim}, sink); err == nil {
 			err = c.Tenant().Collect(ctx, collectors.Scope{Account: tenantRow}, sink)
 		}

@@ -1,8 +1,12 @@
 package workspace
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,24 +14,35 @@ import (
 )
 
 // rows writes what is to be said of each log: how much came, what is missing, what may still come and what goes when.
-func (l *logReading) rows() error {
-	answered := false
-	for _, log := range l.logs {
-		answered = answered || log.pages > 0
+func (l *logReading) rows(ctx context.Context) error {
+	answered := slices.ContainsFunc(l.logs, func(log *auditLog) bool { return log.pages > 0 })
+	super := false
+	if answered && slices.ContainsFunc(l.logs, func(log *auditLog) bool { return log.onlyRefused(notAuthorised) }) {
+		var err error
+		if super, err = l.r.superAdministrator(ctx); err != nil {
+			return err
+		}
 	}
 	for _, log := range l.logs {
-		if err := l.row(log, answered); err != nil {
+		if err := l.row(log, answered, super); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *logReading) row(log *auditLog, answered bool) error {
+func (l *logReading) row(log *auditLog, answered, super bool) error {
 	row := source{resource: logPrefix + log.app.name, api: reports, scope: scopeAudit}
-	if log.pages == 0 && log.allNotOffered() {
-		return l.r.sink.Expect(evidence.Expectation{Account: l.r.scope.Account, Collector: l.r.c.Name(), Resource: row.resource, NotOffered: true,
-			Note: "not licensed: Google answered " + log.holes[0].err.Error()})
+	lacking := ""
+	switch {
+	case log.onlyRefused(notOffered):
+		lacking = "not licensed: Google answered " + log.holes[0].err.Error()
+	case super && log.onlyRefused(notAuthorised):
+		lacking = fmt.Sprintf("not licensed: Google answered %s, although it gives other logs to %s, who may read all as a super administrator (%s)",
+			log.holes[0].err.Error(), l.r.c.cfg.Admin, administratorResource)
+	}
+	if lacking != "" {
+		return l.r.sink.Expect(evidence.Expectation{Account: l.r.scope.Account, Collector: l.r.c.Name(), Resource: row.resource, NotOffered: true, Note: lacking})
 	}
 	for _, h := range log.holes {
 		if err := l.gap(row, h, answered); err != nil {
@@ -37,20 +52,41 @@ func (l *logReading) row(log *auditLog, answered bool) error {
 	return l.r.expect(row, log.pages+int64(len(log.holes)), l.note(log))
 }
 
-func (log *auditLog) allNotOffered() bool {
-	for _, h := range log.holes {
-		if !notOffered(h.err) {
-			return false
-		}
+// onlyRefused says that nothing came of a log, for one reason alone.
+func (log *auditLog) onlyRefused(why func(error) bool) bool {
+	return log.pages == 0 && len(log.holes) > 0 && !slices.ContainsFunc(log.holes, func(h hole) bool { return !why(h.err) })
+}
+
+// notAuthorised says that Google refused a log without a word about licences.
+func notAuthorised(err error) bool { return errors.Is(err, ErrNotAuthorised) && !notOffered(err) }
+
+const administratorResource = "directory/administrator"
+
+// superAdministrator says whether the Directory tells that the administrator for whom the logs are asked is a super
+// administrator, whose role excludes no log. The answer is kept. Where none comes, he is not known to be one.
+func (r *run) superAdministrator(ctx context.Context) (bool, error) {
+	s := source{resource: administratorResource, api: directory, path: "admin/directory/v1/users/" + url.PathEscape(r.c.cfg.Admin), scope: scopeUser}
+	a, err := r.get(ctx, s, "")
+	if ctx.Err() != nil {
+		return false, ctx.Err()
 	}
-	return len(log.holes) > 0
+	if err == nil && !r.sink.Has(r.scope.Account, s.resource, "") {
+		err = r.keep(s, a, 1, 1)
+	}
+	if errors.Is(err, evidence.ErrStorage) {
+		return false, err
+	}
+	var said struct {
+		Super bool `json:"isAdmin"`
+	}
+	return err == nil && json.Unmarshal(a.json, &said) == nil && said.Super, nil
 }
 
 // gap names a hole by its times.
 func (l *logReading) gap(row source, h hole, answered bool) error {
 	row.item = h.of.item()
 	err := fmt.Errorf("activities %s are missing: %w", h.rest, h.err)
-	if answered && errors.Is(h.err, ErrNotAuthorised) {
+	if answered && notAuthorised(h.err) {
 		err = fmt.Errorf("%w (Google answers for other logs: this one is not in the tenant's edition, or not in the role of %s)", err, l.r.c.cfg.Admin)
 	}
 	return l.r.gap(row, h.page, h.asked, err)
