@@ -38,12 +38,16 @@ type Config struct {
 	// EmergencyOnly stops after the dozen sources that change or vanish first.
 	EmergencyOnly bool
 
+	// MessagesOverIMAP says that somebody else reads the messages of the same accounts over IMAP: here they are not read.
+	MessagesOverIMAP bool
+
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string
 
 	Transport http.RoundTripper   // nil is one with the system's authorities and proxies
 	Report    collectors.Progress // nil hears nothing
 	Hint      func(hint string)   // hears once of each thing to do about what was refused; nil hears nothing
+	Say       func(text string)   // hears how long something will take; nil hears nothing
 	Now       func() time.Time    // nil is time.Now
 	Patience  time.Duration       // for one answer; 0 is two minutes
 
@@ -87,6 +91,9 @@ func New(cfg Config) (*Collector, error) {
 	}
 	if cfg.Hint == nil {
 		cfg.Hint = func(string) {}
+	}
+	if cfg.Say == nil {
+		cfg.Say = func(string) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
