@@ -1,5 +1,3 @@
-// Package gmailmessage reads what Gmail's API answers of a message: users.messages.get and users.drafts.get in the formats
-// "metadata" and "raw". An answer is kept as it came; the message is taken out of it when somebody reads or exports it.
 package gmailmessage
 
 import (
@@ -25,6 +23,7 @@ type Message struct {
 	ID, Thread, History string
 	Labels              []string  // ids
 	Received            time.Time // internalDate; zero where it is not said
+	Size                int64     // about, in bytes
 	whole               bool
 	raw                 string
 	headers             []field
@@ -42,6 +41,7 @@ type answer struct {
 	HistoryID    string   `json:"historyId"`
 	LabelIDs     []string `json:"labelIds"`
 	InternalDate string   `json:"internalDate"`
+	SizeEstimate int64    `json:"sizeEstimate"`
 	Raw          *string  `json:"raw"`
 	Payload      *struct {
 		Headers []field `json:"headers"`
@@ -61,7 +61,7 @@ func Parse(data []byte) (Message, error) {
 	if a.ID == "" {
 		return Message{}, ErrNoAnswer
 	}
-	m := Message{ID: a.ID, Thread: a.ThreadID, History: a.HistoryID, Labels: a.LabelIDs, whole: a.Raw != nil}
+	m := Message{ID: a.ID, Thread: a.ThreadID, History: a.HistoryID, Labels: a.LabelIDs, Size: a.SizeEstimate, whole: a.Raw != nil}
 	if a.Raw != nil {
 		m.raw = *a.Raw
 	}
@@ -92,8 +92,8 @@ func (m Message) Raw() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if len(data) == 0 {
-		return nil, fmt.Errorf("%w: it is empty", ErrDamaged)
+	if len(data) == 0 && m.Size > 0 {
+		return nil, fmt.Errorf("%w: it is empty, and has about %d bytes", ErrDamaged, m.Size)
 	}
 	return data, nil
 }

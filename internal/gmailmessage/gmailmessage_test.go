@@ -43,13 +43,20 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	for _, raw := range []string{"", "a", "+/+/", "Zm9v!", "===="} {
-		m, err := Parse([]byte(`{"id":"1","raw":"` + raw + `"}`))
+		m, err := Parse([]byte(`{"id":"1","sizeEstimate":3,"raw":"` + raw + `"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := m.Raw(); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%q: %v", raw, err)
 		}
+	}
+	m, err := Parse([]byte(`{"id":"1","raw":""}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := m.Raw(); err != nil || len(raw) != 0 {
+		t.Errorf("a message without a byte: %q, %v", raw, err)
 	}
 }
 
@@ -60,8 +67,9 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if head, err := m.Head(); err == nil && len(head) == 0 {
-			t.Error("an empty head")
+		head, err := m.Head()
+		if raw, rawErr := m.Raw(); rawErr == nil && (err != nil || string(raw) != string(head)) {
+			t.Errorf("%q begins with %q, %v", raw, head, err)
 		}
 	})
 }
