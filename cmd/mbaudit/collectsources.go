@@ -28,6 +28,9 @@ func (r *collection) openServers() error {
 		return nil
 	}
 	r.opts.imap.disappeared = r.heardDisappeared
+	if r.workspace != nil && r.opts.imap.takesDelegation(r.terminal) {
+		r.opts.imap.tokens = r.workspace.IMAPToken
+	}
 	sources, err := r.opts.imap.sources(r.terminal, r.opts.accounts)
 	if err != nil {
 		return err
@@ -46,6 +49,7 @@ func (r *collection) openGoogle() error {
 		return nil
 	}
 	shown := newProgress(r.terminal)
+	r.opts.google.imapServer = r.opts.imap.url
 	var err error
 	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
 		return err

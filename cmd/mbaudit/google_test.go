@@ -2,10 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
+	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
+	"github.com/emersion/go-sasl"
 
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
@@ -14,13 +22,74 @@ import (
 // passwords. What the scripts find of them in their environment begins with GOOGLE.
 func googleTenants(t *testing.T) []string {
 	t.Helper()
-	whole := fakegoogle.New(fakegoogle.Config{}).Start(t)
-	narrow := fakegoogle.New(fakegoogle.Config{Scopes: narrowScopes()}).Start(t)
+	unmetered := fakegoogle.Quotas{GmailUnits: -1, GmailProject: -1} // the scripts do not wait
+	whole := fakegoogle.New(fakegoogle.Config{Quotas: unmetered}).Start(t)
+	narrow := fakegoogle.New(fakegoogle.Config{Quotas: unmetered, Scopes: narrowScopes()}).Start(t)
 	key, private := googleKey(t, whole)
 	narrowKey, _ := googleKey(t, narrow)
 	return []string{"MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
-		"GOOGLE_NARROW=" + narrow.PlainURL, "GOOGLE_NARROW_KEY=" + narrowKey}
+		"GOOGLE_NARROW=" + narrow.PlainURL, "GOOGLE_NARROW_KEY=" + narrowKey, "GOOGLE_IMAP=imap://127.0.0.1:" + strconv.Itoa(tokenServer(t, whole.PlainURL))}
 }
+
+// A tokenSession is that of an IMAP server that lets in by Google's tokens alone: by those that open the user's mailbox
+// for a tenant, and allow all of mail.
+type tokenSession struct {
+	imapserver.Session
+	tenant string
+}
+
+// AuthenticateMechanisms implements imapserver.SessionSASL.
+func (s *tokenSession) AuthenticateMechanisms() []string { return []string{sasl.OAuthBearer} }
+
+// Authenticate implements imapserver.SessionSASL.
+func (s *tokenSession) Authenticate(string) (sasl.Server, error) {
+	return sasl.NewOAuthBearerServer(func(o sasl.OAuthBearerOptions) *sasl.OAuthBearerError {
+		req, err := http.NewRequest(http.MethodGet, s.tenant+"/gmail/v1/users/"+o.Username+"/profile", nil)
+		if err == nil {
+			req.Header.Set("Authorization", "Bearer "+o.Token)
+			var resp *http.Response
+			if resp, err = http.DefaultClient.Do(req); err == nil {
+				_ = resp.Body.Close()
+				if resp.StatusCode == http.StatusOK && s.Login(o.Username, "unused") == nil {
+					return nil
+				}
+			}
+		}
+		return &sasl.OAuthBearerError{Status: "invalid_token"}
+	}), nil
+}
+
+// tokenServer is an IMAP server with alice's mailbox: one message.
+func tokenServer(t *testing.T, tenant string) int {
+	t.Helper()
+	user := imapmemserver.NewUser("alice@example.test", "unused")
+	if err := user.Create("INBOX", nil); err != nil {
+		t.Fatal(err)
+	}
+	const text = "Subject: by delegation\r\n\r\nhello\r\n"
+	if _, err := user.Append("INBOX", literal{strings.NewReader(text)}, &imap.AppendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	users := imapmemserver.New()
+	users.AddUser(user)
+	server := imapserver.New(&imapserver.Options{
+		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+			return &tokenSession{users.NewSession(), tenant}, nil, nil
+		},
+		InsecureAuth: true, Caps: imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapSASLIR: {}},
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	t.Cleanup(func() { _ = server.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+type literal struct{ *strings.Reader }
+
+func (l literal) Size() int64 { return l.Reader.Size() }
 
 func narrowScopes() []string {
 	const auth = "https://www.googleapis.com/auth/"

@@ -27,10 +27,11 @@ const (
 type googleOptions struct {
 	on                   bool
 	keyFile, admin, only string
+	imapServer           string // that the messages are read from; "" for none
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
-	f.BoolVar(&o.on, "workspace", false, "read the account's settings, grants and devices from Google Workspace (docs/WORKSPACE.md)")
+	f.BoolVar(&o.on, "workspace", false, "read the account's settings, messages, grants and devices from Google Workspace (docs/WORKSPACE.md)")
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account with domain-wide delegation (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "administrator for whom the Directory is read; none to do without it")
 	f.StringVar(&o.only, "only", "", "emergency: stop after the dozen settings that change first, and seal")
@@ -69,6 +70,7 @@ func (o *googleOptions) collector(t *terminal, shown *progress) (*workspace.Coll
 	}
 	given := map[string]bool{}
 	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
+		MessagesOverIMAP: o.imapServer, Say: func(text string) { t.say("%s", visible.Line(text)) },
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))

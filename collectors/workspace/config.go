@@ -38,8 +38,9 @@ type Config struct {
 	// EmergencyOnly stops after the dozen sources that change or vanish first.
 	EmergencyOnly bool
 
-	// MessagesOverIMAP says that somebody else reads the messages of the same accounts over IMAP: here they are not read.
-	MessagesOverIMAP bool
+	// MessagesOverIMAP is the URL of the IMAP server from which somebody else reads the messages of the same accounts: here
+	// they are then not read, and their row says so.
+	MessagesOverIMAP string
 
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string

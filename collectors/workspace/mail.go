@@ -118,9 +118,9 @@ func (r *run) describe(form, what, id string, a *answer, attrs map[string]string
 	if err != nil {
 		return err.Error()
 	}
-	attrs["gmail.format"] = form
-	for name, value := range map[string]string{"gmail.id": m.ID, "gmail.thread": m.Thread, "gmail.history": m.History,
-		"gmail.labels": strings.Join(m.Labels, " "), "labels": r.mail.names(m.Labels)} {
+	attrs["gmail"] = form
+	for name, value := range map[string]string{"message": m.ID, "thread": m.Thread, "history": m.History,
+		"label-ids": strings.Join(m.Labels, " "), "labels": r.mail.names(m.Labels)} {
 		if value != "" {
 			attrs[name] = cut(value, longestWords)
 		}
@@ -137,7 +137,7 @@ func (r *run) describe(form, what, id string, a *answer, attrs map[string]string
 			damage = err.Error()
 			break
 		}
-		attrs["message.sha256"], attrs["message.size"] = fmt.Sprintf("%x", sha256.Sum256(raw)), strconv.Itoa(len(raw))
+		attrs["raw.sha256"], attrs["raw.size"] = fmt.Sprintf("%x", sha256.Sum256(raw)), strconv.Itoa(len(raw))
 	case !m.Described():
 		damage = "the answer has no header fields"
 	}

@@ -136,16 +136,16 @@ func checkMessage(t *testing.T, g *rig, mode collectors.MessageMode, k collector
 		t.Fatal(err)
 	}
 	head, err := m.Head()
-	if err != nil || k.Attrs["gmail.id"] != k.Item || k.Attrs["gmail.thread"] == "" || k.Attrs["internaldate"] == "" || k.Attrs["gmail.history"] == "" {
+	if err != nil || k.Attrs["message"] != k.Item || k.Attrs["thread"] == "" || k.Attrs["internaldate"] == "" || k.Attrs["history"] == "" {
 		t.Errorf("%s: %v, %v", k.Name, k.Attrs, err)
 	}
 	if mode == raw {
-		if !bytes.Equal(head, whole) || k.Attrs["message.sha256"] != fmt.Sprintf("%x", sha256.Sum256(whole)) || k.Attrs["message.size"] != strconv.Itoa(len(whole)) {
+		if !bytes.Equal(head, whole) || k.Attrs["raw.sha256"] != fmt.Sprintf("%x", sha256.Sum256(whole)) || k.Attrs["raw.size"] != strconv.Itoa(len(whole)) {
 			t.Errorf("%s: another message is in it, or its digest is wrong: %v", k.Name, k.Attrs)
 		}
 		return
 	}
-	if k.Attrs["message.sha256"] != "" || len(whole) > 0 && !bytes.Contains(head, []byte("Message-ID: ")) && !bytes.Contains(head, []byte("Message-Id: ")) {
+	if k.Attrs["raw.sha256"] != "" || len(whole) > 0 && !bytes.Contains(head, []byte("Message-ID: ")) && !bytes.Contains(head, []byte("Message-Id: ")) {
 		t.Errorf("%s: the head is %q", k.Name, head)
 	}
 }
@@ -172,13 +172,18 @@ func TestNoMessages(t *testing.T) {
 // TestMessagesOverIMAP says in the row who reads them.
 func TestMessagesOverIMAP(t *testing.T) {
 	g := newRig(t, fakegoogle.Config{})
-	g.config.MessagesOverIMAP = true
+	g.config.MessagesOverIMAP = "imaps://imap.gmail.com"
 	sink := &collectortest.Sink{}
-	if err := g.mail(t, t.Context(), collectors.Scope{Account: fakegoogle.Victim, Messages: collectors.MessagesNone}, sink); err != nil {
+	if err := g.mail(t, t.Context(), collectors.Scope{Account: fakegoogle.Victim, Messages: raw}, sink); err != nil {
 		t.Fatal(err)
 	}
-	if e, ok := sink.Expected("gmail/messages"); !ok || !e.NotOffered || !strings.HasPrefix(e.Note, "read over IMAP") {
+	if e, ok := sink.Expected("gmail/messages"); !ok || !e.NotOffered || !strings.Contains(e.Note, "read over IMAP from imaps://imap.gmail.com") {
 		t.Errorf("announced %+v", e)
+	}
+	for _, r := range g.tenant.Requests() {
+		if r.Method == "gmail.users.drafts.get" || r.Method == "gmail.users.messages.get" && !strings.Contains(r.Query, "minimal") {
+			t.Errorf("%s?%s arrived", r.Path, r.Query)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 
 // messageRows are the rows of the messages; where they are not read, there is none, or one that says who reads them.
 func messageRows(r *run) []source {
-	if r.scope.Messages == collectors.MessagesNone {
+	if r.c.cfg.MessagesOverIMAP != "" || r.scope.Messages == collectors.MessagesNone {
 		return nil
 	}
 	return []source{{resource: messagesResource + "List"}, {resource: messagesResource}}
@@ -33,7 +33,7 @@ func messageRows(r *run) []source {
 // draftRows are the rows of the drafts. The list alone, which is numbers, is always read.
 func draftRows(r *run) []source {
 	rows := []source{{resource: draftsResource + "List"}}
-	if r.scope.Messages != collectors.MessagesNone {
+	if r.c.cfg.MessagesOverIMAP == "" && r.scope.Messages != collectors.MessagesNone {
 		rows = append(rows, source{resource: draftsResource})
 	}
 	return rows
@@ -42,7 +42,7 @@ func draftRows(r *run) []source {
 // drafts reads which messages are drafts, and each of them: what an intruder prepares is sent or gone soon.
 func (r *run) drafts(ctx context.Context) error {
 	list := listSource("drafts", url.Values{"maxResults": {"500"}})
-	if r.scope.Messages == collectors.MessagesNone {
+	if len(draftRows(r)) == 1 {
 		return r.read(ctx, list)
 	}
 	return r.each(ctx, "drafts", list)
@@ -50,9 +50,9 @@ func (r *run) drafts(ctx context.Context) error {
 
 // messages reads the messages of the mailbox, those in spam and trash too.
 func (r *run) messages(ctx context.Context) error {
-	if r.c.cfg.MessagesOverIMAP {
+	if r.c.cfg.MessagesOverIMAP != "" {
 		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: messagesResource, NotOffered: true,
-			Note: "read over IMAP: see the rows of the collector imap"})
+			Note: "not asked for: the messages are read over IMAP from " + r.c.cfg.MessagesOverIMAP + ", see the rows of the collector imap"})
 	}
 	if r.scope.Messages == collectors.MessagesNone {
 		return nil

@@ -155,7 +155,7 @@ func (e *emlExport) label(b *evidence.Bundle, at time.Time) error {
 	text := head(b, at) + `
 Each file is the message as the mail system sent it, byte for byte: its SHA-256 is the one
 of the exhibit; where that is an answer of Gmail's API (.json), it is the attribute
-message.sha256 of the exhibit, and the file is the answer's "raw", base64url undone.
+raw.sha256 of the exhibit, and the file is the answer's "raw", base64url undone.
 To check:  sha256sum -c --quiet ` + SumsFile + "\n\n" + e.list.String()
 	return errors.Join(create(filepath.Join(e.dir, LabelFile), []byte(text)), create(filepath.Join(e.dir, SumsFile), e.sums.Bytes()))
 }

@@ -156,7 +156,7 @@ func TestGmailAnswers(t *testing.T) {
 		{`{"id":"18e","raw":"!"}`, "raw", "", "no base64url"},
 		{answer, "raw", strings.Repeat("0", 64), ""},
 	} {
-		attrs := map[string]string{"gmail.format": c.format, "message.sha256": c.digest, "damaged": c.damaged, "internaldate": "12-Oct-2026 07:00:00 +0000"}
+		attrs := map[string]string{"gmail": c.format, "raw.sha256": c.digest, "damaged": c.damaged, "internaldate": "12-Oct-2026 07:00:00 +0000"}
 		ex := evidence.Exhibit{Account: "a", Collector: "workspace", Resource: "gmail/messages", Item: fmt.Sprint(n), Name: fmt.Sprintf("a/gmail/messages/%d.json", n),
 			MediaType: "application/json", FetchedAt: time.Now(), Attrs: attrs}
 		if _, err := w.Put(ex, strings.NewReader(c.body)); err != nil {

@@ -142,11 +142,13 @@ func IsMessage(x *evidence.StoredExhibit) bool {
 
 // IsWhole says whether an exhibit is, or holds, a message and not its header only. One that is damaged is neither.
 func IsWhole(x *evidence.StoredExhibit) bool {
-	return x.MediaType == "message/rfc822" || isAnswer(x) && x.Attrs["gmail.format"] == "raw" && x.Attrs["damaged"] == ""
+	return x.MediaType == "message/rfc822" || isAnswer(x) && x.Attrs["gmail"] == "raw" && x.Attrs["damaged"] == ""
 }
 
 // isAnswer says whether an exhibit is the answer of Gmail's API about a message: the message is within.
-func isAnswer(x *evidence.StoredExhibit) bool { return x.Collector == "workspace" && x.Attrs["gmail.format"] != "" }
+func isAnswer(x *evidence.StoredExhibit) bool {
+	return x.Collector == "workspace" && x.Attrs["gmail"] != ""
+}
 
 func accountOf(r evidence.Record) string {
 	if r.Gap != nil {

@@ -98,7 +98,7 @@ func WithinDigest(x *evidence.StoredExhibit) string {
 	if !isAnswer(x) {
 		return ""
 	}
-	return x.Attrs["message.sha256"]
+	return x.Attrs["raw.sha256"]
 }
 
 // Choose goes through the bundle's records. Headers of messages are read only where a condition needs them. The error
