@@ -22,7 +22,7 @@ const (
 	triesAtMost    = 7 // waits of 1, 2, 4 … 32 seconds: a minute, after which a quota by the minute is whole again
 	firstWait      = time.Second
 	longestWait    = 15 * time.Minute // that a server may ask for
-	bodyLimit      = 256 << 20 // a message of 150 MB, which Gmail imports, is 200 MB as base64
+	bodyLimit      = 256 << 20        // a message of 150 MB, which Gmail imports, is 200 MB as base64
 	refusalLimit   = 1 << 20
 	userAgent      = "mbaudit"
 	headerLongest  = 200
