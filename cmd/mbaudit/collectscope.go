@@ -151,9 +151,6 @@ func (r *collection) parseMessages() (collectors.MessageMode, error) {
 	return mode, r.checkGoogleAlone(mode)
 }
 
-// googleReads says that messages are read over Gmail's API: where an IMAP server is named too, it has them.
-func (r *collection) googleReads() bool { return r.opts.google.on && r.opts.imap.url == "" }
-
 // googleAlone says that nothing but a Google Workspace is read.
 func (r *collection) googleAlone() bool {
 	return r.opts.google.on && r.opts.imap.url == "" && len(r.opts.imports) == 0
@@ -165,9 +162,6 @@ func (r *collection) checkGoogleAlone(mode collectors.MessageMode) error {
 	switch {
 	case r.opts.google.only != "" && (mode != collectors.MessagesNone || window):
 		return usageError(errors.New("--messages, --since and --until are about messages, which --only emergency does not read"), "leave them out, or leave --only out")
-	case r.googleReads() && isBundle(r.c, r.opts.since):
-		return usageError(errors.New("--since names a bundle, which is not possible for messages that are read over Gmail's API"),
-			"name a day with --since, or read the messages over IMAP: add --imap imaps://imap.gmail.com")
 	case r.googleAlone() && len(r.opts.folders) > 0:
 		return usageError(errors.New("--folder is about folders of an IMAP server; Gmail's API has none"), "leave it out, or read the messages over IMAP: add --imap imaps://imap.gmail.com")
 	case r.googleAlone() && mode == collectors.MessagesNone && window:

@@ -49,7 +49,7 @@ func (r *collection) openGoogle() error {
 		return nil
 	}
 	shown := newProgress(r.terminal)
-	r.opts.google.imapServer = r.opts.imap.url
+	r.opts.google.imapServer, r.opts.google.disappeared = r.opts.imap.url, r.heardDisappeared
 	var err error
 	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
 		return err

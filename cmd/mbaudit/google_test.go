@@ -122,3 +122,33 @@ func googleKey(t *testing.T, server *fakegoogle.Server) (path, private string) {
 	}
 	return path, private
 }
+
+// TestTakesDelegation: a token of Google's goes to Gmail's own server, and only where nothing else was given. Beside a
+// tenant on this machine it goes to a server on this machine.
+func TestTakesDelegation(t *testing.T) {
+	for _, c := range []struct {
+		options imapOptions
+		env     map[string]string
+		want    bool
+	}{
+		{imapOptions{url: "imaps://imap.gmail.com"}, nil, true},
+		{imapOptions{url: "imaps://IMAP.Gmail.com:993"}, nil, true},
+		{imapOptions{url: "imaps://imap.googlemail.com"}, nil, true},
+		{imapOptions{url: "imaps://mail.example.com"}, nil, false},
+		{imapOptions{url: "imaps://imap.gmail.com.example.com"}, nil, false},
+		{imapOptions{url: "imaps://localhost"}, nil, false},
+		{imapOptions{url: "imap://imap.gmail.com", insecurePlaintext: true}, nil, false},
+		{imapOptions{url: "imaps://imap.gmail.com", tokenFile: "f"}, nil, false},
+		{imapOptions{url: "imaps://imap.gmail.com", passwordFile: "f"}, nil, false},
+		{imapOptions{url: "imaps://imap.gmail.com", master: "m"}, nil, false},
+		{imapOptions{url: "imaps://imap.gmail.com", login: "l"}, nil, false},
+		{imapOptions{url: "imaps://imap.gmail.com"}, map[string]string{"MBAUDIT_IMAP_PASSWORD": "p"}, false},
+		{imapOptions{url: "imaps://imap.gmail.com"}, map[string]string{googleEndpointVariable: "http://127.0.0.1:1"}, false},
+		{imapOptions{url: "imap://127.0.0.1:1"}, map[string]string{googleEndpointVariable: "http://127.0.0.1:1"}, true},
+		{imapOptions{url: "imap://192.0.2.1"}, map[string]string{googleEndpointVariable: "http://127.0.0.1:1"}, false},
+	} {
+		if got := c.options.takesDelegation(&terminal{getenv: func(name string) string { return c.env[name] }}); got != c.want {
+			t.Errorf("%s with %v and %+v: %t", c.options.url, c.env, c.options, got)
+		}
+	}
+}

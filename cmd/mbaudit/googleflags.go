@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors/workspace"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -28,6 +29,8 @@ type googleOptions struct {
 	on                   bool
 	keyFile, admin, only string
 	imapServer           string // that the messages are read from; "" for none
+
+	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
@@ -70,7 +73,7 @@ func (o *googleOptions) collector(t *terminal, shown *progress) (*workspace.Coll
 	}
 	given := map[string]bool{}
 	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
-		MessagesOverIMAP: o.imapServer, Say: func(text string) { t.say("%s", visible.Line(text)) },
+		MessagesOverIMAP: o.imapServer, Disappeared: o.disappeared, Say: func(text string) { t.say("%s", visible.Line(text)) },
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -41,6 +42,9 @@ type Config struct {
 	// MessagesOverIMAP is the URL of the IMAP server from which somebody else reads the messages of the same accounts: here
 	// they are then not read, and their row says so.
 	MessagesOverIMAP string
+
+	// Disappeared, if set, hears what became of the messages of an earlier bundle. It is an exhibit too.
+	Disappeared func(account string, report earlier.Report)
 
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string

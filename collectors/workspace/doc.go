@@ -38,6 +38,9 @@
 // threads.get is not used: it has no format "raw", one answer is several messages, which the ledger could not count one
 // by one, and no page of Google's says that it gives the same messages as the list.
 //
+// Where the scope has an earlier bundle (since.go), messages that it holds are not asked for, and what became of them is an
+// exhibit, derived from the list and from the history since then.
+//
 // Where messages are read over IMAP (Config.MessagesOverIMAP), their row says so; IMAPToken then logs in there.
 //
 // Not read are logs (Reports, Alert Center), Cloud Identity, Drive and Calendar.

@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 )
 
 const (
@@ -27,7 +29,11 @@ func messageRows(r *run) []source {
 	if r.c.cfg.MessagesOverIMAP != "" || r.scope.Messages == collectors.MessagesNone {
 		return nil
 	}
-	return []source{{resource: messagesResource + "List"}, {resource: messagesResource}}
+	rows := []source{{resource: messagesResource + "List"}, {resource: messagesResource}}
+	if r.scope.Earlier != nil {
+		rows = append(rows, source{resource: historySinceResource}, source{resource: earlier.Resource})
+	}
+	return rows
 }
 
 // draftRows are the rows of the drafts. The list alone, which is numbers, is always read.
@@ -45,7 +51,8 @@ func (r *run) drafts(ctx context.Context) error {
 	if len(draftRows(r)) == 1 {
 		return r.read(ctx, list)
 	}
-	return r.each(ctx, "drafts", list)
+	_, _, err := r.each(ctx, "drafts", list)
+	return err
 }
 
 // messages reads the messages of the mailbox, those in spam and trash too.
@@ -57,31 +64,34 @@ func (r *run) messages(ctx context.Context) error {
 	if r.scope.Messages == collectors.MessagesNone {
 		return nil
 	}
-	return r.each(ctx, "messages", listSource("messages", url.Values{"maxResults": {"500"}}))
+	reading, whole, err := r.each(ctx, "messages", listSource("messages", url.Values{"maxResults": {"500"}}))
+	if err != nil || r.scope.Earlier == nil {
+		return err
+	}
+	return r.compareEarlier(ctx, reading, whole)
 }
 
-// each lists messages or drafts and reads them one by one.
-func (r *run) each(ctx context.Context, what string, list source) error {
-	reading := &mailReading{r: r, what: what, row: source{resource: "gmail/" + what, api: gmail}}
+// each lists messages or drafts and reads them one by one. whole says that all are on the list.
+func (r *run) each(ctx context.Context, what string, list source) (reading *mailReading, whole bool, err error) {
+	reading = &mailReading{r: r, what: what, row: source{resource: "gmail/" + what, api: gmail}}
 	if q := searchWindow(r.scope.Since, r.scope.Until); q != "" {
 		list.query.Set("q", q)
 		reading.note = "of the days asked for and one more on each side: Gmail's search " + q
 		list.note = reading.note
 	}
-	whole, err := r.enumerate(ctx, list, reading.add)
-	if err != nil {
-		return err
+	if whole, err = r.enumerate(ctx, list, reading.add); err != nil {
+		return reading, whole, err
 	}
 	if !whole && len(reading.ids)+len(reading.odd) == 0 {
-		return r.unread(reading.row.resource, list.resource)
+		return reading, whole, r.unread(reading.row.resource, list.resource)
 	}
 	if err := reading.announce(); err != nil {
-		return err
+		return reading, whole, err
 	}
 	if err := reading.read(ctx); err != nil || whole {
-		return err
+		return reading, whole, err
 	}
-	return r.gap(reading.row, 1, request{}, fmt.Errorf("%w: the list of them broke off, and what it did not name is not read: see %s", ErrUnavailable, list.resource))
+	return reading, whole, r.gap(reading.row, 1, request{}, fmt.Errorf("%w: the list of them broke off, and what it did not name is not read: see %s", ErrUnavailable, list.resource))
 }
 
 // enumerate reads a list of things that are then read one by one. add hears of each, and says whether the sink has it.
@@ -144,10 +154,23 @@ func (m *mailReading) add(item json.RawMessage) bool {
 	} else {
 		m.odd = append(m.odd, one.ID)
 	}
-	return m.has(one.ID)
+	return m.done(one.ID)
 }
 
-func (m *mailReading) has(id string) bool { return m.r.sink.Has(m.r.scope.Account, m.row.resource, id) }
+// done says that nothing of a message is to be read: the sink has it, or the earlier bundle.
+func (m *mailReading) done(id string) bool {
+	return m.r.sink.Has(m.r.scope.Account, m.row.resource, id) || m.held(id)
+}
+
+// held says whether the earlier bundle has a message as whole as it is wanted now. Drafts change under their ids: of them
+// it is not asked.
+func (m *mailReading) held(id string) bool {
+	if m.what != "messages" {
+		return false
+	}
+	known, ok := m.r.scope.Earlier.Gmail(id)
+	return ok && (known.Whole || m.r.scope.Messages != collectors.MessagesRaw)
+}
 
 // announce says how many there are, and how long they take. A list that grows while it is read names some twice.
 func (m *mailReading) announce() error {
@@ -156,22 +179,29 @@ func (m *mailReading) announce() error {
 	slices.Reverse(m.ids) // the newest first
 	slices.Sort(m.odd)
 	m.odd = slices.Compact(m.odd)
-	left := int64(0)
+	var left, held int64
 	for id := range m.all() {
-		if !m.has(id) {
+		if !m.done(id) {
 			left++
+		}
+		if m.held(id) {
+			held++
 		}
 	}
 	m.r.c.cfg.Report.Expect(left, 0)
 	m.sayHowLong(left)
-	count, note := int64(len(m.ids)+len(m.odd)), m.note
+	var notes []string
+	count := int64(len(m.ids) + len(m.odd))
 	if count == 0 {
-		note = "empty: the list names none"
-		if m.note != "" {
-			note += "; " + m.note
-		}
+		notes = append(notes, "empty: the list names none")
 	}
-	return m.r.expect(m.row, count, note)
+	if m.note != "" {
+		notes = append(notes, m.note)
+	}
+	if held > 0 {
+		notes = append(notes, fmt.Sprintf("%d more are in the earlier bundle %s", held, m.r.scope.Earlier.Bundle))
+	}
+	return m.r.expect(m.row, count-held, strings.Join(notes, "; "))
 }
 
 // sayHowLong says how long the messages take at the least, where that is more than a minute.
@@ -207,7 +237,7 @@ func (m *mailReading) read(ctx context.Context) error {
 	sources := func(yield func(source) bool) {
 		for id := range m.all() {
 			switch {
-			case m.has(id):
+			case m.done(id):
 			case first != "" || m.streak.Load() >= failuresInARow:
 				if first == "" {
 					first = id

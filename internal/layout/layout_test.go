@@ -28,7 +28,7 @@ func allowed() map[string][]string {
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
 		"collectors/authlog":          {"collectors", "evidence", "internal/logfiles", "internal/maillog", "internal/visible"},
 		"collectors/reportsfile":      {"collectors", "evidence", "internal/googlelog", "internal/logfiles", "internal/visible"},
-		"collectors/workspace":        {"collectors", "evidence", "internal/gmailmessage", "internal/secret"},
+		"collectors/workspace":        {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
