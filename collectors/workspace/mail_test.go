@@ -467,6 +467,30 @@ func TestListBreaksOff(t *testing.T) {
 	}
 }
 
+// TestPagesFailForAWhile breaks the second pages of lists, and some messages, in all ways that pass: all is there in the end.
+func TestPagesFailForAWhile(t *testing.T) {
+	for _, fault := range []fakegoogle.Fault{{Status: 503}, {Status: 403, Reason: "rateLimitExceeded"}, {Status: 429, RetryAfter: time.Second}, {Reset: true}, {Truncate: true}, {Garbage: true}} {
+		g := newRig(t, fakegoogle.Config{Quiet: true, Quotas: unmetered(), History: 1e6 * time.Hour, Mailboxes: map[string]int{someone: 600}})
+		fault.Times, fault.Page = 2, 2
+		list, history, get := fault, fault, fault
+		list.Method, history.Method = "gmail.users.messages.list", "gmail.users.history.list"
+		get.Method, get.Page, get.Path = "gmail.users.messages.get", 0, g.truth(t, someone).Messages[77]+"$"
+		g.tenant.Fail(list, history, get)
+		sink := &collectortest.Sink{DigestsOnly: true}
+		if err := g.mail(t, t.Context(), collectors.Scope{Account: someone, Messages: metadata}, sink); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(sink.Resource("gmail/messages")); got != 600 || len(sink.Gaps()) > 0 || len(g.tenant.FaultsLeft()) > 0 {
+			t.Errorf("%+v: %d messages, gaps %+v, %d faults did not happen", fault, got, sink.Gaps(), len(g.tenant.FaultsLeft()))
+		}
+		for _, row := range []string{"gmail/messagesList", "gmail/history"} {
+			if got := names(sink, row); !slices.Equal(got, []string{"1/1", ""}) {
+				t.Errorf("%+v: %s: %v", fault, row, got)
+			}
+		}
+	}
+}
+
 // TestRestIsGivenUp does not ask for a thousand messages that are refused one after the other.
 func TestRestIsGivenUp(t *testing.T) {
 	g := newRig(t, fakegoogle.Config{Quiet: true, Quotas: unmetered(), Mailboxes: map[string]int{someone: 600}})
@@ -654,5 +678,25 @@ func TestHostileIDs(t *testing.T) {
 		if strings.Contains(r.Path, "..") || strings.Contains(r.Path, "%2F") {
 			t.Errorf("%s was asked for", r.Path)
 		}
+	}
+}
+
+// TestQuotaLosesNothing reads more than three minutes' worth of quota: refusals for it are waited out.
+func TestQuotaLosesNothing(t *testing.T) {
+	clock := fakegoogle.NewClock(fakegoogle.Start())
+	g := newRig(t, fakegoogle.Config{Quiet: true, Now: clock.Now, Mailboxes: map[string]int{someone: 700}})
+	g.config.Sleep = func(ctx context.Context, d time.Duration) error {
+		clock.Advance(d)
+		return ctx.Err()
+	}
+	sink := &collectortest.Sink{DigestsOnly: true}
+	if err := g.mail(t, t.Context(), collectors.Scope{Account: someone, Messages: metadata}, sink); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(sink.Resource("gmail/messages")); got != 700 || len(sink.Gaps()) > 0 {
+		t.Errorf("%d messages, gaps %+v", got, sink.Gaps())
+	}
+	if passed := clock.Now().Sub(fakegoogle.Start()); passed < 2*time.Minute {
+		t.Errorf("the quota was not met: %s passed", passed)
 	}
 }
