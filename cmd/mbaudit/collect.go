@@ -68,7 +68,8 @@ over (--import KIND=PATH), or several of them.
 With several accounts an import says whose it is: --import mbox:bob@example.com=PATH.
 ` + importKindsHelp() + `
 The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt;
-the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS.
+the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS. With --workspace,
+--imap imaps://imap.gmail.com logs in by the same delegation where no password is given.
 If collection is interrupted, what was kept stays: go on with mbaudit collect --resume.`,
 		Example: `  mbaudit collect --account alice@example.com --imap imaps://mail.example.com \
     --messages raw --push s3://evidence/2026-0042
@@ -86,7 +87,7 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 	f.StringArrayVar(&opts.accounts, "account", nil, "account to examine (repeatable)")
 	opts.many.addFlags(f)
 	f.StringArrayVar(&opts.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
-	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server, raw of imports")
+	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server or Gmail, raw of imports")
 	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
 	f.StringVar(&opts.since, "since", "", "only messages received, and activities logged, on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
 	f.StringVar(&opts.again, "again", "", "a sealed bundle: read its logs of Google Workspace once more, and what came since; best after 24 to 72 hours")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors/workspace"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -29,10 +30,13 @@ type googleOptions struct {
 	keyFile, admin, only string
 	quota                string
 	noLogs               bool
+	imapServer           string // that the messages are read from; "" for none
+
+	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
-	f.BoolVar(&o.on, "workspace", false, "read the account's settings, grants and devices from Google Workspace (docs/WORKSPACE.md)")
+	f.BoolVar(&o.on, "workspace", false, "read the account's settings, messages, grants and devices from Google Workspace (docs/WORKSPACE.md)")
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account with domain-wide delegation (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "administrator for whom the Directory is read; none to do without it")
 	f.StringVar(&o.quota, "google-quota", "new", "what the project may ask for: new; old (it used Gmail's API before May 2026); or a factor, as in 0.5 where others use it too")
@@ -73,6 +77,7 @@ func (o *googleOptions) collector(t *terminal, shown *progress, again *workspace
 	}
 	given := map[string]bool{}
 	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, NoLogs: o.noLogs, Again: again, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
+		MessagesOverIMAP: o.imapServer, Disappeared: o.disappeared, Say: func(text string) { t.say("%s", visible.Line(text)) },
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/url"
 	"slices"
@@ -35,6 +36,7 @@ type run struct {
 	user    *userState     // nil before it was read
 	aliases []string       // of sendAs; nil before it was read
 	noMail  []failedSource // what Gmail refused because there is no mailbox
+	mail    mailState
 }
 
 // A userState is what the Directory says of the user that explains refusals.
@@ -130,18 +132,23 @@ func (r *run) subject(s source) string {
 
 // readAll reads sources side by side. An error means that nothing more can be kept, or that the collection was stopped.
 func (r *run) readAll(ctx context.Context, sources []source) error {
+	return r.sideBySide(ctx, slices.Values(sources), r.read)
+}
+
+// sideBySide reads sources by read, some at once. They are taken as there is room, and none after an error.
+func (r *run) sideBySide(ctx context.Context, sources iter.Seq[source], read func(context.Context, source) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	slots := make(chan struct{}, parallel)
 	var group sync.WaitGroup
-	for _, s := range sources {
+	for s := range sources {
 		slots <- struct{}{}
 		if ctx.Err() != nil {
 			break
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			if err := r.read(ctx, s); err != nil {
+			if err := read(ctx, s); err != nil {
 				cancel(err)
 			}
 		})
@@ -158,33 +165,50 @@ func (r *run) read(ctx context.Context, s source) error {
 	if r.subject(s) == "" {
 		return r.failed(s, 1, request{}, ErrNoAdmin)
 	}
+	attempt, items := r.attempt(s), 0
+	pages, err := r.pages(ctx, s, func(a *answer, page int) error {
+		items += len(a.items)
+		return r.keep(s, a, attempt, page)
+	})
+	if err != nil || pages == 0 {
+		return err
+	}
+	return r.complete(s, pages, items)
+}
+
+// attempt is the number of this reading of a list, of which an earlier one may have kept some pages.
+func (r *run) attempt(s source) int {
 	attempt := 1
 	for r.sink.Has(r.scope.Account, s.resource, pageItem(s, attempt, 1)) {
 		attempt++
 	}
-	var items int
+	return attempt
+}
+
+// pages asks for all pages of a source and gives each to keep. It returns how many there are; 0 where a gap says from
+// which one on they are not known.
+func (r *run) pages(ctx context.Context, s source, keep func(a *answer, page int) error) (int, error) {
 	seen := map[string]bool{}
 	for page, token := 1, ""; ; page++ {
-		a, err := r.get(ctx, s, token)
+		a, err := r.ask(ctx, s, token)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 		if err == nil {
-			err = r.keep(s, a, attempt, page)
+			err = keep(a, page)
 		}
 		if errors.Is(err, evidence.ErrStorage) {
-			return err
+			return 0, err
 		}
 		if err == nil && a.next != "" && (seen[a.next] || page == pagesAtMost) {
 			err = fmt.Errorf("%w: page %d names one that was read before as the next", ErrLoop, page)
 			page++
 		}
 		if err != nil {
-			return r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
+			return 0, r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
 		}
-		items += len(a.items)
 		if a.next == "" {
-			return r.complete(s, page, items)
+			return page, nil
 		}
 		token = a.next
 		seen[token] = true
@@ -196,9 +220,9 @@ func (r *run) complete(s source, pages, items int) error {
 	if s.item != "" {
 		return nil
 	}
-	note := ""
+	note := s.note
 	if s.list != "" && items == 0 {
-		note = "empty: the answer lists nothing"
+		note = strings.TrimSuffix("empty: the answer lists nothing; "+s.note, "; ")
 	}
 	return r.expect(s, int64(pages), note)
 }
@@ -215,9 +239,7 @@ func pageItem(s source, attempt, page int) string {
 
 // keep makes an exhibit of an answer.
 func (r *run) keep(s source, a *answer, attempt, page int) error {
-	if s.resource == userResource || s.resource == sendAsResource {
-		r.notice(s, a)
-	}
+	r.notice(s, a)
 	name := evidence.SafeName(r.scope.Account) + "/" + s.base()
 	item := s.item
 	if a.next != "" {
@@ -229,6 +251,9 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 	}
 	name += ".json"
 	attrs := r.attributes(s, a, page)
+	if s.about != nil {
+		s.about(a, attrs)
+	}
 	body, media := a.body, contentTypeAPI
 	if s.secret {
 		var err error
@@ -246,7 +271,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 		FetchedAt: a.at, Request: a.request.String(), Attrs: attrs,
 	}, bytes.NewReader(body))
 	if err == nil {
-		r.c.cfg.Report.Done(0, int64(len(body)))
+		r.c.cfg.Report.Done(s.messages, int64(len(body)))
 		return nil
 	}
 	return fmt.Errorf("keeping it: %w", err)
@@ -291,6 +316,8 @@ func (r *run) notice(s source, a *answer) {
 				r.aliases = append(r.aliases, one.Address)
 			}
 		}
+	case profileResource, labelsResource:
+		r.mail.notice(s, a)
 	}
 }
 
@@ -345,12 +372,17 @@ func (r *run) smime(ctx context.Context, elsewhere bool) error {
 // failed writes the gap that a source leaves from a page on. That there is no mailbox is explained at the end, when what
 // the Directory says of the user is known.
 func (r *run) failed(s source, page int, asked request, err error) error {
+	if s.edition != "" && page == 1 && r.withoutLicence(err) {
+		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
+			Note: "not licensed, or not switched on: Gmail opens this mailbox and refuses " + s.edition + ": " + err.Error()})
+	}
 	if errors.Is(err, ErrNoMailbox) && page == 1 {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.noMail = append(r.noMail, failedSource{s, err})
 		return nil
 	}
+	r.mail.failed(s.resource, err)
 	return r.gap(s, page, asked, err)
 }
 

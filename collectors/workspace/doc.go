@@ -1,5 +1,5 @@
-// Package workspace collects from Google Workspace what Gmail, the Directory and the logs of the Reports API tell of an account: each answer as an
-// exhibit, its bytes as received.
+// Package workspace collects from Google Workspace what Gmail, the Directory and the logs of the Reports API tell of an
+// account, and its messages: each answer as an exhibit, its bytes as received.
 //
 // It sends nothing but GET, and the POST that asks for an access token; its transport refuses all else, so that nothing
 // can be changed by mistake. A service account with domain-wide delegation speaks for the user to Gmail, and for an
@@ -22,7 +22,7 @@
 // each. A user of whom the Directory says that he has no mailbox has rows that say "not offered".
 //
 // Resources (rows of the coverage ledger) are "gmail/…" and "directory/…", as listed in sources.go. The item of an
-// exhibit is empty, and of gmail/smimeInfo the address. A list of several pages has items "ATTEMPT/PAGE" for all but the
+// exhibit is empty, of gmail/smimeInfo the address, of gmail/messages, drafts and labelDetails the id. A list of several pages has items "ATTEMPT/PAGE" for all but the
 // last one, so that a resumed collection knows whether a list is whole; one that is not is read anew, as the next attempt.
 //
 // Logs are "reports/APPLICATION", of what an account did, and where others may have done something to it, of the whole tenant
@@ -39,7 +39,26 @@
 // Backup codes are passwords: of directory/verificationCodes the answer is not kept, but a description with their number
 // and, where there are enough of them that nobody can guess, a salted digest.
 //
-// Not read are messages, drafts, history, alerts, Cloud Identity, Drive and Calendar.
+// History is read right after the dozen, because Gmail forgets it after a week or sooner: from the oldest history id that
+// it still answers, which is looked for (history.go). The row says from where on, and which id is gone.
+//
+// The life of a message (messages.go): messages.list is read to its end, its pages are exhibits, and of each id eight bytes
+// are remembered; the sink hears how many there are; each is asked for by messages.get, in the format "metadata" or "raw",
+// the newest first, some at once. The exhibit is the answer as it came, also of a whole message: the bytes of the message
+// are the answer's "raw" with base64url undone, the attribute raw.sha256 is their digest, and package evidence/mailexport
+// takes them out. A second exhibit of the same bytes would double what is kept and prove nothing more. An answer that no
+// message can be read from is kept and leaves a gap with the item "ID/message"; a message that was listed and is gone
+// (404) is a gap "vanished" with its id. After 30 in a row that are not to be had the rest is one gap. A collection that
+// is taken up again reads the list again, and keeps of it the pages that name something which the sink lacks.
+// threads.get is not used: it has no format "raw", one answer is several messages, which the ledger could not count one
+// by one, and no page of Google's says that it gives the same messages as the list.
+//
+// Where the scope has an earlier bundle (since.go), messages that it holds are not asked for, and what became of them is an
+// exhibit, derived from the list and from the history since then.
+//
+// Where messages are read over IMAP (Config.MessagesOverIMAP), their row says so; IMAPToken then logs in there.
+//
+// Not read are alerts, Cloud Identity, Drive and Calendar.
 //
 // Who wants another source, or only reads bundles, need not read on.
 package workspace

@@ -23,6 +23,7 @@ var (
 	ErrAPIDisabled   = errors.New("API disabled")          // in the service account's project
 	ErrNotAuthorised = errors.New("not authorised")        // the administrator lacks the right, or the domain's policy forbids it
 	ErrNoMailbox     = errors.New("mailbox not available") // Gmail is not enabled for the user, or he is suspended
+	ErrGone          = errors.New("not there any more")    // it was listed before
 	ErrRefused       = errors.New("refused")               // any other no
 	ErrUnavailable   = errors.New("not available")         // busy, over its quota or broken, however often it was asked
 	ErrLost          = errors.New("connection lost")
@@ -60,6 +61,9 @@ func class(err error) evidence.GapClass {
 		if errors.Is(err, kind) {
 			return evidence.GapFailed
 		}
+	}
+	if errors.Is(err, ErrGone) {
+		return evidence.GapVanished
 	}
 	return evidence.GapRefused
 }

@@ -106,6 +106,13 @@ type source struct {
 	list     string // the field that lists things; "" where the answer is one thing
 	secret   bool   // the answer must not be kept
 	units    int    // what a page costs of the quota of a new project (see Quota); 0 is 1
+	messages int64  // that an answer is, for who waits
+	vanishes bool   // "404" says that a thing that was listed is gone, not that there is no such user
+	edition  string // what it is called, where not all editions of Google Workspace have it
+	note     string // for the ledger, where the list came whole
+
+	// about adds to what is said of an answer beside its body, and hears each answer before it is kept. It may be nil.
+	about func(a *answer, attrs map[string]string)
 
 	// post makes the body of a read by POST, of which there is but one (see queries); nil is a GET.
 	post func(pageToken string) []byte
@@ -125,7 +132,7 @@ func emergencySources() []source {
 		{resource: "directory/tokens", api: directory, path: "admin/directory/v1/users/{user}/tokens", scope: scopeSecurity, list: "items"},
 		{resource: "directory/asps", api: directory, path: "admin/directory/v1/users/{user}/asps", scope: scopeSecurity, list: "items"},
 		{resource: userResource, api: directory, path: "admin/directory/v1/users/{user}", query: url.Values{"projection": {"full"}}, scope: scopeUser},
-		{resource: "gmail/profile", api: gmail, path: "gmail/v1/users/{user}/profile", scope: scopeGmail},
+		profileSource(),
 	}
 }
 
@@ -133,7 +140,7 @@ func emergencySources() []source {
 func otherSources() []source {
 	return []source{
 		setting("language", ""),
-		{resource: "gmail/labels", api: gmail, path: "gmail/v1/users/{user}/labels", scope: scopeGmail, list: "labels"},
+		labelsSource(),
 		{resource: "directory/aliases", api: directory, path: "admin/directory/v1/users/{user}/aliases", scope: scopeUser, list: "aliases"},
 		{resource: "directory/mobiledevices", api: directory, path: "admin/directory/v1/customer/my_customer/devices/mobile",
 			query: url.Values{"query": {"email:{user}"}, "projection": {"FULL"}, "maxResults": {"100"}}, scope: scopeMobile, list: "mobiledevices"},

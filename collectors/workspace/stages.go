@@ -25,11 +25,22 @@ func (c *Collector) accountStages() []stage {
 	case c.cfg.Again != nil:
 		return logs
 	}
-	return append([]stage{
+	settings := []stage{
 		emergency,
+		{"history", oneRow(historyResource), func(ctx context.Context, r *run) error { return r.history(ctx) }}, // it goes after a week, or after hours
 		listed("settings", otherSources),
-		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx, r.part == Rest) }},
-	}, logs...)
+		{"S/MIME", oneRow(smimeResource), func(ctx context.Context, r *run) error { return r.smime(ctx, r.part == Rest) }},
+		listed("client-side encryption", encryptionSources),
+		{"labels", oneRow(labelDetails), func(ctx context.Context, r *run) error { return r.labelDetails(ctx) }},
+		{"drafts", draftRows, func(ctx context.Context, r *run) error { return r.drafts(ctx) }},
+	}
+	messages := stage{"messages", messageRows, func(ctx context.Context, r *run) error { return r.messages(ctx) }} // the longest
+	return append(append(settings, logs...), messages)
+}
+
+// oneRow is the row of a stage that has but one.
+func oneRow(resource string) func(*run) []source {
+	return func(*run) []source { return []source{{resource: resource}} }
 }
 
 // tenantStages are what is read once of a whole tenant, for the administrator.

@@ -69,7 +69,7 @@ func (g *rig) collect(t *testing.T, account string, sink *collectortest.Sink) er
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = c.Collect(t.Context(), collectors.Scope{Account: account}, sink)
+	err = c.Collect(t.Context(), collectors.Scope{Account: account, Messages: collectors.MessagesNone}, sink)
 	if err == nil && !g.config.EmergencyOnly {
 		err = c.Tenant().Collect(t.Context(), collectors.Scope{Account: workspace.TenantAccount(account)}, sink)
 	}
@@ -112,7 +112,8 @@ func (g *rig) get(t *testing.T, ex evidence.Exhibit) []byte {
 func allRows() []string {
 	return []string{"gmail/filters", "gmail/autoForwarding", "gmail/forwardingAddresses", "gmail/delegates", "gmail/sendAs", "gmail/vacation", "gmail/imap",
 		"gmail/pop", "directory/tokens", "directory/asps", "directory/user", "gmail/profile", "gmail/language", "gmail/labels", "directory/aliases",
-		"directory/mobiledevices", "directory/groups", "directory/roleAssignments", "directory/roles", "directory/verificationCodes", "gmail/smimeInfo"}
+		"directory/mobiledevices", "directory/groups", "directory/roleAssignments", "directory/roles", "directory/verificationCodes", "gmail/smimeInfo",
+		"gmail/history", "gmail/cseIdentities", "gmail/cseKeyPairs", "gmail/labelDetails", "gmail/draftsList"}
 }
 
 // TestEverySource compares each exhibit with what the tenant serves.

@@ -28,13 +28,13 @@ func allowed() map[string][]string {
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
 		"collectors/authlog":          {"collectors", "evidence", "internal/logfiles", "internal/maillog", "internal/visible"},
 		"collectors/reportsfile":      {"collectors", "evidence", "internal/googlelog", "internal/logfiles", "internal/visible"},
-		"collectors/workspace":        {"collectors", "evidence", "internal/googlelog", "internal/secret"},
+		"collectors/workspace":        {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlelog", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
 		"evidence/bundlediff":      {"evidence", "evidence/earlier", "evidence/settings"},
 		"evidence/mailexport":      {"evidence", "evidence/selection"},
-		"evidence/selection":       {"evidence", "internal/mailheader"},
+		"evidence/selection":       {"evidence", "internal/gmailmessage", "internal/mailheader"},
 		"evidence/settings":        {"evidence"},
 		"evidence/journal":         {},
 		"evidence/journal/anchor":  {"evidence/journal", "evidence/timestamp"},
@@ -59,6 +59,7 @@ func allowed() map[string][]string {
 		"findings/sigma":        {},
 
 		"internal/casefile":      {},
+		"internal/gmailmessage":  {},
 		"internal/demo":          {"evidence/timestamp", "internal/seedmail"},
 		"internal/bodystructure": {"internal/mailheader"},
 		"internal/layout":        {},
