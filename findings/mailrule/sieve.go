@@ -402,8 +402,8 @@ func (r *sieveReader) doAction(b *sieveBlock, c command) {
 	a := Action{At: c.at}
 	_, a.Copy = tags["copy"]
 	a.Read = r.seen(tags)
-	strings1 := func(i int) {
-		if i < len(rest) && rest[i].kind == 's' {
+	take := func(i int) {
+		if i >= 0 && i < len(rest) && rest[i].kind == 's' {
 			values, partial := r.texts(rest[i])
 			a.Values = append(a.Values, values...)
 			a.Partial = a.Partial || partial
@@ -414,22 +414,22 @@ func (r *sieveReader) doAction(b *sieveBlock, c command) {
 		a.Kind = Keep
 	case "fileinto":
 		a.Kind = File
-		strings1(len(rest) - 1)
+		take(len(rest) - 1)
 		if use, ok := tags["specialuse"]; ok {
 			values, _ := r.texts(use)
 			a.Values = append(a.Values, values...)
 		}
 	case "redirect":
 		a.Kind = Forward
-		strings1(len(rest) - 1)
+		take(len(rest) - 1)
 	case "discard":
 		a.Kind = Discard
 	case "reject", "ereject", "refuse":
 		a.Kind = Reject
-		strings1(len(rest) - 1)
+		take(len(rest) - 1)
 	case "vacation":
 		a.Kind = Reply
-		strings1(len(rest) - 1)
+		take(len(rest) - 1)
 		a.From, _ = r.texts(tags["from"])
 		a.Subject, _ = r.texts(tags["subject"])
 	case "notify", "report":
@@ -441,17 +441,17 @@ func (r *sieveReader) doAction(b *sieveBlock, c command) {
 	case "addheader", "deleteheader", "replaceheader", "replace", "enclose", "convert":
 		a.Kind = EditHeader
 		for i := range rest {
-			strings1(i)
+			take(i)
 		}
 	case "pipe", "filter", "execute":
 		a.Kind = Run
 		for i := range rest {
-			strings1(i)
+			take(i)
 		}
 	case "snooze":
 		a.Kind = Snooze
 		for i := range rest {
-			strings1(i)
+			take(i)
 		}
 	default:
 		a.Kind = Unread

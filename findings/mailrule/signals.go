@@ -183,6 +183,12 @@ func (ctx Context) target(v Value, a Action) Target {
 	return t
 }
 
+// inside says that an address is the mailbox's own or of the organisation.
+func (ctx Context) inside(address string) bool {
+	own := slices.ContainsFunc(ctx.Own, func(own string) bool { return strings.EqualFold(own, address) })
+	return own || ctx.External != nil && ctx.External(address) == No
+}
+
 // disguise notes a text that shows as another, or an address that a script assembles.
 func (s *Signals) disguise(v Value, destination bool) {
 	odd := destination && v.Built && strings.Contains(v.Text, "@") && !splitAtSign(v)
@@ -342,7 +348,10 @@ func (s *Signals) counterpart(v Value, c Condition, ctx Context) {
 	text := strings.Trim(v.Text, " \t*<>\"'")
 	local, domain, at := strings.Cut(text, "@")
 	switch {
-	case c.Field == To && slices.ContainsFunc(ctx.Own, func(own string) bool { return strings.EqualFold(own, text) }):
+	case c.Part == "detail":
+	case c.Part == "localpart" && automatic(text+"@"):
+		s.Automatic = true
+	case c.Field == To && ctx.inside(text): // a role or an alias of the own organisation
 	case len(tokens(Value{Text: text})) == 0 || len([]rune(text)) < 3 || c.Match == Regex:
 	case c.Part == "domain", at && local == "" && strings.Contains(domain, "."):
 		s.Domains = append(s.Domains, v)

@@ -149,10 +149,25 @@ func longest(index map[string][]term, v Value, list []token, i int) (Word, int) 
 		}
 	}
 	if used == 0 {
-		return Word{}, 0
+		if best, used = compound(index, list[i].text); used == 0 {
+			return Word{}, 0
+		}
 	}
 	start, end := list[i].start, list[i+used-1].end
 	return Word{Class: best.class, Kind: best.kind, Lang: best.lang, Term: best.spelling, Text: v.Text[start:end], At: v.span(start, end)}, used
+}
+
+// compound looks for German stems behind the start of a word: "Monatsrechnung". The start has three letters at least, so
+// that "Berechnung" and "Erzählung" are what they are.
+func compound(index map[string][]term, word string) (term, int) {
+	for i := 3; i+6 <= len(word); i++ {
+		for _, t := range index[indexKey(word[i:])] {
+			if t.lang == "de" && t.open[0] && len(t.words) == 1 && len(t.words[0]) >= 6 && strings.HasPrefix(word[i:], t.words[0]) {
+				return t, 1
+			}
+		}
+	}
+	return term{}, 0
 }
 
 // at says whether list starts with the term's words.
