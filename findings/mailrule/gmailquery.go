@@ -331,7 +331,7 @@ func specialise(c Condition, name string) Condition {
 		c.Match, c.Number, c.Values = Under, gmailBytes(text), nil
 	case "has":
 		if text == "attachment" {
-			c.Match = Exists
+			c.Match, c.Values = Exists, nil
 		} else if text != "drive" && text != "document" && text != "spreadsheet" && text != "presentation" && text != "youtube" && text != "image" {
 			c.Field = State // has:userlabels, has:yellow-star
 		}

@@ -2,7 +2,6 @@ package mailrule
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 )
@@ -89,7 +88,7 @@ func samples(own []string) []sample {
 
 // reach asks the condition about the samples. timed says that it also wants a time.
 func reach(c Condition, own []string) (r Reach, timed bool) {
-	e := &evaluator{own: own, budget: 100_000, patterns: make(map[string]*regexp.Regexp)}
+	e := &evaluator{budget: 20_000}
 	list := samples(own)
 	hits := 0
 	for i := range list {
@@ -110,13 +109,14 @@ func reach(c Condition, own []string) (r Reach, timed bool) {
 
 // evaluator answers tests. Once its budget is spent it answers "unknown".
 type evaluator struct {
-	own      []string
-	budget   int
-	patterns map[string]*regexp.Regexp
-	timed    bool
+	budget int
+	timed  bool
 }
 
 func (e *evaluator) holds(c Condition, m *sample) truth {
+	if e.budget--; e.budget < 0 {
+		return unknown
+	}
 	switch c.Op {
 	case Always:
 		return yes
@@ -127,7 +127,7 @@ func (e *evaluator) holds(c Condition, m *sample) truth {
 	case All:
 		out := yes
 		for _, of := range c.Of {
-			if out = min(out, e.holds(of, m)); out == no {
+			if out = min(out, e.holds(of, m)); out == no || e.budget < 0 {
 				break
 			}
 		}
@@ -135,16 +135,12 @@ func (e *evaluator) holds(c Condition, m *sample) truth {
 	case Any:
 		out := no
 		for _, of := range c.Of {
-			if out = max(out, e.holds(of, m)); out == yes {
+			if out = max(out, e.holds(of, m)); out == yes || e.budget < 0 {
 				break
 			}
 		}
 		return out
 	case Test:
-		e.budget--
-		if e.budget < 0 {
-			return unknown
-		}
 		return e.test(c, m)
 	}
 	return unknown
@@ -239,12 +235,12 @@ func (e *evaluator) compare(c Condition, m *sample) truth {
 		return no
 	}
 	for _, v := range c.Values {
-		e.budget -= 1 + len(v.Text)/64
+		e.budget -= 1 + len(v.Text)/64 + v.pattern.cost()
 		if e.budget < 0 {
 			return unknown
 		}
 		for _, text := range texts {
-			if e.matches(c, v.Text, text) {
+			if matches(c, v, text) {
 				return yes
 			}
 		}
@@ -252,38 +248,15 @@ func (e *evaluator) compare(c Condition, m *sample) truth {
 	return no
 }
 
-func (e *evaluator) matches(c Condition, key, text string) bool {
-	if c.Match == HasWords {
-		return hasWords(text, key)
+func matches(c Condition, key Value, text string) bool {
+	switch c.Match {
+	case HasWords:
+		return hasWords(text, key.Text)
+	case Regex:
+		return key.pattern != nil && key.pattern.MatchString(text)
 	}
-	if c.Match == Regex {
-		p := e.pattern(key)
-		return p != nil && p.MatchString(text)
-	}
-	holds, _ := compareText(c.Match, text, key)
+	holds, _ := compareText(c.Match, text, key.Text)
 	return holds
-}
-
-func (e *evaluator) pattern(key string) *regexp.Regexp {
-	p, ok := e.patterns[key]
-	if !ok {
-		p = compilePattern(key)
-		e.patterns[key] = p
-		e.budget -= 100
-	}
-	return p
-}
-
-// compilePattern reads a pattern; nil for one that is too long or not to be read. Go's engine takes linear time.
-func compilePattern(key string) *regexp.Regexp {
-	if len(key) > 2000 {
-		return nil
-	}
-	p, err := regexp.Compile("(?i)" + key)
-	if err != nil {
-		return nil
-	}
-	return p
 }
 
 // relation decides :value and :count (RFC 5231).
@@ -315,7 +288,7 @@ func textsOf(c Condition, m *sample) []string {
 		return []string{m.body}
 	case c.Field == Text:
 		return []string{m.headers["from"], m.headers["to"], m.headers["subject"], m.body}
-	case len(c.Names) > 0 && !gmailNames(c.Names):
+	case len(c.Names) > 0 && c.Match != HasWords:
 		for _, name := range c.Names {
 			if text, ok := m.headers[strings.ToLower(name)]; ok {
 				texts = append(texts, partOf(text, c.Part))
@@ -328,15 +301,9 @@ func textsOf(c Condition, m *sample) []string {
 		name = c.Names[0]
 	}
 	if text, ok := m.headers[name]; ok {
-		texts = append(texts, text)
+		texts = append(texts, partOf(text, c.Part))
 	}
 	return texts
-}
-
-// gmailNames says that the one name is an operator of Gmail's and not a header.
-func gmailNames(names []string) bool {
-	_, ok := operatorField(names[0])
-	return ok && len(names) == 1 && names[0] == strings.ToLower(names[0])
 }
 
 func partOf(text, part string) string {
@@ -406,6 +373,9 @@ func compareText(m Match, text, key string) (holds, known bool) {
 
 // glob matches * and ? with the backslash as escape, in time of the product of the lengths.
 func glob(pattern, text string) bool {
+	if len(pattern)-2*strings.Count(pattern, `\\`)-strings.Count(pattern, "*") > len(text) { // more letters than the text has
+		return false
+	}
 	p, t := 0, 0
 	star, mark := -1, 0
 	for t < len(text) {

@@ -133,7 +133,9 @@ type Condition struct {
 	Number int64       `json:"number,omitempty"` // bytes, with Over and Under; words between, with Near
 
 	Relation string `json:"relation,omitempty"` // with Compares: "value ge", "count lt", …
-	At       Span   `json:"at"`
+
+	sum *digest // once it is sealed
+	At  Span    `json:"at"`
 }
 
 // Kind is what an action does.
@@ -195,6 +197,7 @@ func anyOf(list ...Condition) Condition {
 	var of []Condition
 	add := func(c Condition) {
 		if n := len(of) - 1; n >= 0 && alike(of[n], c) {
+			of[n].sum = nil
 			of[n].Values = append(of[n].Values[:len(of[n].Values):len(of[n].Values)], c.Values...)
 			of[n].At = Span{min(of[n].At.Start, c.At.Start), max(of[n].At.End, c.At.End)}
 			return
@@ -269,7 +272,16 @@ func (c Condition) conjuncts() []Condition {
 // digest stands for what c says, wherever it is written.
 type digest [16]byte
 
+// seal computes the digest once and for all. A sealed condition is not changed any more.
+func (c *Condition) seal() {
+	d := c.digest()
+	c.sum = &d
+}
+
 func (c Condition) digest() digest {
+	if c.sum != nil {
+		return *c.sum
+	}
 	h := sha256.New()
 	put := func(s string) {
 		var n [4]byte
@@ -277,31 +289,24 @@ func (c Condition) digest() digest {
 		h.Write(n[:])
 		h.Write([]byte(s))
 	}
-	var walk func(c Condition)
-	walk = func(c Condition) {
-		put(string(c.Op))
-		put(string(c.Field))
-		put(strings.ToLower(strings.Join(c.Names, "\x00")))
-		put(c.Part)
-		put(string(c.Match))
-		put(c.Relation)
-		var n [24]byte
-		binary.BigEndian.PutUint64(n[:], uint64(c.Number))
-		binary.BigEndian.PutUint64(n[8:], uint64(len(c.Values)))
-		binary.BigEndian.PutUint64(n[16:], uint64(len(c.Of)))
-		h.Write(n[:])
-		for _, v := range c.Values {
-			put(v.Text)
-		}
-		if c.Op == Unknown { // two things that are not understood are not the same
-			binary.BigEndian.PutUint64(n[:], uint64(c.At.Start))
-			h.Write(n[:])
-		}
-		for _, of := range c.Of {
-			walk(of)
-		}
+	number := func(n int64) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
 	}
-	walk(c)
+	for _, s := range []string{string(c.Op), string(c.Field), strings.ToLower(strings.Join(c.Names, "\x00")), c.Part, string(c.Match), c.Relation} {
+		put(s)
+	}
+	number(c.Number)
+	number(int64(len(c.Values)))
+	for _, v := range c.Values {
+		put(v.Text)
+	}
+	if c.Op == Unknown { // two things that are not understood are not the same
+		number(int64(c.At.Start))
+	}
+	for _, of := range c.Of {
+		d := of.digest()
+		h.Write(d[:])
+	}
 	var d digest
 	copy(d[:], h.Sum(nil))
 	return d

@@ -18,6 +18,7 @@ const (
 type phrases struct {
 	every, off, afterStop, unless, never, and, or, more, not, quote string
 	verbs                                                           map[Kind]string
+	parts                                                           map[string]string
 	fields                                                          map[Field][2]string // "whose sender", and how it goes on when denied
 	matches                                                         map[Match][2]string
 }
@@ -26,6 +27,7 @@ func english() phrases {
 	return phrases{
 		every: "every message", off: " (switched off)", afterStop: " (never reached: an earlier rule ends the script)", never: " (its condition is never true)", unless: ", unless an earlier rule ended the script",
 		and: " and ", or: " or ", more: "%d more", not: "not (%s)", quote: "\"%s\"",
+		parts: map[string]string{"domain": "domain", "localpart": "part before the @", "user": "part before the +", "detail": "part after the +"},
 		verbs: map[Kind]string{
 			Keep: "leaves in the inbox", File: "moves to the folder %s", Label: "labels %s", SkipInbox: "takes out of the inbox", MarkRead: "marks as read",
 			SetFlags: "sets the flag %s on", Trash: "moves to the trash", Discard: "deletes", Spam: "moves to spam", NeverSpam: "never takes for spam", Forward: "forwards to %s",
@@ -49,6 +51,7 @@ func french() phrases {
 	return phrases{
 		every: "tout message", off: " (désactivée)", afterStop: " (jamais atteinte : une règle précédente termine le script)", never: " (sa condition n’est jamais vraie)", unless: ", sauf si une règle précédente a terminé le script",
 		and: " et ", or: " ou ", more: "%d de plus", not: "pas (%s)", quote: "« %s »",
+		parts: map[string]string{"domain": "domaine", "localpart": "partie avant le @", "user": "partie avant le +", "detail": "partie après le +"},
 		verbs: map[Kind]string{
 			Keep: "laisse dans la boîte de réception", File: "déplace dans le dossier %s", Label: "donne le libellé %s à", SkipInbox: "retire de la boîte de réception", MarkRead: "marque comme lu",
 			SetFlags: "pose le marqueur %s sur", Trash: "met à la corbeille", Discard: "supprime", Spam: "met dans le spam", NeverSpam: "ne met jamais dans le spam", Forward: "transfère à %s",
@@ -225,8 +228,8 @@ func (p phrases) test(c Condition, negated bool) string {
 		}
 		field = fmt.Sprintf(field, p.values(names, p.or))
 	}
-	if c.Part != "" && c.Part != "address" {
-		field += " (" + c.Part + ")"
+	if part := p.parts[c.Part]; part != "" {
+		field += " (" + part + ")"
 	}
 	match := p.matches[c.Match][side]
 	switch {

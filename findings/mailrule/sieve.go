@@ -26,6 +26,7 @@ func ParseSieve(script []byte, options SieveOptions) Set {
 		include:  options.Include,
 		included: make(map[string]bool),
 		missing:  make(map[string]bool),
+		patterns: make(map[string]*expression),
 		state:    sieveState{vars: make(map[string]variable)},
 	}
 	commands, notes := parseSieve(string(script))
@@ -68,6 +69,8 @@ type sieveReader struct {
 	ends     []map[digest]bool // the digests of each of stops
 	notes    []Note            // of the command that is being read
 	pending  []Action          // of tests that act: execute
+	patterns map[string]*expression
+	programs int // instructions of the expressions so far
 	full     bool
 }
 
@@ -182,7 +185,9 @@ func noneOf(earlier []Condition) Condition {
 		return negate(earlier[0])
 	}
 	at := Span{earlier[0].At.Start, earlier[len(earlier)-1].At.End}
-	return Condition{Op: Not, At: at, Of: []Condition{{Op: Any, Of: earlier[:len(earlier):len(earlier)], At: at}}}
+	none := Condition{Op: Any, Of: earlier[:len(earlier):len(earlier)], At: at}
+	none.seal()
+	return Condition{Op: Not, At: at, Of: []Condition{none}}
 }
 
 func (r *sieveReader) onlyTest(c command) Condition {
@@ -260,6 +265,7 @@ func (r *sieveReader) command(b *sieveBlock, c command) bool {
 
 // end notes that the script ends for messages of path.
 func (r *sieveReader) end(path Condition) {
+	path.seal()
 	r.stops = append(r.stops, path)
 	r.ends = append(r.ends, path.digests())
 }
@@ -445,6 +451,7 @@ func (r *sieveReader) doAction(b *sieveBlock, c command) {
 		}
 	case "pipe", "filter", "execute":
 		a.Kind = Run
+		a.Copy = a.Copy || c.name != "pipe"
 		for i := range rest {
 			take(i)
 		}

@@ -8,6 +8,14 @@ import (
 
 // test gives a Sieve test its normal form.
 func (r *sieveReader) test(c command) Condition {
+	out := r.readTest(c)
+	if out.Op == Test {
+		out.seal()
+	}
+	return out
+}
+
+func (r *sieveReader) readTest(c command) Condition {
 	r.needs(c)
 	switch c.name {
 	case "true":
@@ -100,8 +108,31 @@ func (r *sieveReader) values(out *Condition, rest []argument, i int) {
 	}
 	values, partial := r.texts(rest[i])
 	out.Values = values
+	if out.Match == Regex {
+		r.compile(values)
+	}
 	if partial {
 		r.note(NotConstant, "a test compares with a value that is known only when a message is there", out.At)
+	}
+}
+
+// compile reads the expressions once for the whole script.
+func (r *sieveReader) compile(values []Value) {
+	for i, v := range values {
+		p, known := r.patterns[v.Text]
+		if !known {
+			if r.programs < maxPrograms {
+				p = compileExpression(v.Text)
+			}
+			if p != nil {
+				r.programs += p.size
+			}
+			r.programs += 10
+			r.patterns[v.Text] = p
+		}
+		if values[i].pattern = p; p == nil {
+			r.note(UnknownCommand, "an expression cannot be read here, or is too large: what it matches is not stated", v.At)
+		}
 	}
 }
 

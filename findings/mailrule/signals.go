@@ -125,7 +125,7 @@ func (s *Signals) destiny(actions []Action, dialect Dialect) {
 			s.Junks, cancelled, stored = true, true, true
 		case Snooze:
 			cancelled, stored = true, true
-		case Forward:
+		case Forward, Run:
 			forwarded = true
 			cancelled = cancelled || !a.Copy
 		case File, Label:
@@ -215,7 +215,8 @@ func (s *Signals) conditions(c Condition, ctx Context) {
 	budget := 20_000
 	var walk func(c Condition, negated bool)
 	walk = func(c Condition, negated bool) {
-		if budget--; budget < 0 {
+		if budget -= 1 + len(c.Values); budget < 0 {
+			s.Incomplete = true
 			return
 		}
 		switch c.Op {
@@ -271,7 +272,7 @@ func (s *Signals) look(c Condition, negated bool, ctx Context) {
 		return
 	}
 	s.SpamChecks = s.SpamChecks || c.Field == SpamCheck
-	s.Automatic = s.Automatic || c.Field == List
+	s.Automatic = s.Automatic || c.Field == List || c.Field == Folder && slices.Contains(c.Names, "category")
 	s.Thread = s.Thread || c.Field == InThread && c.Match != Exists
 	for _, v := range c.Values {
 		s.disguise(v, false)
@@ -299,9 +300,7 @@ func soughtWords(v Value, m Match) []Word {
 	fold := foldText(v.Text)
 	switch {
 	case m == Regex:
-		if p := compilePattern(v.Text); p != nil && !p.MatchString("zqxjkvw") {
-			found = appendKinds(found, wordsWith(v, p.MatchString))
-		}
+		found = appendKinds(found, v.pattern.found(v))
 	case m == Glob && strings.ContainsAny(v.Text, "*?"):
 		pattern := strings.ToLower(v.Text)
 		if !glob(pattern, "zqxjkvw") && !glob(pattern, "") {
@@ -392,6 +391,9 @@ func folderKind(name string) FolderKind {
 		last = rest[strings.LastIndexByte(rest, '.')+1:]
 	}
 	fold := foldText(last)
+	if slices.ContainsFunc(tokens(Value{Text: last}), token.disguised) {
+		return OddFolder
+	}
 	switch fold {
 	case "trash", "deleted", "deleted items", "deleted messages", "corbeille", "elements supprimes", "messages supprimes", "papierkorb", "geloscht", "geloschte elemente",
 		"geloschte objekte", "papelera", "elementos eliminados", "eliminados", "cestino", "posta eliminata", "bin":
@@ -411,7 +413,7 @@ func folderKind(name string) FolderKind {
 	switch {
 	case len(list) == 0, len(fold) < 2, strings.HasPrefix(last, "."):
 		return OddFolder
-	case list[0].text == "rss" || slices.ContainsFunc(list, token.disguised):
+	case list[0].text == "rss":
 		return OddFolder
 	}
 	return PlainFolder

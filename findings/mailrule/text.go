@@ -23,8 +23,9 @@ type Value struct {
 	// Built says that a script puts the text together from pieces, or writes it in encoded characters.
 	Built bool `json:"built,omitempty"`
 
-	base     int     // where Text starts in the source, when it stands there byte for byte and from is nil
-	from, to []int32 // else: where each byte of Text comes from
+	pattern  *expression // where the text is an expression that can be read
+	base     int         // where Text starts in the source, when it stands there byte for byte and from is nil
+	from, to []int32     // else: where each byte of Text comes from
 }
 
 // span returns the place in the source of Text[i:j].
