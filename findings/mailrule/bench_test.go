@@ -14,14 +14,14 @@ func BenchmarkCorpus(b *testing.B) {
 	ctx := ownCompany()
 	for b.Loop() {
 		for _, c := range cases {
-			set := ParseSieve
-			if c.set.Dialect == Sieve {
-				got := set(c.source, SieveOptions{})
-				got.Worst(ctx)
-				continue
+			switch c.set.Dialect {
+			case Sieve:
+				ParseSieve(c.source, SieveOptions{}).Worst(ctx)
+			case GmailForwarding:
+				ParseGmailForwarding(c.source).Worst(ctx)
+			default:
+				ParseGmailFilters(c.source, GmailOptions{}).Worst(ctx)
 			}
-			got := ParseGmailFilters(c.source, GmailOptions{})
-			got.Worst(ctx)
 		}
 	}
 	b.ReportMetric(float64(len(cases)*b.N)/b.Elapsed().Seconds(), "sources/s")

@@ -243,14 +243,34 @@ func (p *queryParser) word(field Field, depth int) (Condition, bool) {
 			}
 		}
 	}
-	if p.pos == start { // a bracket or quotation mark that or() left
-		p.pos++
+	if p.pos == start { // the end, or a bracket or quotation mark that or() left
+		p.pos = min(p.pos+1, len(p.v.Text))
 		return Condition{}, false
+	}
+	if c, ok := comparison(p.v, start, p.pos); ok {
+		return c, true
 	}
 	if name, value, ok := strings.Cut(p.v.Text[start:p.pos], ":"); ok && value != "" && !strings.HasPrefix(value, "//") && len(name) > 1 && asciiLetters(name) {
 		p.notes = append(p.notes, Note{UnknownCommand, "the search operator " + visible.Cut(name, 40) + ": is not known here; it is taken for words", p.v.span(start, p.pos)})
 	}
 	return words(p.v, start, p.pos, field), true
+}
+
+// comparison reads "size>0" and "larger>0", which are no operators of Gmail's and are written as if they were.
+func comparison(v Value, i, j int) (Condition, bool) {
+	word := strings.ToLower(v.Text[i:j])
+	k := strings.IndexAny(word, "<>")
+	if k < 0 {
+		return Condition{}, false
+	}
+	if field, ok := operatorField(word[:k]); !ok || field != Size {
+		return Condition{}, false
+	}
+	c := Condition{Op: Test, Field: Size, Match: Over, Names: []string{word[:k]}, Number: gmailBytes(word[k:]), At: v.span(i, j)}
+	if word[k] == '<' {
+		c.Match = Under
+	}
+	return c, true
 }
 
 func asciiLetters(s string) bool {

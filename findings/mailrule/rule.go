@@ -160,6 +160,7 @@ const (
 	EditHeader Kind = "edit-header" // Values: names and texts
 	Snooze     Kind = "snooze"      // Values: until when
 	Mark       Kind = "mark"        // Gmail: star, importance, category; Values: which
+	End        Kind = "end"         // Sieve: nothing more is done
 	Unread     Kind = "other"       // an action that is not understood; Values: its name
 )
 

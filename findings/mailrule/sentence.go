@@ -32,7 +32,7 @@ func english() phrases {
 			Keep: "leaves in the inbox", File: "moves to the folder %s", Label: "labels %s", SkipInbox: "takes out of the inbox", MarkRead: "marks as read",
 			SetFlags: "sets the flag %s on", Trash: "moves to the trash", Discard: "deletes", Spam: "moves to spam", NeverSpam: "never takes for spam", Forward: "forwards to %s",
 			Reject: "refuses with an answer", Reply: "answers automatically", Notify: "sends %s a notice of", Run: "hands to the program %s", EditHeader: "changes headers or text (%s) of",
-			Snooze: "puts off", Mark: "marks (%s)", Unread: "does something not understood (%s) to",
+			Snooze: "puts off", End: "does no more with", Mark: "marks (%s)", Unread: "does something not understood (%s) to",
 		},
 		fields: map[Field][2]string{
 			From: {"whose sender", ""}, To: {"whose recipient", ""}, Subject: {"whose subject", ""}, Body: {"whose text", ""}, Text: {"which anywhere", ""}, Header: {"whose header %s", ""},
@@ -56,7 +56,7 @@ func french() phrases {
 			Keep: "laisse dans la boîte de réception", File: "déplace dans le dossier %s", Label: "donne le libellé %s à", SkipInbox: "retire de la boîte de réception", MarkRead: "marque comme lu",
 			SetFlags: "pose le marqueur %s sur", Trash: "met à la corbeille", Discard: "supprime", Spam: "met dans le spam", NeverSpam: "ne met jamais dans le spam", Forward: "transfère à %s",
 			Reject: "refuse avec une réponse", Reply: "répond automatiquement à", Notify: "envoie à %s un avis sur", Run: "remet au programme %s", EditHeader: "modifie les en-têtes ou le texte (%s) de",
-			Snooze: "met en attente", Mark: "marque (%s)", Unread: "applique une action non comprise (%s) à",
+			Snooze: "met en attente", End: "ne fait plus rien de", Mark: "marque (%s)", Unread: "applique une action non comprise (%s) à",
 		},
 		fields: map[Field][2]string{
 			From: {"dont l’expéditeur", ""}, To: {"dont le destinataire", ""}, Subject: {"dont l’objet", ""}, Body: {"dont le texte", ""}, Text: {"qui, n’importe où,", ""}, Header: {"dont l’en-tête %s", ""},

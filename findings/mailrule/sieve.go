@@ -272,7 +272,7 @@ func (r *sieveReader) end(path Condition) {
 
 func (r *sieveReader) stop(b *sieveBlock, c command) {
 	if (b.rule < 0 || b.stops != len(r.stops)) && b.path.Op != Always && b.path.Op != Never {
-		r.act(b, Action{Kind: Keep, At: c.at}) // a rule that only stops leaves its messages in the inbox
+		r.act(b, Action{Kind: End, At: c.at}) // a rule that only stops leaves its messages where they are
 	}
 	if b.rule >= 0 && b.stops == len(r.stops) {
 		rule := &r.set.Rules[b.rule]

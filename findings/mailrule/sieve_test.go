@@ -40,8 +40,8 @@ func TestSieveRules(t *testing.T) {
 		`if header :contains ["from","subject"] "x" { discard; }`:                                   `discard IF any(from/from contains [x]; subject/subject contains [x])`,
 		`if not exists "x-a" { keep; } elsif size :over 1K { discard; } else { redirect "a@b.c"; }`: "keep IF not(header/x-a exists)\ndiscard IF all(header/x-a exists; size over 1024)\nforward a@b.c IF not(any(not(header/x-a exists); size over 1024))",
 		`redirect "a@b.c"; stop; discard;`:                                                          "forward a@b.c IF always\ndiscard IF always NEVER after-stop",
-		`if size :over 1 { stop; } if size :over 1 { discard; }`:                                    "keep IF size over 1\ndiscard IF size over 1 NEVER after-stop",
-		`if size :over 1 { stop; } else { stop; } discard;`:                                         "keep IF size over 1\nkeep IF not(size over 1)\ndiscard IF always NEVER after-stop",
+		`if size :over 1 { stop; } if size :over 1 { discard; }`:                                    "end IF size over 1\ndiscard IF size over 1 NEVER after-stop",
+		`if size :over 1 { stop; } else { stop; } discard;`:                                         "end IF size over 1\nend IF not(size over 1)\ndiscard IF always NEVER after-stop",
 		`if false { discard; }`:                                                                     "discard IF never NEVER never-true",
 		`require "variables"; set "a" "x@"; if size :over 1 { set "a" "y@"; } redirect "${a}b.c";`:  "forward y@b.c x@b.c IF always",
 		`require "variables"; set "a" "X@B.C"; set :lower "b" "${a}"; redirect "${b}";`:             "forward x@b.c IF always",
@@ -247,7 +247,7 @@ func TestSentences(t *testing.T) {
 // TestEveryWordIsTranslated: no kind of action, field or comparison is without words in either language.
 func TestEveryWordIsTranslated(t *testing.T) {
 	for name, p := range map[string]phrases{"en": english(), "fr": french()} {
-		for _, k := range []Kind{Keep, File, Label, SkipInbox, MarkRead, SetFlags, Trash, Discard, Spam, NeverSpam, Forward, Reject, Reply, Notify, Run, EditHeader, Snooze, Mark, Unread} {
+		for _, k := range []Kind{Keep, File, Label, SkipInbox, MarkRead, SetFlags, Trash, Discard, Spam, NeverSpam, Forward, Reject, Reply, Notify, Run, EditHeader, Snooze, Mark, End, Unread} {
 			if p.verbs[k] == "" {
 				t.Errorf("%s has no words for the action %s", name, k)
 			}
