@@ -26,9 +26,7 @@ func parseQuery(v Value, field Field) (Condition, []Note) {
 	var list []Condition
 	for p.pos < len(v.Text) && !p.full {
 		list = append(list, p.and(field, 0))
-		if p.pos < len(v.Text) && strings.IndexByte(")}", v.Text[p.pos]) >= 0 { // closes nothing: Gmail goes over it
-			p.pos++
-		}
+		p.pos++ // and stops at the end, or at a bracket that closes nothing: Gmail goes over it
 	}
 	c := all(list...)
 	if c.Op == Always { // a query of blanks or nothing
@@ -52,11 +50,14 @@ func (p *queryParser) white() {
 	}
 }
 
+// queryEnd is what peek returns at the end: a byte that UTF-8 does not have. A query may well have a zero byte.
+const queryEnd = 0xFF
+
 func (p *queryParser) peek() byte {
 	if p.pos < len(p.v.Text) {
 		return p.v.Text[p.pos]
 	}
-	return 0
+	return queryEnd
 }
 
 // keyword goes over a word in capitals that stands alone.
@@ -78,7 +79,7 @@ func (p *queryParser) and(field Field, depth int) Condition {
 	var list []Condition
 	for !p.full {
 		p.white()
-		if c := p.peek(); c == 0 || c == ')' || c == '}' {
+		if c := p.peek(); c == queryEnd || c == ')' || c == '}' {
 			break
 		}
 		if p.keyword("AND") {
@@ -99,7 +100,7 @@ func (p *queryParser) or(field Field, depth int) (Condition, bool) {
 		if p.keyword("OR") || p.peek() == '|' && p.step() {
 			continue // at the start, or twice
 		}
-		if c := p.peek(); c == 0 || c == ')' || c == '}' {
+		if c := p.peek(); c == queryEnd || c == ')' || c == '}' {
 			break
 		}
 		c, ok := p.near(field, depth)
@@ -178,7 +179,7 @@ func (p *queryParser) excluded(field Field, depth int) (Condition, bool) {
 	for p.peek() == '-' {
 		p.pos++
 	}
-	if c := p.peek(); c == 0 || c == ' ' || c == ')' || c == '}' {
+	if c := p.peek(); c == queryEnd || c == ' ' || c == ')' || c == '}' {
 		return Condition{}, false
 	}
 	c, ok := p.term(field, depth+1)
@@ -195,7 +196,7 @@ func (p *queryParser) braces(field Field, depth int) Condition {
 	var list []Condition
 	for !p.full {
 		p.white()
-		if c := p.peek(); c == 0 || c == '}' || c == ')' {
+		if c := p.peek(); c == queryEnd || c == '}' || c == ')' {
 			break
 		}
 		if c, ok := p.or(field, depth+1); ok {

@@ -383,9 +383,7 @@ func folderKind(name string) FolderKind {
 	if strings.EqualFold(name, "inbox") {
 		return Inbox
 	}
-	if strings.HasPrefix(name, `\`) {
-		name = name[1:]
-	}
+	name = strings.TrimPrefix(name, `\`)
 	last := name[strings.LastIndexAny(name, "/|")+1:]
 	if rest, ok := strings.CutPrefix(strings.ToLower(last), "inbox."); ok {
 		last = rest[strings.LastIndexByte(rest, '.')+1:]
