@@ -57,6 +57,7 @@ func allowed() map[string][]string {
 		"findings/networks":     {},
 		"findings/rules":        {"findings/facts", "findings/sigma"},
 		"findings/sigma":        {},
+		"findings/mailrule":     {"internal/visible"},
 
 		"internal/casefile":      {},
 		"internal/gmailmessage":  {},
