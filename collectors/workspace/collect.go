@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,9 +17,8 @@ import (
 )
 
 const (
-	parallel      = 6      // requests at once
-	pagesAtMost   = 10_000 // of a list
-	aliasesAtMost = 1_000  // that S/MIME certificates are asked of
+	parallel    = 6      // requests at once
+	pagesAtMost = 10_000 // of a list
 )
 
 // A run is one collection of one account.
@@ -29,16 +27,19 @@ type run struct {
 	scope collectors.Scope
 	sink  collectors.Sink
 
-	mu      sync.Mutex
-	user    userState
-	aliases []string       // of sendAs; nil before it was read
-	noMail  []failedSource // what Gmail refused because there is no mailbox
+	mu     sync.Mutex
+	user   userState
+	lists  map[string]*listing // by resource: what was heard of lists that a fan-out asks about
+	noMail []failedSource      // what Gmail refused because there is no mailbox
 }
 
 // A userState is what the Directory says of the user that explains refusals.
 type userState struct {
-	Suspended      bool  `json:"suspended"`
-	IsMailboxSetup *bool `json:"isMailboxSetup"` // nil: not said
+	Suspended      bool     `json:"suspended"`
+	IsMailboxSetup *bool    `json:"isMailboxSetup"` // nil: not said
+	Primary        string   `json:"primaryEmail"`
+	Aliases        []string `json:"aliases"`
+	FixedAliases   []string `json:"nonEditableAliases"`
 }
 
 type failedSource struct {
@@ -48,7 +49,7 @@ type failedSource struct {
 
 // newRun is a collection that has not begun.
 func (c *Collector) newRun(scope collectors.Scope, sink collectors.Sink) *run {
-	return &run{c: c, scope: scope, sink: sink}
+	return &run{c: c, scope: scope, sink: sink, lists: map[string]*listing{}}
 }
 
 // Collect implements collectors.Collector: it reads one account.
@@ -94,6 +95,11 @@ func (r *run) readStages(ctx context.Context, stages []stage) error {
 
 func (r *run) expect(s source, count int64, note string) error {
 	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Count: count, Note: note})
+}
+
+// notOffered says that Google has nothing of a row.
+func (r *run) notOffered(s source, why string) error {
+	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true, Note: why})
 }
 
 // enter gets the first access tokens, side by side. If none is granted, nothing can be read: that is an error, not a
@@ -192,10 +198,13 @@ func (r *run) read(ctx context.Context, s source) error {
 			page++
 		}
 		if err != nil {
+			r.heard(s, err)
 			return r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
 		}
+		r.hear(s, page, a)
 		items += len(a.items)
 		if a.next == "" {
+			r.heard(s, nil)
 			return r.complete(s, page, items)
 		}
 		token = a.next
@@ -227,8 +236,13 @@ func pageItem(s source, attempt, page int) string {
 
 // keep makes an exhibit of an answer.
 func (r *run) keep(s source, a *answer, attempt, page int) error {
-	if s.resource == userResource || s.resource == sendAsResource {
-		r.notice(s, a)
+	if s.resource == userResource {
+		r.notice(a)
+	}
+	if s.before != nil {
+		if err := s.before(s, a); err != nil {
+			return err
+		}
 	}
 	name := evidence.SafeName(r.scope.Account) + "/" + s.base()
 	item := s.item
@@ -284,71 +298,14 @@ func (r *run) attributes(s source, a *answer, page int) map[string]string {
 	return attrs
 }
 
-// notice remembers of an answer what the rest of the collection needs.
-func (r *run) notice(s source, a *answer) {
+// notice remembers of the user's record what the rest of the collection needs.
+func (r *run) notice(a *answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch s.resource {
-	case userResource:
-		var said userState
-		if json.Unmarshal(a.json, &said) == nil {
-			r.user = said
-		}
-	case sendAsResource:
-		for _, item := range a.items {
-			var one struct {
-				Address string `json:"sendAsEmail"`
-			}
-			if json.Unmarshal(item, &one) == nil && one.Address != "" {
-				r.aliases = append(r.aliases, one.Address)
-			}
-		}
+	var said userState
+	if json.Unmarshal(a.json, &said) == nil {
+		r.user = said
 	}
-}
-
-// smime reads the certificates of each address that the user sends as.
-func (r *run) smime(ctx context.Context) error {
-	all := setting("sendAs", "sendAs")
-	if r.aliases == nil && r.sink.Has(r.scope.Account, all.resource, "") {
-		a, err := r.get(ctx, all, "") // an earlier run kept the list; which addresses are in it must be read again
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil {
-			r.notice(all, a)
-		}
-	}
-	whole := setting("smimeInfo", "")
-	if i := slices.IndexFunc(r.noMail, func(f failedSource) bool { return f.source.resource == sendAsResource }); i >= 0 {
-		r.noMail = append(r.noMail, failedSource{whole, r.noMail[i].err})
-		return nil
-	}
-	if len(r.aliases) == 0 {
-		return r.failed(whole, 1, request{}, fmt.Errorf("%w: the addresses that the user sends as are not known", ErrUnavailable))
-	}
-	addresses := slices.Compact(slices.Sorted(slices.Values(r.aliases)))
-	if err := r.expect(whole, int64(len(addresses)), ""); err != nil {
-		return err
-	}
-	if len(addresses) > aliasesAtMost {
-		if err := r.failed(whole, 1, request{}, fmt.Errorf("%w: there are %d addresses, and %d are asked about", ErrUnavailable, len(addresses), aliasesAtMost)); err != nil {
-			return err
-		}
-		addresses = addresses[:aliasesAtMost]
-	}
-	var sources []source
-	for _, address := range addresses {
-		if !strings.Contains(address, "@") { // "..", say, would be another path
-			one := source{resource: smimeResource, item: address, api: gmail}
-			if err := r.gap(one, 1, request{}, fmt.Errorf("%w: this is no address to ask about", ErrDamaged)); err != nil {
-				return err
-			}
-			continue
-		}
-		sources = append(sources, source{resource: smimeResource, item: address, name: "gmail/settings/smimeInfo/" + evidence.SafeName(address), api: gmail,
-			path: "gmail/v1/users/{user}/settings/sendAs/" + url.PathEscape(address) + "/smimeInfo", scope: scopeGmail, list: "smimeInfo"})
-	}
-	return r.readAll(ctx, sources)
 }
 
 // failed writes the gap that a source leaves from a page on. That there is no mailbox is explained at the end, when what
@@ -359,6 +316,9 @@ func (r *run) failed(s source, page int, asked request, err error) error {
 		defer r.mu.Unlock()
 		r.noMail = append(r.noMail, failedSource{s, err})
 		return nil
+	}
+	if errors.Is(err, ErrNotLicensed) && page == 1 && s.item == "" {
+		return r.notOffered(s, "not licensed: "+err.Error())
 	}
 	return r.gap(s, page, asked, err)
 }
@@ -372,7 +332,11 @@ func (r *run) gap(s source, page int, asked request, err error) error {
 		reason += "; hint: " + hint
 		r.c.hints.give(hint, r.c.cfg.Hint)
 	}
-	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: class(err),
+	kind := class(err)
+	if s.listed && errors.Is(err, ErrSubject) {
+		kind, reason = evidence.GapVanished, "it was listed, and is not there when asked about: "+reason
+	}
+	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: kind,
 		Request: strings.ToValidUTF8(asked.String(), "\uFFFD"), Reason: reason, At: r.c.cfg.Now()})
 }
 
@@ -382,9 +346,7 @@ func (r *run) explainNoMail() error {
 	for _, f := range r.noMail {
 		s := f.source
 		if has := r.user.IsMailboxSetup; has != nil && !*has && !r.user.Suspended {
-			err := r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
-				Note: "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"})
-			if err != nil {
+			if err := r.notOffered(s, "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"); err != nil {
 				return err
 			}
 			continue

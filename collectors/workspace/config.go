@@ -38,6 +38,12 @@ type Config struct {
 	// EmergencyOnly stops after the dozen sources that change or vanish first.
 	EmergencyOnly bool
 
+	// Sweep looks, with Tenant, into the mailboxes of all other users for one that delegates, forwards or sends as to the
+	// accounts of SweepFor. SweepLimit is how many mailboxes are looked into at the most; 0 is SweepUsual.
+	Sweep      bool
+	SweepLimit int
+	SweepFor   []string
+
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string
 
@@ -59,6 +65,7 @@ type Collector struct {
 	tokens *tokens
 	hints  hints
 	clock  googleClock
+	shared sharedLists
 }
 
 var _ collectors.Collector = (*Collector)(nil)

@@ -24,15 +24,43 @@ func (c *Collector) accountStages() []stage {
 	return []stage{
 		emergency,
 		listed("settings", otherSources),
-		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx) }},
+		smimeStage(),
+		groupDetails(),
+		transitiveStage(),
+		chromeDetails(),
+		deviceStage(),
+		alertDetails(),
+		driveStage(),
+		activityStage(),
+		calendarStage(),
+		scriptStage(),
+		manualStage(ofAccount),
 	}
 }
 
 // tenantStages are what is read once of a whole tenant, for the administrator.
 func (c *Collector) tenantStages() []stage {
-	return []stage{
-		listed("roles", tenantSources),
+	stages := []stage{
+		listed("organisation", organisationSources),
+		usersStage(),
+		listed("alerts", alertSources),
+		listed("policies", identitySources),
+		ssoStage(),
+		vaultStage(),
+		manualStage(ofTenant),
 	}
+	if c.cfg.Sweep {
+		stages = append(stages, sweepStage())
+	}
+	return stages
+}
+
+// smimeStage are the certificates of each address that the user sends as.
+func smimeStage() stage {
+	return fanOut{name: "S/MIME", list: sendAs(), rows: []perThing{
+		{source: source{resource: "gmail/smimeInfo", name: "gmail/settings/smimeInfo", api: gmail, path: "gmail/v1/users/{user}/settings/sendAs/{thing}/smimeInfo",
+			scope: scopeGmail, list: "smimeInfo"}, part: address},
+	}}.stage()
 }
 
 // listed is a stage of sources that are known from the start, and are read side by side.

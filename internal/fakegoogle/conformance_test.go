@@ -105,7 +105,7 @@ func (d documented) host() string {
 // asker is a user whom a method answers.
 func (d documented) asker() string {
 	switch d.doc.Name {
-	case "gmail", "drive", "driveactivity", "calendar":
+	case "gmail", "drive", "driveactivity", "calendar", "script":
 		return Victim
 	}
 	return Admin

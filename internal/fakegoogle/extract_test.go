@@ -54,7 +54,7 @@ func documentNames() []string {
 	return []string{"gmail/v1/gmail-api.json", "admin/directory/v1/admin-api.json", "admin/reports/v1/admin-api.json",
 		"alertcenter/v1beta1/alertcenter-api.json", "cloudidentity/v1/cloudidentity-api.json", "drive/v3/drive-api.json",
 		"driveactivity/v2/driveactivity-api.json", "calendar/v3/calendar-api.json", "vault/v1/vault-api.json",
-		"groupssettings/v1/groupssettings-api.json"}
+		"groupssettings/v1/groupssettings-api.json", "script/v1/script-api.json"}
 }
 
 // module returns the directory and the name and version of Google's module.

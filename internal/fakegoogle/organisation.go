@@ -140,7 +140,7 @@ func (t *Tenant) addDevices(o *organisation) {
 		o.chromes = append(o.chromes, object{"kind": "admin#directory#chromeosdevice",
 			"deviceId": fmt.Sprintf("c0ffee%02d-0000-4000-8000-000000000000", i), "serialNumber": fmt.Sprintf("5CD%07d", i),
 			"status": "ACTIVE", "model": "HP Chromebook 14", "osVersion": "141.0.7390.0", "orgUnitPath": "/Atelier", "lastSync": stamp(Start().Add(-time.Duration(i+1) * time.Hour)),
-			"recentUsers":      []any{object{"type": "USER_TYPE_MANAGED", "email": "bob@example.test"}},
+			"recentUsers":      []any{object{"type": "USER_TYPE_MANAGED", "email": []string{Victim, "bob@example.test", "bob@example.test"}[i]}},
 			"lastKnownNetwork": []any{object{"ipAddress": "192.0.2.60", "wanIpAddress": "192.0.2.14"}}})
 	}
 }

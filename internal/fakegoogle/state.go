@@ -114,6 +114,7 @@ type Seed struct {
 	Account                                     string // address or id
 	Filters, ForwardingAddresses, Delegates     []map[string]any
 	SendAs, Tokens, AppPasswords, MobileDevices []map[string]any
+	Files                                       []map[string]any // each with its permissions
 	Messages                                    []seedmail.Message
 	Activities                                  []SeedActivity
 }
@@ -144,6 +145,9 @@ func (t *Tenant) Seed(s Seed) error {
 	a.tokens = append(a.tokens, clone(s.Tokens)...)
 	a.asps = append(a.asps, clone(s.AppPasswords)...)
 	t.org.mobiles = append(t.org.mobiles, clone(s.MobileDevices)...)
+	if len(s.Files) > 0 {
+		t.org.files[a.number] = append(t.files(a), clone(s.Files)...)
+	}
 	t.box(a)
 	for _, msg := range s.Messages {
 		raw := msg.Raw
