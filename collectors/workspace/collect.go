@@ -181,6 +181,7 @@ func (r *run) read(ctx context.Context, s source) error {
 		attempt++
 	}
 	var items int
+	partial := false
 	seen := map[string]bool{}
 	for page, token := 1, ""; ; page++ {
 		a, err := r.get(ctx, s, token)
@@ -203,6 +204,12 @@ func (r *run) read(ctx context.Context, s source) error {
 		}
 		r.hear(s, page, a)
 		items += len(a.items)
+		partial = partial || a.says(s.partial)
+		if a.next == "" && partial {
+			err := fmt.Errorf("%w: every page came, and Google says itself that it did not search everything", ErrUnavailable)
+			r.heard(s, err)
+			return r.gap(s, 1, a.request, err)
+		}
 		if a.next == "" {
 			r.heard(s, nil)
 			return r.complete(s, page, items)
@@ -210,6 +217,12 @@ func (r *run) read(ctx context.Context, s source) error {
 		token = a.next
 		seen[token] = true
 	}
+}
+
+// says tells whether a field of an answer is true.
+func (a *answer) says(field string) bool {
+	var fields map[string]json.RawMessage
+	return field != "" && json.Unmarshal(a.json, &fields) == nil && string(fields[field]) == "true"
 }
 
 // complete notes what a source that was read whole says.

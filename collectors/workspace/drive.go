@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 func driveFiles() source {
 	return source{resource: "drive/files", api: drive, path: "drive/v3/files",
 		query: url.Values{"corpora": {"user"}, "spaces": {"drive"}, "fields": {"*"}, "pageSize": {"100"}, "supportsAllDrives": {"true"}, "includeItemsFromAllDrives": {"true"}},
-		scope: scopeDrive, list: "files", things: unlistedAccess}
+		scope: scopeDrive, list: "files", partial: "incompleteSearch", things: unlistedAccess}
 }
 
 // unlistedAccess names a file of which the list of files does not say who has access, although the account may know:
@@ -55,11 +56,13 @@ func (r *run) driveActivity() source {
 	filter := fmt.Sprintf("time >= %q AND time <= %q", since.Format(time.RFC3339), until.Format(time.RFC3339))
 	return source{resource: "driveactivity/activity", api: driveActivity, path: driveActivityQuery, scope: scopeDriveActivity, list: "activities",
 		post: func(token string) []byte {
-			body, err := json.Marshal(activityQuery{Ancestor: "items/root", Filter: filter, Size: 100, Token: token})
-			if err != nil {
+			var body bytes.Buffer
+			encoder := json.NewEncoder(&body)
+			encoder.SetEscapeHTML(false) // the request is shown to people
+			if err := encoder.Encode(activityQuery{Ancestor: "items/root", Filter: filter, Size: 100, Token: token}); err != nil {
 				panic("workspace: " + err.Error()) // a struct of strings and numbers
 			}
-			return body
+			return bytes.TrimSpace(body.Bytes())
 		}}
 }
 

@@ -185,8 +185,10 @@ func retryAfter(header http.Header) time.Duration {
 // hint says what to do about a failure to read a source; "" where there is nothing.
 func (c *Collector) hint(err error, s source, account string) string {
 	switch {
-	case s.listed && (errors.Is(err, ErrSubject) || errors.Is(err, ErrNotAuthorised) && s.api != gmail && s.api.facts().asUser):
-		return "" // one of many things is gone, or is not shown to the user himself
+	case s.listed && errors.Is(err, ErrSubject):
+		return "it went between the list and the question: the logs of Reports may say who removed it"
+	case s.listed && errors.Is(err, ErrNotAuthorised) && s.api != gmail && s.api.facts().asUser:
+		return "Google does not show it to the user himself: collect its owner's account too"
 	case errors.Is(err, ErrServiceOff):
 		return fmt.Sprintf("the service behind the %s is off for the user: an administrator can switch it on for his organisational unit, which changes the source; else the gap stays", s.api.facts().console)
 	case errors.Is(err, ErrDelegation), errors.Is(err, ErrScope):

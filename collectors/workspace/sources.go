@@ -91,6 +91,7 @@ type source struct {
 	list     string // the field that lists things; "" where the answer is one thing
 	secret   bool   // the answer must not be kept
 	needs    string // what an administrator must be allowed to do, for the hint
+	partial  string // the field that is true where Google itself says that the list is not whole; "" has none
 	listed   bool   // it is about one of the things that a list names
 
 	// before is called with an answer before it is kept; nil does nothing.

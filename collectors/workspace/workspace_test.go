@@ -41,6 +41,7 @@ func newRig(t *testing.T, config fakegoogle.Config) *rig {
 	t.Helper()
 	g := &rig{tenant: fakegoogle.New(config)}
 	g.server = g.tenant.Start(t)
+	g.enrich(t)
 	key, err := g.server.KeyFile(googleTokens)
 	if err != nil {
 		t.Fatal(err)
@@ -184,40 +185,21 @@ func listOf(name string) string {
 	return all[slices.IndexFunc(all, func(r row) bool { return r.name == name })].list
 }
 
-// enrich puts into the tenant what each row needs to have something: a matter with a hold, a file on a shared drive.
+// enrich puts into the tenant what each row needs to have something: a hold, a file on a shared drive.
 func (g *rig) enrich(t *testing.T) {
 	t.Helper()
-	if err := g.tenant.Seed(fakegoogle.Seed{Account: fakegoogle.Victim, Files: []map[string]any{{"kind": "drive#file", "id": "1shared", "name": "Plan", "driveId": "0AFakEUk9PVA",
-		"mimeType": "application/pdf", "permissions": []any{map[string]any{"kind": "drive#permission", "id": "1", "type": "anyone", "role": "reader"}}}}}); err != nil {
+	err := g.tenant.Seed(fakegoogle.Seed{Account: fakegoogle.Victim,
+		Files: []map[string]any{{"kind": "drive#file", "id": "1shared", "name": "Plan", "driveId": "0AFakEUk9PVA", "mimeType": "application/pdf",
+			"permissions": []any{map[string]any{"kind": "drive#permission", "id": "1", "type": "anyone", "role": "reader"}}}},
+		Holds: []map[string]any{{"holdId": "h1", "name": "Garde", "corpus": "MAIL", "accounts": []any{map[string]any{"email": fakegoogle.Victim}}}}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	bearer := g.token(t, fakegoogle.Admin, "https://www.googleapis.com/auth/ediscovery")
-	post := func(path, body string) map[string]any {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://vault.googleapis.com/v1/"+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+bearer)
-		resp, err := g.server.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		var made map[string]any
-		if err := json.NewDecoder(resp.Body).Decode(&made); err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d %v", path, resp.StatusCode, err)
-		}
-		return made
-	}
-	matter := post("matters", `{"name":"Dossier 1"}`)
-	post("matters/"+matter["matterId"].(string)+"/holds", `{"name":"Garde","corpus":"MAIL","accounts":[{"email":"`+fakegoogle.Victim+`"}]}`)
-	g.tenant.ForgetRequests()
 }
 
 // TestEverySource compares each exhibit with what the tenant serves.
 func TestEverySource(t *testing.T) {
 	g := newRig(t, fakegoogle.Config{})
-	g.enrich(t)
 	g.config.Now = func() time.Time { return fakegoogle.Start().Add(time.Hour) }
 	sink := &collectortest.Sink{}
 	if err := g.collect(t, fakegoogle.Victim, sink); err != nil {

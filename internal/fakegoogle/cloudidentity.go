@@ -126,12 +126,12 @@ func changeDeviceUser(state string) handler {
 
 func listClientStates(t *Tenant, c *call) (object, *apiError) {
 	if c.path["devicesId"] == "-" {
-		return object{}, nil
+		return listNothing(t, c)
 	}
 	if _, err := getDeviceUser(t, c); err != nil {
 		return nil, err
 	}
-	return object{}, nil
+	return listNothing(t, c)
 }
 
 func (t *Tenant) addPolicies(o *organisation) {

@@ -115,6 +115,7 @@ type Seed struct {
 	Filters, ForwardingAddresses, Delegates     []map[string]any
 	SendAs, Tokens, AppPasswords, MobileDevices []map[string]any
 	Files                                       []map[string]any // each with its permissions
+	Holds                                       []map[string]any // of Vault, in a matter of their own
 	Messages                                    []seedmail.Message
 	Activities                                  []SeedActivity
 }
@@ -147,6 +148,11 @@ func (t *Tenant) Seed(s Seed) error {
 	t.org.mobiles = append(t.org.mobiles, clone(s.MobileDevices)...)
 	if len(s.Files) > 0 {
 		t.org.files[a.number] = append(t.files(a), clone(s.Files)...)
+	}
+	if len(s.Holds) > 0 {
+		id := fmt.Sprintf("0b0b0b0b-0000-4000-8000-%012d", t.next())
+		t.org.matters = append(t.org.matters, object{"matterId": id, "name": "Dossier", "state": "OPEN"})
+		t.org.holds[id] = clone(s.Holds)
 	}
 	t.box(a)
 	for _, msg := range s.Messages {
