@@ -47,7 +47,7 @@ func (r *collection) openGoogle() error {
 	}
 	shown := newProgress(r.terminal)
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, r.opts.accounts, shown); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, shown)

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
 
@@ -23,9 +25,7 @@ func googleTenants(t *testing.T) []string {
 }
 
 func narrowScopes() []string {
-	const auth = "https://www.googleapis.com/auth/"
-	return []string{auth + "gmail.readonly", auth + "admin.directory.user.readonly", auth + "admin.directory.device.mobile.readonly",
-		auth + "admin.directory.group.readonly", auth + "admin.directory.rolemanagement.readonly"}
+	return slices.DeleteFunc(workspace.Scopes(), func(s string) bool { return strings.HasSuffix(s, "/admin.directory.user.security") })
 }
 
 // googleKey writes the key file of a tenant, and gives the path of another with a line out of the middle of its private

@@ -27,6 +27,8 @@ const (
 type googleOptions struct {
 	on                   bool
 	keyFile, admin, only string
+	sweep                bool
+	sweepLimit           int
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
@@ -34,6 +36,8 @@ func (o *googleOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account with domain-wide delegation (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "administrator for whom the Directory is read; none to do without it")
 	f.StringVar(&o.only, "only", "", "emergency: stop after the dozen settings that change first, and seal")
+	f.BoolVar(&o.sweep, "sweep", false, "look into the mailboxes of all other users for one that delegates, forwards or sends as to the accounts")
+	f.IntVar(&o.sweepLimit, "sweep-limit", workspace.SweepUsual, "how many mailboxes --sweep looks into at the most")
 }
 
 // check says what of the options cannot be. others: something else than Google Workspace is read too.
@@ -41,8 +45,16 @@ func (o *googleOptions) check(accounts []string, others bool) error {
 	switch {
 	case !o.on && (o.keyFile != "" || o.admin != "" || o.only != ""):
 		return usageError(errors.New("--google-key, --google-admin and --only are for Google Workspace"), "add --workspace, or leave them out")
+	case o.sweep && !o.on:
+		return usageError(errors.New("--sweep looks into the mailboxes of a Google Workspace"), "add --workspace, or leave it out")
 	case !o.on:
 		return nil
+	case o.sweep && o.only != "":
+		return usageError(errors.New("--only emergency stops before a sweep"), "leave out one of --sweep and --only")
+	case o.sweep && o.admin == noAdmin:
+		return usageError(errors.New("--sweep lists the users, and nobody is named for whom the Directory is read"), "name an administrator with --google-admin ADMIN@DOMAIN")
+	case o.sweepLimit < 1:
+		return usageError(fmt.Errorf("--sweep-limit is %d", o.sweepLimit), "write how many mailboxes are looked into at the most, as in --sweep-limit 5000")
 	case o.only != "" && o.only != onlyEmergency:
 		return usageError(fmt.Errorf("--only knows no %q", visible.Text(o.only)), "write --only "+onlyEmergency)
 	case o.only != "" && others:
@@ -62,13 +74,14 @@ func (o *googleOptions) check(accounts []string, others bool) error {
 }
 
 // collector makes the collector for all accounts.
-func (o *googleOptions) collector(t *terminal, shown *progress) (*workspace.Collector, error) {
+func (o *googleOptions) collector(t *terminal, accounts []string, shown *progress) (*workspace.Collector, error) {
 	key, err := o.key(t)
 	if err != nil {
 		return nil, err
 	}
 	given := map[string]bool{}
 	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
+		Sweep: o.sweep, SweepLimit: o.sweepLimit, SweepFor: accounts,
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))
