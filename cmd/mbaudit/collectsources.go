@@ -55,7 +55,8 @@ func (r *collection) openGoogle() error {
 		r.servers = append(r.servers, reading{r.workspace, scope})
 	}
 	if r.opts.google.only == "" {
-		r.tenant = append(r.tenant, reading{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0])}})
+		r.tenant = append(r.tenant, reading{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(r.opts.accounts[0]),
+			Since: r.scopes[0].Since, Until: r.scopes[0].Until}})
 	}
 	return nil
 }
