@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -22,7 +23,11 @@ func TestRaw(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	before := snapshot(t, dir)
+	ageAll(t, dir)
+	regular := func() []string { // where a link points to cannot be read without moving its time of access
+		return slices.DeleteFunc(strings.Split(snapshot(t, dir), "\n"), func(line string) bool { return strings.HasPrefix(line, filepath.Join(dir, "link")+" ") })
+	}
+	before := regular()
 	sink := gather(t, Raw, dir, collectors.MessagesRaw)
 	var kept []string
 	for _, k := range sink.Resource("files/raw:" + dir) {
@@ -37,7 +42,7 @@ func TestRaw(t *testing.T) {
 		t.Errorf("kept %q", kept)
 	}
 	wantGap(t, sink, evidence.GapInvalid, "import/raw:"+dir, "link")
-	if after := snapshot(t, dir); after != before {
+	if after := regular(); !slices.Equal(after, before) {
 		t.Error("the source changed")
 	}
 	n := len(sink.Kept())
