@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -211,14 +212,14 @@ func TestSweepLimit(t *testing.T) {
 // TestSweepTakenUp stops a sweep at each of its stages and goes on: nobody is asked twice for what is kept, and what was
 // found before is in the result.
 func TestSweepTakenUp(t *testing.T) {
-	for _, stop := range []int{1, 2, 7, 40, 79} {
+	for _, stop := range []int64{1, 2, 7, 40, 79} {
 		g := sweepRig(t)
 		sink := &collectortest.Sink{}
 		ctx, cancel := context.WithCancel(t.Context())
-		seen := 0
+		var seen atomic.Int64
 		sink.BeforePut = func(ex evidence.Exhibit) error {
 			if strings.HasPrefix(ex.Resource, "sweep/") {
-				if seen++; seen == stop {
+				if seen.Add(1) == stop {
 					cancel()
 				}
 			}
