@@ -52,7 +52,7 @@ func (r *collection) makeGoogle() error {
 	r.shown = newProgress(r.terminal)
 	r.opts.google.imapServer, r.opts.google.disappeared = r.opts.imap.url, r.heardDisappeared
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, r.shown, r.again.of()); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, r.opts.accounts, r.shown, r.again.of()); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, r.shown)

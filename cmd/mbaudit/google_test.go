@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 	"github.com/emersion/go-sasl"
 
+	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
 
@@ -125,10 +127,7 @@ type literal struct{ *strings.Reader }
 func (l literal) Size() int64 { return l.Reader.Size() }
 
 func narrowScopes() []string {
-	const auth = "https://www.googleapis.com/auth/"
-	return []string{auth + "gmail.readonly", auth + "admin.directory.user.readonly", auth + "admin.directory.device.mobile.readonly",
-		auth + "admin.directory.group.readonly", auth + "admin.directory.rolemanagement.readonly", auth + "admin.reports.audit.readonly",
-		auth + "admin.reports.usage.readonly"}
+	return slices.DeleteFunc(workspace.Scopes(), func(s string) bool { return strings.HasSuffix(s, "/admin.directory.user.security") })
 }
 
 // googleKey writes the key file of a tenant, and gives the path of another with a line out of the middle of its private

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +19,8 @@ import (
 )
 
 const (
-	parallel      = 24     // requests at once for one account; the quotas' own bounds are in limiter.go
-	pagesAtMost   = 10_000 // of a list
-	aliasesAtMost = 1_000  // that S/MIME certificates are asked of
+	parallel    = 24     // requests at once for one account; the quotas' own bounds are in limiter.go
+	pagesAtMost = 10_000 // of a list
 )
 
 // A run is one collection of one account.
@@ -32,17 +30,20 @@ type run struct {
 	sink  collectors.Sink
 	part  Part
 
-	mu      sync.Mutex
-	user    *userState     // nil before it was read
-	aliases []string       // of sendAs; nil before it was read
-	noMail  []failedSource // what Gmail refused because there is no mailbox
-	mail    mailState
+	mu     sync.Mutex
+	user   *userState          // nil before it was read
+	lists  map[string]*listing // by resource: what was heard of lists that a fan-out asks about
+	noMail []failedSource      // what Gmail refused because there is no mailbox
+	mail   mailState
 }
 
 // A userState is what the Directory says of the user that explains refusals.
 type userState struct {
-	Suspended      bool  `json:"suspended"`
-	IsMailboxSetup *bool `json:"isMailboxSetup"` // nil: not said
+	Suspended      bool     `json:"suspended"`
+	IsMailboxSetup *bool    `json:"isMailboxSetup"` // nil: not said
+	Primary        string   `json:"primaryEmail"`
+	Aliases        []string `json:"aliases"`
+	FixedAliases   []string `json:"nonEditableAliases"`
 }
 
 type failedSource struct {
@@ -52,7 +53,7 @@ type failedSource struct {
 
 // newRun is a collection that has not begun.
 func (c *Collector) newRun(scope collectors.Scope, sink collectors.Sink) *run {
-	return &run{c: c, scope: scope, sink: sink}
+	return &run{c: c, scope: scope, sink: sink, lists: map[string]*listing{}}
 }
 
 // Collect implements collectors.Collector: it reads one account.
@@ -84,6 +85,11 @@ func (r *run) readStages(ctx context.Context, stages []stage) error {
 
 func (r *run) expect(s source, count int64, note string) error {
 	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Count: count, Note: note})
+}
+
+// notOffered says that Google has nothing of a row.
+func (r *run) notOffered(s source, why string) error {
+	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true, Note: why})
 }
 
 // enter gets the first access tokens, side by side. If none is granted, nothing can be read: that is an error, not a
@@ -188,6 +194,7 @@ func (r *run) attempt(s source) int {
 // pages asks for all pages of a source and gives each to keep. It returns how many there are; 0 where a gap says from
 // which one on they are not known.
 func (r *run) pages(ctx context.Context, s source, keep func(a *answer, page int) error) (int, error) {
+	partial := false
 	seen := map[string]bool{}
 	for page, token := 1, ""; ; page++ {
 		a, err := r.ask(ctx, s, token)
@@ -205,14 +212,29 @@ func (r *run) pages(ctx context.Context, s source, keep func(a *answer, page int
 			page++
 		}
 		if err != nil {
+			r.heard(s, err)
 			return 0, r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
 		}
+		r.hear(s, page, a)
+		partial = partial || a.says(s.partial)
+		if a.next == "" && partial {
+			err := fmt.Errorf("%w: every page came, and Google says itself that it did not search everything", ErrUnavailable)
+			r.heard(s, err)
+			return 0, r.gap(s, 1, a.request, err)
+		}
 		if a.next == "" {
+			r.heard(s, nil)
 			return page, nil
 		}
 		token = a.next
 		seen[token] = true
 	}
+}
+
+// says tells whether a field of an answer is true.
+func (a *answer) says(field string) bool {
+	var fields map[string]json.RawMessage
+	return field != "" && json.Unmarshal(a.json, &fields) == nil && string(fields[field]) == "true"
 }
 
 // complete notes what a source that was read whole says.
@@ -240,6 +262,11 @@ func pageItem(s source, attempt, page int) string {
 // keep makes an exhibit of an answer.
 func (r *run) keep(s source, a *answer, attempt, page int) error {
 	r.notice(s, a)
+	if s.before != nil {
+		if err := s.before(s, a); err != nil {
+			return err
+		}
+	}
 	name := evidence.SafeName(r.scope.Account) + "/" + s.base()
 	item := s.item
 	if a.next != "" {
@@ -307,66 +334,9 @@ func (r *run) notice(s source, a *answer) {
 		if said := parseUser(a.json); said != nil {
 			r.user = said
 		}
-	case sendAsResource:
-		for _, item := range a.items {
-			var one struct {
-				Address string `json:"sendAsEmail"`
-			}
-			if json.Unmarshal(item, &one) == nil && one.Address != "" {
-				r.aliases = append(r.aliases, one.Address)
-			}
-		}
 	case profileResource, labelsResource:
 		r.mail.notice(s, a)
 	}
-}
-
-// smime reads the certificates of each address that the user sends as. elsewhere says that the list of these addresses was
-// read into another bundle.
-func (r *run) smime(ctx context.Context, elsewhere bool) error {
-	all, whole := setting("sendAs", "sendAs"), setting("smimeInfo", "")
-	if r.aliases == nil && (elsewhere || r.sink.Has(r.scope.Account, all.resource, "")) {
-		a, err := r.get(ctx, all, "") // an earlier run kept the list; which addresses are in it must be read again
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if errors.Is(err, ErrNoMailbox) {
-			return r.failed(whole, 1, request{}, err)
-		}
-		if err == nil {
-			r.notice(all, a)
-		}
-	}
-	if i := slices.IndexFunc(r.noMail, func(f failedSource) bool { return f.source.resource == sendAsResource }); i >= 0 {
-		r.noMail = append(r.noMail, failedSource{whole, r.noMail[i].err})
-		return nil
-	}
-	if len(r.aliases) == 0 {
-		return r.failed(whole, 1, request{}, fmt.Errorf("%w: the addresses that the user sends as are not known", ErrUnavailable))
-	}
-	addresses := slices.Compact(slices.Sorted(slices.Values(r.aliases)))
-	if err := r.expect(whole, int64(len(addresses)), ""); err != nil {
-		return err
-	}
-	if len(addresses) > aliasesAtMost {
-		if err := r.failed(whole, 1, request{}, fmt.Errorf("%w: there are %d addresses, and %d are asked about", ErrUnavailable, len(addresses), aliasesAtMost)); err != nil {
-			return err
-		}
-		addresses = addresses[:aliasesAtMost]
-	}
-	var sources []source
-	for _, address := range addresses {
-		if !strings.Contains(address, "@") { // "..", say, would be another path
-			one := source{resource: smimeResource, item: address, api: gmail}
-			if err := r.gap(one, 1, request{}, fmt.Errorf("%w: this is no address to ask about", ErrDamaged)); err != nil {
-				return err
-			}
-			continue
-		}
-		sources = append(sources, source{resource: smimeResource, item: address, name: "gmail/settings/smimeInfo/" + evidence.SafeName(address), api: gmail,
-			path: "gmail/v1/users/{user}/settings/sendAs/" + url.PathEscape(address) + "/smimeInfo", scope: scopeGmail, list: "smimeInfo"})
-	}
-	return r.readAll(ctx, sources)
 }
 
 // failed writes the gap that a source leaves from a page on. That there is no mailbox is explained at the end, when what
@@ -383,6 +353,9 @@ func (r *run) failed(s source, page int, asked request, err error) error {
 		return nil
 	}
 	r.mail.failed(s.resource, err)
+	if errors.Is(err, ErrNotLicensed) && page == 1 && s.item == "" {
+		return r.notOffered(s, "not licensed: "+err.Error())
+	}
 	return r.gap(s, page, asked, err)
 }
 
@@ -395,7 +368,11 @@ func (r *run) gap(s source, page int, asked request, err error) error {
 		reason += "; hint: " + hint
 		r.c.hints.give(hint, r.c.cfg.Hint)
 	}
-	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: class(err),
+	kind := class(err)
+	if s.listed && errors.Is(err, ErrSubject) {
+		kind, reason = evidence.GapVanished, "it was listed, and is not there when asked about: "+reason
+	}
+	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: kind,
 		Request: strings.ToValidUTF8(asked.String(), "\uFFFD"), Reason: reason, At: r.c.cfg.Now()})
 }
 
@@ -412,9 +389,7 @@ func (r *run) explainNoMail(ctx context.Context) error {
 	for _, f := range r.noMail {
 		s := f.source
 		if has := user.IsMailboxSetup; has != nil && !*has && !user.Suspended {
-			err := r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
-				Note: "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"})
-			if err != nil {
+			if err := r.notOffered(s, "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"); err != nil {
 				return err
 			}
 			continue

@@ -55,6 +55,12 @@ type Config struct {
 	// Disappeared, if set, hears what became of the messages of an earlier bundle. It is an exhibit too.
 	Disappeared func(account string, report earlier.Report)
 
+	// Sweep looks, with Tenant, into the mailboxes of all other users for one that delegates, forwards or sends as to the
+	// accounts of SweepFor. SweepLimit is how many mailboxes are looked into at the most; 0 is SweepUsual.
+	Sweep      bool
+	SweepLimit int
+	SweepFor   []string
+
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string
 
@@ -87,6 +93,7 @@ type Collector struct {
 	limiter   *limiter
 	learned   learned
 	logMemory logMemory
+	shared    sharedLists
 }
 
 var _ collectors.Collector = (*Collector)(nil)

@@ -127,9 +127,9 @@ type learned struct {
 
 // A lesson is what an account's record, list of addresses and profile say.
 type lesson struct {
-	user    *userState // nil: not read
-	aliases []string
-	newest  uint64 // history id of the profile; 0: not read
+	user   *userState // nil: not read
+	sendAs *listing   // nil: not read
+	newest uint64     // history id of the profile; 0: not read
 }
 
 func (l *learned) at(account string) *lesson {
@@ -147,7 +147,7 @@ func (r *run) remember() {
 	r.c.learned.mu.Lock()
 	defer r.c.learned.mu.Unlock()
 	one := r.c.learned.at(r.scope.Account)
-	one.user, one.aliases, one.newest = r.user, r.aliases, r.mail.historyID()
+	one.user, one.sendAs, one.newest = r.user, r.lists[sendAsResource], r.mail.historyID()
 }
 
 // recall takes what an earlier run learned. It is not needed again afterwards.
@@ -155,7 +155,10 @@ func (r *run) recall() {
 	r.c.learned.mu.Lock()
 	defer r.c.learned.mu.Unlock()
 	one := r.c.learned.at(r.scope.Account)
-	r.user, r.aliases, r.mail.newest = one.user, one.aliases, one.newest
+	r.user, r.mail.newest = one.user, one.newest
+	if one.sendAs != nil {
+		r.lists[sendAsResource] = one.sendAs
+	}
 	delete(r.c.learned.accounts, r.scope.Account)
 }
 
@@ -169,7 +172,7 @@ func Recalls(resource, item string) bool {
 func (c *Collector) Recall(account, resource, encoding string, body []byte) {
 	s := source{resource: resource}
 	if resource == sendAsResource {
-		s = setting("sendAs", "sendAs")
+		s = sendAs()
 	}
 	a := &answer{body: body, packed: encoding}
 	if a.parse(s) != nil {
@@ -177,14 +180,16 @@ func (c *Collector) Recall(account, resource, encoding string, body []byte) {
 	}
 	r := c.newRun(collectors.Scope{Account: account}, nil)
 	r.notice(s, a)
+	r.hear(s, 1, a)
+	r.heard(s, nil)
 	c.learned.mu.Lock()
 	defer c.learned.mu.Unlock()
 	one := c.learned.at(account)
 	if r.user != nil {
 		one.user = r.user
 	}
-	if r.aliases != nil {
-		one.aliases = r.aliases
+	if l := r.lists[sendAsResource]; l != nil {
+		one.sendAs = l
 	}
 	if id := r.mail.historyID(); id != 0 {
 		one.newest = id
