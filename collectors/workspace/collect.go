@@ -62,7 +62,11 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 		err = r.enter(ctx, stages[0].rows(r))
 	}
 	if err == nil {
+		ahead, cancel := context.WithCancel(ctx)
+		wait := r.prepare(ahead, stages[1:])
 		err = r.readStages(ctx, stages)
+		cancel()
+		wait()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: workspace: %w", scope.Account, err)
@@ -118,7 +122,7 @@ func (r *run) enter(ctx context.Context, first []source) error {
 	if len(wanted) == 0 || slices.Contains(errs, nil) {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("service account %s: %w", r.c.clientID(), errs[0]), letIn(errs[0]))
+	return errors.Join(fmt.Errorf("%s: %w", r.c.access.name(), errs[0]), letIn(errs[0]))
 }
 
 // letIn adds ErrNotLetIn to a refusal, as against a broken line.
@@ -167,7 +171,7 @@ func (r *run) read(ctx context.Context, s source) error {
 	if r.sink.Has(r.scope.Account, s.resource, s.item) {
 		return nil
 	}
-	if r.subject(s) == "" {
+	if r.c.withheld(s) != "" || r.subject(s) == "" {
 		return r.failed(s, 1, request{}, ErrNoAdmin)
 	}
 	attempt := 1
@@ -364,6 +368,9 @@ func (r *run) failed(s source, page int, asked request, err error) error {
 }
 
 func (r *run) gap(s source, page int, asked request, err error) error {
+	if note := r.c.withheld(s); note != "" {
+		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true, Note: note})
+	}
 	reason := err.Error()
 	if page > 1 {
 		reason = fmt.Sprintf("page %d and what follows it: %s", page, reason)

@@ -131,7 +131,7 @@ func (c *Collector) persist(ctx context.Context, do func(context.Context) error)
 			return err
 		}
 		f.tries = try
-		if !f.again || try == triesAtMost {
+		if !f.again || try == c.cfg.Tries {
 			return f
 		}
 		if f.after > longestWait {

@@ -124,7 +124,7 @@ func emergencySources() []source {
 		{resource: "directory/tokens", api: directory, path: "admin/directory/v1/users/{user}/tokens", scope: scopeSecurity, list: "items"},
 		{resource: "directory/asps", api: directory, path: "admin/directory/v1/users/{user}/asps", scope: scopeSecurity, list: "items"},
 		{resource: userResource, api: directory, path: "admin/directory/v1/users/{user}", query: url.Values{"projection": {"full"}}, scope: scopeUser},
-		{resource: "gmail/profile", api: gmail, path: "gmail/v1/users/{user}/profile", scope: scopeGmail},
+		{resource: profileResource, api: gmail, path: "gmail/v1/users/{user}/profile", scope: scopeGmail},
 	}
 }
 
@@ -154,9 +154,10 @@ func tenantSources() []source {
 }
 
 const (
-	userResource   = "directory/user"
-	sendAsResource = "gmail/sendAs"
-	smimeResource  = "gmail/smimeInfo"
+	userResource    = "directory/user"
+	sendAsResource  = "gmail/sendAs"
+	smimeResource   = "gmail/smimeInfo"
+	profileResource = "gmail/profile"
 )
 
 // setting is one of the settings that Gmail has of a user.
