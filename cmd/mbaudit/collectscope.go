@@ -17,7 +17,7 @@ import (
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "import", "log-time-zone", "messages", "folder", "since", "until", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "tsa", "segment-size", "recipient"}
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "google-service-account", "only", "tsa", "segment-size", "recipient"}
 }
 
 // restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one

@@ -20,10 +20,20 @@ type reading struct {
 
 // openServers makes the collectors of the servers, asking for passwords. What Google tells comes first: it changes before
 // messages do.
-func (r *collection) openServers() error {
+func (r *collection) openServers(ctx context.Context) error {
 	if err := r.openGoogle(); err != nil {
 		return err
 	}
+	if err := r.openIMAP(); err != nil {
+		return err
+	}
+	if r.workspace == nil {
+		return nil
+	}
+	return r.opts.google.consent(ctx, r.workspace, r.opts.accounts[0]) // last: it goes on reading what is typed
+}
+
+func (r *collection) openIMAP() error {
 	if r.opts.imap.url == "" {
 		return nil
 	}
@@ -47,7 +57,7 @@ func (r *collection) openGoogle() error {
 	}
 	shown := newProgress(r.terminal)
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, shown); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, shown, 0); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, shown)

@@ -18,8 +18,8 @@ func googleTenants(t *testing.T) []string {
 	narrow := fakegoogle.New(fakegoogle.Config{Scopes: narrowScopes()}).Start(t)
 	key, private := googleKey(t, whole)
 	narrowKey, _ := googleKey(t, narrow)
-	return []string{"MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
-		"GOOGLE_NARROW=" + narrow.PlainURL, "GOOGLE_NARROW_KEY=" + narrowKey}
+	return append(preflightTenants(t), "MBAUDIT_GOOGLE_ENDPOINT="+whole.PlainURL, "GOOGLE_KEY="+key, "GOOGLE_PRIVATE="+private,
+		"GOOGLE_NARROW="+narrow.PlainURL, "GOOGLE_NARROW_KEY="+narrowKey)
 }
 
 func narrowScopes() []string {

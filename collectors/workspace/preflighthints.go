@@ -163,7 +163,7 @@ func (s source) privilege() string {
 	case s.scope == scopeMobile:
 		return "Mobile Device Management"
 	case s.scope == scopeRoles:
-		return "those of a super administrator, for " + s.resource
+		return "those of a super administrator, for roles"
 	}
 	return "those that " + s.resource + " needs (a super administrator has them)"
 }

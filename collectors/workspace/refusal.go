@@ -228,6 +228,9 @@ func (c *Collector) accessHint(err error) string {
 	case errors.Is(err, ErrConsent):
 		return "have the user consent again: run the command again, without --google-token-cache where that is an old one"
 	}
+	if off := c.Clock().OffsetMS; off != nil && (time.Duration(*off)*time.Millisecond).Abs() < clockLimit {
+		return "this is no key of the service account, or not any more: make another one in the Google Cloud console (IAM, Service Accounts, Keys), and give it with --google-key"
+	}
 	return "check the clock of this machine, and whether the key and its service account still exist; a new key is given with --google-key"
 }
 

@@ -35,6 +35,8 @@ type Tenant struct {
 	serial   uint64
 	thrown   []thrownDay
 	org      *organisation
+
+	credentials credentialState
 }
 
 // A change takes effect at a time of the tenant's clock.
@@ -53,9 +55,10 @@ func New(config Config) *Tenant {
 		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
 		running: map[string]int{}, recorded: map[string][]activity{},
+		credentials: credentialState{codes: map[string]*codeGrant{}, refresh: map[string]*codeGrant{}},
 	}
 	for _, service := range config.DisabledAPIs {
-		if !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool { return api.service() == service }) {
+		if service != "iamcredentials.googleapis.com" && !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool { return api.service() == service }) {
 			panic("fakegoogle: " + service + " is not served")
 		}
 	}
