@@ -62,11 +62,7 @@ func (c *Collector) Collect(ctx context.Context, scope collectors.Scope, sink co
 		err = r.enter(ctx, stages[0].rows(r))
 	}
 	if err == nil {
-		ahead, cancel := context.WithCancel(ctx)
-		wait := r.prepare(ahead, stages[1:])
 		err = r.readStages(ctx, stages)
-		cancel()
-		wait()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: workspace: %w", scope.Account, err)
@@ -87,6 +83,7 @@ func (r *run) announce(stages []stage) error {
 }
 
 func (r *run) readStages(ctx context.Context, stages []stage) error {
+	defer r.prepare(ctx, stages)()
 	for _, st := range stages {
 		r.c.cfg.Report.Step(st.name)
 		if err := st.read(ctx, r); err != nil {

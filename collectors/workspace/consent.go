@@ -105,7 +105,7 @@ func (c *Collector) withheld(s source) string {
 	switch {
 	case c.consent() == nil:
 		return ""
-	case s.subject != "" || !s.api.facts().asUser && s.path != "":
+	case s.subject != "" || !s.api.facts().asUser:
 		return "not offered with a user's own consent: it is for administrators"
 	case s.resource == delegatesRow:
 		return "not offered with a user's own consent: Google tells delegates to service accounts alone"

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -126,16 +125,18 @@ type preflight struct {
 	c       *Collector
 	account string
 	report  *PreflightReport
-	run     *run // of the account
+	user    preflightUser
+
+	mu sync.Mutex // of user and report.Messages
 }
 
 // askAll asks all sources, side by side.
 func (p *preflight) askAll(ctx context.Context) {
-	p.run = p.c.newRun(collectors.Scope{Account: p.account}, nothing{})
+	account := p.c.newRun(collectors.Scope{Account: p.account}, nothing{})
 	tenant := p.c.newRun(collectors.Scope{Account: TenantAccount(p.account)}, nothing{})
 	slots := make(chan struct{}, parallel)
 	var group sync.WaitGroup
-	ask := func(r *run, stages []stage) {
+	add := func(r *run, stages []stage) {
 		for _, st := range stages {
 			for _, s := range st.rows(r) {
 				if slices.ContainsFunc(p.report.Sources, func(c SourceCheck) bool { return c.Resource == s.resource }) {
@@ -145,11 +146,11 @@ func (p *preflight) askAll(ctx context.Context) {
 			}
 		}
 	}
-	ask(p.run, p.c.accountStages())
+	add(account, p.c.accountStages())
 	ofAccount := len(p.report.Sources)
-	ask(tenant, p.c.tenantStages())
+	add(tenant, p.c.tenantStages())
 	for i := range p.report.Sources {
-		r := p.run
+		r := account
 		if i >= ofAccount {
 			r = tenant
 		}
@@ -162,9 +163,16 @@ func (p *preflight) askAll(ctx context.Context) {
 	group.Wait()
 }
 
+// A preflightUser is what the Directory says of the user that explains refusals.
+type preflightUser struct {
+	Primary        string `json:"primaryEmail"`
+	Suspended      bool   `json:"suspended"`
+	IsMailboxSetup *bool  `json:"isMailboxSetup"` // nil: not said
+}
+
 // ask asks one source once.
 func (p *preflight) ask(ctx context.Context, r *run, check *SourceCheck) {
-	s := check.source
+	s := p.probe(check.source)
 	check.Scope, check.Subject = s.scope, r.subject(s)
 	p.outlook(check)
 	note := p.c.withheld(s)
@@ -172,8 +180,8 @@ func (p *preflight) ask(ctx context.Context, r *run, check *SourceCheck) {
 	case note != "":
 		check.Verdict, check.Detail = NotOffered, note
 		return
-	case s.path == "":
-		check.Verdict, check.Detail = NotAsked, "read of what other sources list"
+	case s.path == "" || strings.ContainsAny(strings.ReplaceAll(s.path, "{user}", ""), "{}"):
+		check.Verdict, check.Detail = NotAsked, "goes by what other sources list"
 		return
 	}
 	check.API = s.api.facts().console
@@ -181,43 +189,56 @@ func (p *preflight) ask(ctx context.Context, r *run, check *SourceCheck) {
 		check.err = ErrNoAdmin
 		return
 	}
-	a, err := r.get(ctx, smallest(s), "")
+	a, err := r.get(ctx, s, "")
 	if err != nil && ctx.Err() != nil {
 		err = &failure{kind: ErrLost, text: context.Cause(ctx).Error()}
 	}
 	check.err = err
 	if err == nil {
-		p.notice(r, s, a)
+		p.notice(s, a)
 	}
 }
 
 // notice remembers what explains other answers.
-func (p *preflight) notice(r *run, s source, a *answer) {
-	if s.resource == userResource || s.resource == sendAsResource {
-		r.notice(s, a)
-	}
-	var said struct {
-		Messages *int64 `json:"messagesTotal"`
-	}
-	if s.resource == profileResource && json.Unmarshal(a.json, &said) == nil {
-		p.report.Messages = said.Messages
+func (p *preflight) notice(s source, a *answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch s.resource {
+	case userResource:
+		var said preflightUser
+		if json.Unmarshal(a.json, &said) == nil {
+			p.user = said
+		}
+	case profileResource:
+		var said struct {
+			Messages *int64 `json:"messagesTotal"`
+		}
+		if json.Unmarshal(a.json, &said) == nil {
+			p.report.Messages = said.Messages
+		}
 	}
 }
 
-// smallest is a source that asks for one item, where its API lets it say how many.
-func smallest(s source) source {
+// probe is a source that asks for as little as its API gives. A log, which a collection reads span by span, is asked for
+// what anybody did in the last day; a usage report for a day that is counted.
+func (p *preflight) probe(s source) source {
 	s.query = maps.Clone(s.query)
 	for _, name := range []string{"maxResults", "pageSize"} {
 		if s.query.Has(name) {
-			s.query = withParameter(s.query, name, "1")
+			s.query.Set(name, "1")
 		}
 	}
+	if s.api != reports || s.path != "" {
+		return s
+	}
+	if application, ok := strings.CutPrefix(s.resource, "reports/"); ok {
+		s.path = "admin/reports/v1/activity/users/all/applications/" + application
+		s.query = url.Values{"maxResults": {"1"}, "startTime": {p.report.At.AddDate(0, 0, -1).Format(time.RFC3339)}, "endTime": {p.report.At.Format(time.RFC3339)}}
+		return s
+	}
+	s.path = "admin/reports/v1/usage/users/{user}/dates/" + p.report.At.AddDate(0, 0, -7).Format(time.DateOnly)
+	s.query = url.Values{"maxResults": {"1"}}
 	return s
-}
-
-func withParameter(v url.Values, name, value string) url.Values {
-	v[name] = []string{value}
-	return v
 }
 
 // judge gives each source its verdict, which what the Directory says of the user may explain.
@@ -246,7 +267,7 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 		return OK
 	}
 	if errors.Is(check.err, ErrNoMailbox) {
-		user := p.run.user
+		user := p.user
 		switch {
 		case user.Suspended:
 			return Suspended
@@ -276,10 +297,11 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 // outlook notes for how long Google keeps a log and after what time it shows an event, as its help pages say
 // (support.google.com/a/answer/7061566) and people measure.
 func (p *preflight) outlook(check *SourceCheck) {
-	s := check.source
+	application, isLog := strings.CutPrefix(check.Resource, "reports/")
 	switch {
-	case s.api == reports && strings.Contains(s.path, "/applications/"):
-		application := path.Base(s.path)
+	case !isLog && check.source.api == reports:
+		check.Lag = "days"
+	case isLog:
 		check.KeptDays, check.Lag = 180, "30 min to 3 h"
 		switch application {
 		case "gmail":
@@ -291,8 +313,6 @@ func (p *preflight) outlook(check *SourceCheck) {
 		case "cloud_search":
 			check.Lag = "hours"
 		}
-	case s.api == reports && strings.Contains(s.path, "/usage/"):
-		check.Lag = "days"
 	}
 	if check.KeptDays > 0 {
 		check.Since = p.report.At.AddDate(0, 0, -check.KeptDays).Format(time.DateOnly)

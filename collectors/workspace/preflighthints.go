@@ -177,6 +177,10 @@ func (p *preflight) hintUsers() {
 	p.hint(PreflightHint{Text: fmt.Sprintf("check --google-admin %s, and --account %s: Google knows no such user", p.c.cfg.Admin, p.account)}, who(false))
 	p.hint(PreflightHint{Text: fmt.Sprintf("%s is suspended, and Google opens no mailbox of such. Collect what the Directory tells now. Then end the sessions, "+
 		"reset the password, delete grants and app passwords, and reactivate the user for as long as a second collection takes", p.account)}, has(Suspended))
+	if primary := p.user.Primary; primary != "" && !strings.EqualFold(primary, p.account) {
+		p.report.Hints = append(p.report.Hints, PreflightHint{Text: fmt.Sprintf("%s is another address of %s: name the primary address with --account, so that all exhibits have one name",
+			p.account, cut(primary, longestWords))})
+	}
 	p.hint(PreflightHint{Text: "Google opens no mailbox of a user who is suspended, deleted or has no Gmail licence: look at the user in the admin console"}, has(NoMailbox))
 }
 

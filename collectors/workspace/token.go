@@ -112,8 +112,9 @@ func (t *tokens) authorise(ctx context.Context, req *http.Request, g grant) (sec
 }
 
 // prepare gets the access tokens of stages, side by side, while others are read. What goes wrong is said when they are
-// asked for. The function that it returns waits for all that are on their way.
-func (r *run) prepare(ctx context.Context, stages []stage) (wait func()) {
+// asked for. The function that it returns ends it.
+func (r *run) prepare(ctx context.Context, stages []stage) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	slots := make(chan struct{}, parallel)
 	for _, g := range r.grants(stages) {
@@ -126,7 +127,10 @@ func (r *run) prepare(ctx context.Context, stages []stage) (wait func()) {
 			}
 		})
 	}
-	return group.Wait
+	return func() {
+		cancel()
+		group.Wait()
+	}
 }
 
 // grants are those that the sources of stages need, each once.
