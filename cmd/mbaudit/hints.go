@@ -38,7 +38,7 @@ func hintFor(err error) string {
 		{workspace.ErrClock, "set the clock of this machine, as with: timedatectl set-ntp true"},
 		{workspace.ErrSigning, "give who signs the role Service Account Token Creator (roles/iam.serviceAccountTokenCreator) on the service account; with workload identity the account needs it on itself"},
 		{workspace.ErrSigningOff, "enable the IAM Service Account Credentials API in the project: https://console.cloud.google.com/apis/library/iamcredentials.googleapis.com"},
-		{workspace.ErrCredentials, "log in again with: gcloud auth application-default login   or see whether the token that the credentials file names is fresh, and the workload identity pool takes it"},
+		{workspace.ErrCredentials, "log in with: gcloud auth application-default login   or see whether the token that the credentials file names is fresh, and the workload identity pool takes it"},
 		{workspace.ErrWrongUser, "log in on Google's page as the user of --account, or name the address that Google shows there with --account"},
 		{workspace.ErrUnticked, "run the command again, and leave everything ticked on Google's page"},
 		{workspace.ErrConsent, "run the command again, and have the account's user consent on Google's page; a domain may allow that to no application: use a service account then"},

@@ -144,14 +144,14 @@ func (t *terminal) printSource(s workspace.SourceCheck) {
 }
 
 // sourceColumn is where the text of a line of the table begins.
-const sourceColumn = 42
+const sourceColumn = 46
 
 func sourceText(s workspace.SourceCheck) string {
 	var parts []string
 	switch s.Verdict {
 	case workspace.OK:
 		if s.KeptDays > 0 {
-			parts = append(parts, fmt.Sprintf("kept %d days: since %s", s.KeptDays, s.Since))
+			parts = append(parts, "since "+s.Since)
 		}
 		if s.Lag != "" {
 			parts = append(parts, "lag "+s.Lag)

@@ -1,6 +1,8 @@
 package workspace_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"net/http"
 	"os"
@@ -51,11 +53,22 @@ func credentialKinds(t *testing.T) map[string]func(*rig) {
 	}
 }
 
+// rigKey is a key for several tenants of a test: each takes a tenth of a second or more to make.
+func rigKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // TestCredentialsThatSign reads an account by each of them, whole, although a signature and a token of theirs expire on
 // the way.
 func TestCredentialsThatSign(t *testing.T) {
+	key := rigKey(t)
 	for name, with := range credentialKinds(t) {
-		g := newRig(t, fakegoogle.Config{Messages: 1})
+		g := newRig(t, fakegoogle.Config{Messages: 1, Key: key})
 		with(g)
 		g.tenant.Fail(fakegoogle.Fault{Method: "iamcredentials.projects.serviceAccounts.signJwt", Status: 401},
 			fakegoogle.Fault{Method: "iamcredentials.projects.serviceAccounts.signJwt", Status: 503},
@@ -81,7 +94,7 @@ func TestCredentialsThatSign(t *testing.T) {
 
 // TestCredentialsRefused wants the kind of each refusal, and nothing in the sink.
 func TestCredentialsRefused(t *testing.T) {
-	kinds := credentialKinds(t)
+	kinds, key := credentialKinds(t), rigKey(t)
 	missing := func(g *rig) {
 		text, err := g.server.PoolFile(stsHost, signHost, filepath.Join(t.TempDir(), "no-token"), true)
 		if err != nil {
@@ -120,6 +133,7 @@ func TestCredentialsRefused(t *testing.T) {
 		{"the login is revoked", fakegoogle.Config{}, revoked, workspace.ErrCredentials},
 		{"nothing is delegated", fakegoogle.Config{Scopes: []string{}}, kinds["pool"], workspace.ErrDelegation},
 	} {
+		c.tenant.Key = key
 		g := newRig(t, c.tenant)
 		c.with(g)
 		sink := &collectortest.Sink{}

@@ -24,7 +24,7 @@ type Verdict string
 const (
 	OK          Verdict = "ok"
 	NotOffered  Verdict = "not-offered"  // with a user's own consent
-	NotLicensed Verdict = "not-licensed" // the Directory says that the user has no mailbox
+	NotLicensed Verdict = "not-licensed" // Google says so, or the Directory that the user has no mailbox
 	NotAsked    Verdict = "not-asked"    // it is read of things that another source lists
 	NoScope     Verdict = "no-scope"     // not delegated, or not consented to
 	NoRole      Verdict = "no-role"      // the administrator lacks a privilege
@@ -252,8 +252,8 @@ func (p *preflight) judge() {
 		if check.err != nil {
 			check.Detail = check.err.Error()
 		}
-		if check.Verdict == NotLicensed {
-			check.Detail = "the Directory says that the user has no mailbox now"
+		if check.Verdict == NotLicensed && errors.Is(check.err, ErrNoMailbox) {
+			check.Detail = "no mailbox, says the Directory"
 		}
 		if check.Verdict == OK {
 			p.report.Usable = true
@@ -276,6 +276,9 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 		}
 		return NoMailbox
 	}
+	if unlicensed(check.err) {
+		return NotLicensed
+	}
 	if errors.Is(check.err, ErrNotAuthorised) && !check.source.api.facts().asUser {
 		return NoRole
 	}
@@ -294,6 +297,16 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 	return Refused
 }
 
+// unlicensed says whether a refusal is about what the tenant pays for. Google has no reason of its own for that; its words
+// tell.
+func unlicensed(err error) bool {
+	if class(err) != evidence.GapRefused || errors.Is(err, ErrDelegation) || errors.Is(err, ErrKeyRefused) {
+		return false
+	}
+	said := strings.ToLower(err.Error())
+	return slices.ContainsFunc([]string{"license", "licence", "edition", "subscription"}, func(word string) bool { return strings.Contains(said, word) })
+}
+
 // outlook notes for how long Google keeps a log and after what time it shows an event, as its help pages say
 // (support.google.com/a/answer/7061566) and people measure.
 func (p *preflight) outlook(check *SourceCheck) {
@@ -302,7 +315,7 @@ func (p *preflight) outlook(check *SourceCheck) {
 	case !isLog && check.source.api == reports:
 		check.Lag = "days"
 	case isLog:
-		check.KeptDays, check.Lag = 180, "30 min to 3 h"
+		check.KeptDays, check.Lag = 180, "30 min-3 h"
 		switch application {
 		case "gmail":
 			check.KeptDays = 30

@@ -195,7 +195,7 @@ func (p *preflight) hintLine() {
 
 // hintAdmin warns of an administrator who is the examined account: who has the one has the other.
 func (p *preflight) hintAdmin() {
-	if strings.EqualFold(p.c.cfg.Admin, p.account) {
+	if admin := p.c.cfg.Admin; admin != "" && (strings.EqualFold(admin, p.account) || strings.EqualFold(admin, p.user.Primary)) {
 		p.report.Hints = append(p.report.Hints, PreflightHint{Text: fmt.Sprintf("%s is the account that is examined: whoever took it over may take its rights away, "+
 			"or suspend it, while you collect, and sees it in the logs. Name another administrator with --google-admin", p.c.cfg.Admin)})
 	}

@@ -224,7 +224,7 @@ func (c *Collector) accessHint(err error) string {
 	case errors.Is(err, ErrSigningOff):
 		return "enable the IAM Service Account Credentials API in the project of who signs: https://console.cloud.google.com/apis/library/" + iamCredentials
 	case errors.Is(err, ErrCredentials):
-		return "log in again with: gcloud auth application-default login   or see whether the token that the credentials file names is fresh, and the workload identity pool takes it"
+		return "log in with: gcloud auth application-default login   or see whether the token that the credentials file names is fresh, and the workload identity pool takes it"
 	case errors.Is(err, ErrConsent):
 		return "have the user consent again: run the command again, without --google-token-cache where that is an old one"
 	}

@@ -36,6 +36,9 @@ const (
 	// nothing through with it but that.
 	scopeCloud    = scopePrefix + "cloud-platform"
 	assertionLife = time.Hour
+
+	// metadataPatience is long for a server on the machine's own link, and short where there is none.
+	metadataPatience = 5 * time.Second
 )
 
 // A signedAccess is a service account with domain-wide delegation whose key nobody has: who may sign for it asks Google
@@ -215,11 +218,13 @@ func (m metadataServer) token(ctx context.Context, c *Collector) (secret.String,
 		return secret.String{}, time.Time{}, err
 	}
 	req.Header.Set("Metadata-Flavor", "Google")
+	ctx, cancel := context.WithTimeout(ctx, metadataPatience)
+	defer cancel()
 	var said tokenAnswer
 	asked := time.Now()
 	if err := c.ask(ctx, req, &said); err != nil {
 		if errors.Is(err, ErrLost) {
-			err = fmt.Errorf("no key is given, and this is no machine of Google's cloud: %w", err)
+			err = &failure{kind: ErrCredentials, text: "no credentials are given, and no metadata server answers, as it would on a machine of Google's cloud"}
 		}
 		return secret.String{}, time.Time{}, err
 	}
