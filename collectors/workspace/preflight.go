@@ -95,7 +95,7 @@ func (p *PreflightReport) Count(verdicts ...Verdict) int {
 }
 
 // ErrTooSlow says that Google did not answer for as long as Preflight was told to wait.
-var ErrTooSlow = errors.New("Google takes too long to answer")
+var ErrTooSlow = errors.New("the wait for Google took too long")
 
 // Preflight asks each source of an account and of its tenant once, for its smallest page, and keeps and changes nothing.
 // It waits for all together as long as patience says. The report is never nil; an error says why nothing at all can be
