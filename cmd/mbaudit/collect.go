@@ -19,7 +19,6 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/casefile"
-	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
 type collectOptions struct {
@@ -69,8 +68,9 @@ over (--import KIND=PATH), or several of them.
 With several accounts an import says whose it is: --import mbox:bob@example.com=PATH.
 ` + importKindsHelp() + `
 The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt;
-the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS. With --workspace,
---imap imaps://imap.gmail.com logs in by the same delegation where no password is given.
+the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS; other ways to
+get in there are in docs/WORKSPACE.md. With --workspace, --imap imaps://imap.gmail.com logs
+in by the same delegation where no password is given.
 If collection is interrupted, what was kept stays: go on with mbaudit collect --resume.`,
 		Example: `  mbaudit collect --account alice@example.com --imap imaps://mail.example.com \
     --messages raw --push s3://evidence/2026-0042
@@ -181,7 +181,7 @@ func runCollect(ctx context.Context, t *terminal, g *global, opts *collectOption
 	if sealed && r.readsAll() {
 		return r.finishSealed(ctx, g, dir)
 	}
-	if err := r.openServers(); err != nil {
+	if err := r.openServers(ctx); err != nil {
 		return err
 	}
 	if dir, err = r.beginRest(ctx, g, dir, sealed); err != nil {
@@ -385,11 +385,7 @@ func (r *collection) stopped(ctx context.Context, cause, journalErr error) error
 
 // resumeCommand is what to type to go on. Where the key for Google lies is not written into a bundle.
 func (o *collectOptions) resumeCommand() string {
-	command := "mbaudit collect --resume"
-	if o.google.keyFile != "" {
-		command += " --google-key " + visible.Text(o.google.keyFile)
-	}
-	return command
+	return "mbaudit collect --resume" + o.google.resumeFlags()
 }
 
 // stopPushing waits until what was sealed is sent, and journals what came of it.

@@ -17,7 +17,7 @@ import (
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "all-users", "ou", "group", "import", "log-time-zone", "messages", "folder", "since", "until", "again", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "no-logs", "emergency-seal", "sweep", "sweep-limit", "tsa", "segment-size", "recipient",
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "google-service-account", "only", "no-logs", "emergency-seal", "sweep", "sweep-limit", "tsa", "segment-size", "recipient",
 		"attach-note", "attach-by", "attach-at", "attach-with", "attach-for"}
 }
 

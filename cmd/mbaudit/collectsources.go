@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -19,12 +20,22 @@ type reading struct {
 
 // openServers makes the collectors of the servers, asking for passwords. What Google tells comes first: it changes before
 // messages do.
-func (r *collection) openServers() error {
+func (r *collection) openServers(ctx context.Context) error {
 	if r.opts.google.on {
 		if err := r.makeGoogle(); err != nil {
 			return err
 		}
 	}
+	if err := r.openIMAP(); err != nil {
+		return err
+	}
+	if r.workspace == nil || len(r.opts.accounts) == 0 {
+		return nil
+	}
+	return r.opts.google.consent(ctx, r.workspace, r.opts.accounts[0]) // last: it goes on reading what is typed
+}
+
+func (r *collection) openIMAP() error {
 	if r.opts.imap.url == "" {
 		return nil
 	}
@@ -52,7 +63,7 @@ func (r *collection) makeGoogle() error {
 	r.shown = newProgress(r.terminal)
 	r.opts.google.imapServer, r.opts.google.disappeared = r.opts.imap.url, r.heardDisappeared
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, r.opts.accounts, r.shown, r.again.of()); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, r.opts.accounts, r.shown, r.again.of(), 0); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, r.shown)

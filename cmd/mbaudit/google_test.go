@@ -39,8 +39,8 @@ func googleTenants(t *testing.T) []string {
 		return 0
 	}}).Start(t)
 	slowKey, _ := googleKey(t, slow)
-	return []string{"GOOGLE_SLOW=" + slow.PlainURL, "GOOGLE_SLOW_KEY=" + slowKey, "GOOGLE_LATER=" + later.PlainURL, "GOOGLE_LATER_KEY=" + laterKey, "GOOGLE_LATER_MARKER=" + marker, "MBAUDIT_GOOGLE_ENDPOINT=" + whole.PlainURL, "GOOGLE_KEY=" + key, "GOOGLE_PRIVATE=" + private,
-		"GOOGLE_NARROW=" + narrow.PlainURL, "GOOGLE_NARROW_KEY=" + narrowKey, "GOOGLE_IMAP=imap://127.0.0.1:" + strconv.Itoa(tokenServer(t, whole.PlainURL))}
+	return append(preflightTenants(t), "GOOGLE_SLOW="+slow.PlainURL, "GOOGLE_SLOW_KEY="+slowKey, "GOOGLE_LATER="+later.PlainURL, "GOOGLE_LATER_KEY="+laterKey, "GOOGLE_LATER_MARKER="+marker, "MBAUDIT_GOOGLE_ENDPOINT="+whole.PlainURL, "GOOGLE_KEY="+key, "GOOGLE_PRIVATE="+private,
+		"GOOGLE_NARROW="+narrow.PlainURL, "GOOGLE_NARROW_KEY="+narrowKey, "GOOGLE_IMAP=imap://127.0.0.1:"+strconv.Itoa(tokenServer(t, whole.PlainURL)))
 }
 
 // lateTenant is a tenant whose clock goes on by two days once there is a file of that name, and one of whose sign-ins is

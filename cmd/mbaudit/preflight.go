@@ -17,13 +17,14 @@ import (
 type preflightOptions struct {
 	account  string
 	imap     imapOptions
+	google   googleOptions
 	patience time.Duration
 }
 
 func newPreflightCommand(t *terminal, g *global) *cobra.Command {
 	var opts preflightOptions
 	cmd := &cobra.Command{
-		Use:   "preflight --account A --imap imaps://HOST",
+		Use:   "preflight --account A (--imap imaps://HOST | --workspace)",
 		Short: "say what a server offers and refuses, before anything is collected",
 		Long: `preflight connects, logs in, opens one folder for reading only, and says what this server
 offers that evidence depends on, what it refuses, how much there is to collect, and what
@@ -33,14 +34,22 @@ the login into its logs. With a case, the logbook says that it was done. It work
 OK: offered, and where it can be tried, tried. not offered: the server does not have it.
 refused: it has it and says no. unknown: not asked, or not answered.
 
-Exit status: 0 if a collection can work, 1 if not, with what to do about it.`,
-		Example: `  mbaudit preflight --account alice@example.com --imap imaps://mail.example.com`,
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, args []string) error { return runPreflight(cmd.Context(), t, g, &opts) },
+With --workspace each source of a Google Workspace is asked once for its smallest page:
+what can be read, which scope, role, licence or API is missing, how long Google keeps each
+log, whether the clocks agree, and what to do about each of these (docs/WORKSPACE.md).
+
+Exit status: 0 if a collection can work, 1 if not, with what to do about it; 3 if some
+sources of a Workspace would be gaps.`,
+		Example: `  mbaudit preflight --account alice@example.com --imap imaps://mail.example.com
+  mbaudit preflight --account alice@example.com --workspace --google-key key.json \
+    --google-admin admin@example.com`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runPreflight(cmd.Context(), t, g, &opts) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.account, "account", "", "account to examine")
 	opts.imap.addFlags(f)
+	opts.google.addAccessFlags(f)
 	f.DurationVar(&opts.patience, "timeout", time.Minute, "how long to wait for the server altogether")
 	return cmd
 }
@@ -51,8 +60,16 @@ func runPreflight(ctx context.Context, t *terminal, g *global, opts *preflightOp
 		return usageError(errors.New("no account is named"), "add --account alice@example.com")
 	case opts.patience <= 0:
 		return usageError(errors.New("--timeout is not a time to wait"), "write it as in: --timeout 5m")
-	case opts.imap.url == "":
-		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com")
+	case opts.imap.url == "" && !opts.google.on:
+		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com, or --workspace")
+	case opts.imap.url != "" && opts.google.on:
+		return usageError(errors.New("--imap and --workspace are two sources"), "test them one after the other")
+	}
+	if err := opts.google.check([]string{opts.account}, false); err != nil {
+		return err
+	}
+	if opts.google.on {
+		return runGooglePreflight(ctx, t, g, opts)
 	}
 	if err := opts.imap.check(1); err != nil {
 		return err

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: condition,
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "tamper": tamper, "s3": s3Attack(s3.Client(t))},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "waitfor": waitFor, "browse": browse, "tamper": tamper, "s3": s3Attack(s3.Client(t))},
 	})
 }
 

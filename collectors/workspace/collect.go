@@ -74,6 +74,7 @@ func (r *run) announce(stages []stage) error {
 }
 
 func (r *run) readStages(ctx context.Context, stages []stage) error {
+	defer r.prepare(ctx, stages)()
 	for _, st := range stages {
 		r.c.cfg.Report.Step(st.name)
 		if err := st.read(ctx, r); err != nil {
@@ -114,7 +115,7 @@ func (r *run) enter(ctx context.Context, first []source) error {
 	if len(wanted) == 0 || slices.Contains(errs, nil) {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("service account %s: %w", r.c.clientID(), errs[0]), letIn(errs[0]))
+	return errors.Join(fmt.Errorf("%s: %w", r.c.access.name(), errs[0]), letIn(errs[0]))
 }
 
 // letIn adds ErrNotLetIn to a refusal, as against a broken line.
@@ -168,7 +169,7 @@ func (r *run) read(ctx context.Context, s source) error {
 	if r.sink.Has(r.scope.Account, s.resource, s.item) {
 		return nil
 	}
-	if r.subject(s) == "" {
+	if r.c.withheld(s) != "" || r.subject(s) == "" {
 		return r.failed(s, 1, request{}, ErrNoAdmin)
 	}
 	attempt, items := r.attempt(s), 0
@@ -360,6 +361,9 @@ func (r *run) failed(s source, page int, asked request, err error) error {
 }
 
 func (r *run) gap(s source, page int, asked request, err error) error {
+	if note := r.c.withheld(s); note != "" {
+		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true, Note: note})
+	}
 	reason := err.Error()
 	if page > 1 {
 		reason = fmt.Sprintf("page %d and what follows it: %s", page, reason)

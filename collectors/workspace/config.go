@@ -24,14 +24,31 @@ const usualPatience = 2 * time.Minute
 
 // Errors of a configuration that cannot work.
 var (
-	ErrKeyFile  = errors.New("this is not the key of a service account")
-	ErrEndpoint = errors.New("the endpoint is not on this machine")
+	ErrKeyFile          = errors.New("this is not the key of a service account")
+	ErrClientFile       = errors.New("this is not the OAuth client of an installed application")
+	ErrServiceAccount   = errors.New("this is not the address of a service account")
+	ErrTokenCache       = errors.New("this is not a token cache of mbaudit")
+	ErrNoServiceAccount = errors.New("the credentials name no service account to speak for users")
+	ErrEndpoint         = errors.New("the endpoint is not on this machine")
 )
 
-// A Config says how to reach Google Workspace. The zero values of all fields but Key are usable.
+// A Config says how to reach Google Workspace. One of Key, ServiceAccount and OAuthClient is needed; the zero values of
+// all other fields are usable.
 type Config struct {
-	// Key is the JSON of a service account key, as Google's console hands it out.
+	// Key is the JSON of a service account key, as Google's console hands it out, or of other Application Default
+	// Credentials, which sign for ServiceAccount: external_account, impersonated_service_account, authorized_user.
 	Key secret.String
+
+	// ServiceAccount is the address of the account with domain-wide delegation, where Key is not its own. Without a Key
+	// the machine's own account signs for it, which the metadata server of Google's cloud knows.
+	ServiceAccount string
+
+	// OAuthClient is the JSON of an installed application's client: the user consents himself, see Consent.
+	OAuthClient secret.String
+	// Ask shows the page where the user consents, and gives what is pasted in answer, line by line; nil: nobody is there.
+	Ask func(ctx context.Context, page string) (pasted <-chan string)
+	// Cache keeps the consent between runs; nil keeps it in memory.
+	Cache TokenCache
 
 	// Admin is the administrator for whom the Directory is asked. Empty: all of the Directory is a gap.
 	Admin string
@@ -70,6 +87,7 @@ type Config struct {
 	Say       func(text string)   // hears how long something will take; nil hears nothing
 	Now       func() time.Time    // nil is time.Now
 	Patience  time.Duration       // for one answer; 0 is two minutes
+	Tries     int                 // at most for one answer; 0 is seven
 
 	// Quota is what the project may ask for; the zero value is NewQuota.
 	Quota Quota
@@ -84,7 +102,7 @@ type Config struct {
 // A Collector reads accounts of one Google Workspace. It implements collectors.Collector.
 type Collector struct {
 	cfg    Config
-	key    serviceKey
+	access access
 	client *http.Client // refuses all that is not a read
 	tokens *tokens
 	hints  hints
@@ -98,11 +116,11 @@ type Collector struct {
 
 var _ collectors.Collector = (*Collector)(nil)
 
-// A serviceKey is what is needed of a key file.
+// A serviceKey is what is needed of a key file. It implements access.
 type serviceKey struct {
-	email, clientID, project, id string
-	private                      secret.String
-	tokenURL                     string
+	email, clientID, of, id string // of: the project
+	private                 secret.String
+	tokenURL                string
 }
 
 // New makes a collector. Nothing is sent yet.
@@ -113,7 +131,7 @@ func New(cfg Config) (*Collector, error) {
 		}
 		cfg.Endpoint = strings.TrimSuffix(cfg.Endpoint, "/") + "/"
 	}
-	key, err := parseKey(cfg.Key, cfg.Endpoint)
+	found, err := parseAccess(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -144,10 +162,13 @@ func New(cfg Config) (*Collector, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}
-	c := &Collector{cfg: cfg, key: key, limiter: newLimiter(cfg.Quota, cfg.Now, cfg.Pace)}
+	if cfg.Tries == 0 {
+		cfg.Tries = quotaTries
+	}
+	c := &Collector{cfg: cfg, access: found, limiter: newLimiter(cfg.Quota, cfg.Now, cfg.Pace)}
 	c.tokens = &tokens{c: c, held: map[grant]*heldToken{}}
 	c.client = &http.Client{
-		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), token: key.tokenURL},
+		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), doors: found.doors()},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil
@@ -172,8 +193,12 @@ func (c *Collector) Address() string {
 	return strings.TrimSuffix(gmail.facts().root, "/") + ", " + strings.TrimSuffix(directory.facts().root, "/")
 }
 
-// clientID is what an administrator knows the service account by in the list of delegations.
-func (c *Collector) clientID() string { return cmp.Or(c.key.clientID, c.key.email) }
+func (k serviceKey) client() string  { return cmp.Or(k.clientID, k.email) }
+func (k serviceKey) name() string    { return "service account " + k.client() }
+func (k serviceKey) project() string { return k.of }
+func (k serviceKey) doors() []door {
+	return []door{{method: http.MethodPost, address: k.tokenURL}}
+}
 
 // parseKey reads a key file. No error repeats anything of it but its type and the place it sends to.
 func parseKey(text secret.String, endpoint string) (serviceKey, error) {
@@ -202,7 +227,7 @@ func parseKey(text secret.String, endpoint string) (serviceKey, error) {
 	case !tokenPlace(file.TokenURL, endpoint):
 		return serviceKey{}, fmt.Errorf("%w of Google: its token_uri is %.100q", ErrKeyFile, file.TokenURL)
 	}
-	return serviceKey{email: file.Email, clientID: file.ClientID, project: file.Project, id: file.ID, private: secret.New(file.PrivateKey), tokenURL: file.TokenURL}, nil
+	return serviceKey{email: file.Email, clientID: file.ClientID, of: file.Project, id: file.ID, private: secret.New(file.PrivateKey), tokenURL: file.TokenURL}, nil
 }
 
 // isRSA says whether a text is an RSA key as key files have them: PEM of PKCS #8, or of PKCS #1.

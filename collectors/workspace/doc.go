@@ -1,11 +1,14 @@
 // Package workspace collects from Google Workspace what Google's APIs tell of an account and of the organisation around
 // it: each answer as an exhibit, its bytes as received.
 //
-// It sends nothing but GET, the POST that asks for an access token and the search of Drive's activity, which Google offers
-// by POST only; its transport refuses all else, so that nothing can be changed by mistake. A service account with domain-wide delegation speaks for the user to Gmail, and for an
-// administrator to the Directory. Each source asks for one scope, so that a scope that was not delegated costs the
+// It sends nothing but GET, what asks for an access token, and the search of Drive's activity, which Google offers by POST
+// only; its transport refuses all else, so that nothing can be changed by mistake. A service account with domain-wide
+// delegation speaks for the user to Gmail, and for an administrator to the Directory: by its key, or by a signature that
+// Google makes for who may ask for it (signed.go). Or the user himself consents, to what is his own (consent.go);
+// access.go is what these have in common. Each source asks for one scope, so that a scope that was not delegated costs the
 // sources that need it and no other. All scopes are read-only but admin.directory.user.security, apps.groups.settings and
-// apps.alerts, of which Google has no read-only form. Keys and tokens stay in memory.
+// apps.alerts, of which Google has no read-only form. Keys and tokens stay in memory, but for a TokenCache that the caller
+// gives. Preflight asks each row's source once and says what stands in the way.
 //
 // The life of an answer: the sources that change or vanish first, a dozen, are asked side by side. A request that meets
 // a quota, a busy server or a broken line is sent again with growing pauses, or after the time that the server names.

@@ -20,7 +20,7 @@ func (c *Collector) IMAPToken(ctx context.Context, account string) (secret.Strin
 	case err == nil || ctx.Err() != nil:
 		return token, err
 	case errors.Is(err, ErrDelegation):
-		err = fmt.Errorf("%w; add %s to the domain-wide delegation of client %s to read the messages over IMAP (docs/WORKSPACE.md)", err, ScopeIMAP, c.clientID())
+		err = fmt.Errorf("%w; add %s to the domain-wide delegation of client %s to read the messages over IMAP (docs/WORKSPACE.md)", err, ScopeIMAP, c.access.client())
 	}
 	return secret.String{}, errors.Join(err, letIn(err))
 }

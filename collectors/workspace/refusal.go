@@ -16,8 +16,16 @@ import (
 
 // Why an answer was not had. Errors of this package wrap one of them.
 var (
-	ErrDelegation    = errors.New("not delegated")         // the token endpoint: this scope is not delegated to the service account
-	ErrKeyRefused    = errors.New("key refused")           // the token endpoint: the key or its service account is not known
+	ErrDelegation    = errors.New("not delegated")        // the token endpoint: this scope is not delegated to the service account
+	ErrKeyRefused    = errors.New("key refused")          // the token endpoint: the key or its service account is not known
+	ErrClock         = errors.New("clock refused")        // the token endpoint: our clock and Google's are too far apart
+	ErrCredentials   = errors.New("credentials refused")  // who is to sign for the service account is not let in
+	ErrSigning       = errors.New("may not sign")         // for the service account: who was let in lacks the right
+	ErrSigningOff    = errors.New("signing API disabled") // in the project of who signs
+	ErrConsent       = errors.New("no consent")           // the user did not give it, or took it back
+	ErrWrongUser     = errors.New("another user's consent")
+	ErrUnticked      = errors.New("not consented") // the user consented to other things
+	ErrWithheld      = errors.New("not offered with a user's own consent")
 	ErrSubject       = errors.New("no such user")          // the token endpoint or the Directory
 	ErrScope         = errors.New("insufficient scope")    // the API
 	ErrAPIDisabled   = errors.New("API disabled")          // in the service account's project
@@ -149,6 +157,8 @@ func tokenRefusal(status int, header http.Header, body []byte) *failure {
 		f.kind = ErrDelegation
 	case said.Code == "invalid_grant" && strings.Contains(said.Description, "Invalid email"):
 		f.kind = ErrSubject
+	case said.Code == "invalid_grant" && strings.Contains(said.Description, "reasonable timeframe"):
+		f.kind = ErrClock
 	case said.Code == "invalid_grant", said.Code == "invalid_client", said.Code == "disabled_client":
 		f.kind = ErrKeyRefused
 	}
@@ -199,13 +209,19 @@ func (c *Collector) hint(err error, s source, account string) string {
 		return "Google does not show it to the user himself: collect its owner's account too"
 	case errors.Is(err, ErrServiceOff):
 		return fmt.Sprintf("the service behind the %s is off for the user: an administrator can switch it on for his organisational unit, which changes the source; else the gap stays", s.api.facts().console)
+	case errors.Is(err, ErrUnticked), errors.Is(err, ErrScope) && c.consent() != nil:
+		return fmt.Sprintf("collect again, and have %s tick %s on Google's page", account, s.scope)
 	case errors.Is(err, ErrDelegation), errors.Is(err, ErrScope):
-		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, c.clientID())
+		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, c.access.client())
 	case errors.Is(err, ErrAPIDisabled):
-		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api.facts().console, c.key.project)
+		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api.facts().console, c.access.project())
 	case errors.Is(err, ErrNotAuthorised) && !s.api.facts().asUser && s.needs != "":
 		return fmt.Sprintf("%s lacks the right, which is %s: name a super administrator with --google-admin, then collect again; where he is one, the edition does not have it",
 			c.cfg.Admin, s.needs)
+	case errors.Is(err, ErrClock):
+		return "set the clock of this machine, then collect again"
+	case errors.Is(err, ErrSigning), errors.Is(err, ErrSigningOff), errors.Is(err, ErrCredentials), errors.Is(err, ErrConsent):
+		return c.accessHint(err)
 	case errors.Is(err, ErrNotAuthorised) && !s.api.facts().asUser:
 		return fmt.Sprintf("%s lacks the right: name a super administrator with --google-admin, then collect again", c.cfg.Admin)
 	case errors.Is(err, ErrNotAuthorised):
@@ -215,11 +231,30 @@ func (c *Collector) hint(err error, s source, account string) string {
 	case errors.Is(err, ErrSubject):
 		return "check the addresses " + account + " and " + c.cfg.Admin + ": a primary address is wanted"
 	case errors.Is(err, ErrKeyRefused):
-		return "check the clock of this machine, and whether the key and its service account still exist; a new key is given with --google-key"
+		return c.accessHint(err)
 	case errors.Is(err, ErrNoAdmin):
 		return "name an administrator with --google-admin, then collect again"
 	}
 	return ""
+}
+
+// accessHint says what to do where key, credentials or consent are refused.
+func (c *Collector) accessHint(err error) string {
+	switch {
+	case errors.Is(err, ErrSigning):
+		return fmt.Sprintf("give who signs the role Service Account Token Creator (roles/iam.serviceAccountTokenCreator) on %s, in the Google Cloud console "+
+			"under IAM, Service Accounts; with workload identity the account needs it on itself", c.access.client())
+	case errors.Is(err, ErrSigningOff):
+		return "enable the IAM Service Account Credentials API in the project of who signs: https://console.cloud.google.com/apis/library/" + iamCredentials
+	case errors.Is(err, ErrCredentials):
+		return "log in with: gcloud auth application-default login   or see whether the token that the credentials file names is fresh, and the workload identity pool takes it"
+	case errors.Is(err, ErrConsent):
+		return "have the user consent again: run the command again, without --google-token-cache where that is an old one"
+	}
+	if off := c.Clock().OffsetMS; off != nil && (time.Duration(*off)*time.Millisecond).Abs() < clockLimit {
+		return "this is no key of the service account, or not any more: make another one in the Google Cloud console (IAM, Service Accounts, Keys), and give it with --google-key"
+	}
+	return "check the clock of this machine, and whether the key and its service account still exist; a new key is given with --google-key"
 }
 
 // hints remembers which things to do were said, so that each is said once.

@@ -131,16 +131,29 @@ func (c *Collector) logStages(apps []application, user string) []stage {
 }
 
 func logs(apps []application, user string) stage {
-	return stage{"logs",
-		func(*run) []source {
-			var rows []source
-			for _, a := range apps {
-				rows = append(rows, source{resource: logPrefix + a.name, api: reports, scope: scopeAudit})
-			}
-			return rows
-		},
-		func(ctx context.Context, r *run) error { return r.readLogs(ctx, apps, user) },
+	rows := func(*run) []source {
+		var rows []source
+		for _, a := range apps {
+			rows = append(rows, source{resource: logPrefix + a.name, api: reports, scope: scopeAudit})
+		}
+		return rows
 	}
+	return stage{"logs", rows, func(ctx context.Context, r *run) error {
+		if r.c.consent() != nil {
+			return r.withhold(rows(r))
+		}
+		return r.readLogs(ctx, apps, user)
+	}}
+}
+
+// withhold writes down that rows are not offered with a user's own consent.
+func (r *run) withhold(rows []source) error {
+	for _, s := range rows {
+		if err := r.notOffered(s, r.c.withheld(s)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A span is from one time on and before another.

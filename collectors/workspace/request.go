@@ -140,7 +140,7 @@ func (c *Collector) persist(ctx context.Context, do func(context.Context) error)
 			return err
 		}
 		f.tries = try
-		if !f.again || try >= f.triesAtMost() {
+		if !f.again || try >= min(f.triesAtMost(), c.cfg.Tries) {
 			return f
 		}
 		if f.after > longestWait {

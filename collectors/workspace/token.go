@@ -1,22 +1,28 @@
 package workspace
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"errors"
+	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/jwt"
 
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
-// tokenMargin is how long before its end an access token is not used any more.
-const tokenMargin = 5 * time.Minute
+const (
+	// tokenMargin is how long before its end an access token is not used any more.
+	tokenMargin = 5 * time.Minute
+	// tokensAtMost are held at once: a collection of thousands of accounts comes back to none of those that it is through.
+	tokensAtMost = 2048
+)
 
-// A grant is for whom an access token is and for what.
+// A grant is for whom an access token is and for what. That of nobody is for the credentials' own use.
 type grant struct{ subject, scope string }
 
 // tokens are the access tokens of one collection, one for each grant. They live in memory only.
@@ -24,9 +30,12 @@ type tokens struct {
 	c    *Collector
 	mu   sync.Mutex
 	held map[grant]*heldToken
+	uses int64
 }
 
 type heldToken struct {
+	used int64 // the last of all uses; of tokens.mu
+
 	mu      sync.Mutex
 	value   secret.String
 	expires time.Time
@@ -46,7 +55,7 @@ func (t *tokens) get(ctx context.Context, g grant) (secret.String, error) {
 	}
 	err := t.c.persist(ctx, func(ctx context.Context) error {
 		var err error
-		h.value, h.expires, err = t.c.mint(ctx, g)
+		h.value, h.expires, err = t.c.access.mint(ctx, t.c, g)
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
@@ -69,65 +78,28 @@ func (t *tokens) at(g grant) *heldToken {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.held[g] == nil {
+		t.evict()
 		t.held[g] = &heldToken{}
 	}
+	t.uses++
+	t.held[g].used = t.uses
 	return t.held[g]
 }
 
-// mint asks the token endpoint for an access token: the JWT bearer grant of RFC 7523, signed with the key.
-func (c *Collector) mint(ctx context.Context, g grant) (secret.String, time.Time, error) {
-	config := jwt.Config{Email: c.key.email, PrivateKey: []byte(c.key.private.Reveal()), PrivateKeyID: c.key.id, Subject: g.subject,
-		Scopes: []string{g.scope}, TokenURL: c.key.tokenURL}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
-	defer cancel()
-	line := &listener{ctx: ctx, next: c.client.Transport, answered: func(asked time.Time, header http.Header) { c.clock.see(asked, c.cfg.Now(), header) }, now: c.cfg.Now}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: line, CheckRedirect: c.client.CheckRedirect})
-	token, err := config.TokenSource(ctx).Token()
-	var refused *oauth2.RetrieveError
-	switch {
-	case errors.As(err, &refused):
-		return secret.String{}, time.Time{}, tokenRefusal(refused.Response.StatusCode, refused.Response.Header, refused.Body)
-	case err != nil:
-		return secret.String{}, time.Time{}, line.failure()
-	case token.AccessToken == "" || token.Expiry.IsZero():
-		return secret.String{}, time.Time{}, &failure{kind: ErrDamaged, text: "asking for an access token: the answer has none", again: true}
+// evict makes room: where there are too many, the half that was used longest ago goes. Who waits for one of them still
+// gets it.
+func (t *tokens) evict() {
+	if len(t.held) < tokensAtMost {
+		return
 	}
-	return secret.New(token.AccessToken), token.Expiry, nil
-}
-
-// A listener hears what breaks below the library, which turns all errors into text, and puts a context on the request,
-// which the library does not.
-type listener struct {
-	ctx  context.Context
-	next http.RoundTripper
-	err  error
-
-	now      func() time.Time
-	answered func(asked time.Time, header http.Header)
-}
-
-// RoundTrip implements http.RoundTripper.
-func (l *listener) RoundTrip(req *http.Request) (*http.Response, error) {
-	var resp *http.Response
-	asked := l.now()
-	resp, l.err = l.next.RoundTrip(req.WithContext(l.ctx))
-	if l.err == nil {
-		l.answered(asked, resp.Header)
+	grants := make([]grant, 0, len(t.held))
+	for g := range t.held {
+		grants = append(grants, g)
 	}
-	return resp, l.err
-}
-
-// failure is what happened where the library has no answer: the key is known to be one, so the line broke, or what came
-// is no answer. The library's words are not repeated: an answer may be in them.
-func (l *listener) failure() *failure {
-	const text = "asking for an access token: "
-	switch {
-	case errors.Is(l.err, ErrNotRead):
-		return &failure{kind: ErrNotRead, text: text + ErrNotRead.Error()}
-	case l.err != nil:
-		return &failure{kind: ErrLost, text: text + lost(l.err).text, again: true}
+	slices.SortFunc(grants, func(a, b grant) int { return cmp.Compare(t.held[a].used, t.held[b].used) })
+	for _, g := range grants[:len(grants)/2] {
+		delete(t.held, g)
 	}
-	return &failure{kind: ErrDamaged, text: text + ErrDamaged.Error(), again: true}
 }
 
 // authorise puts the access token of a grant on a request.
@@ -137,4 +109,61 @@ func (t *tokens) authorise(ctx context.Context, req *http.Request, g grant) (sec
 		req.Header.Set("Authorization", "Bearer "+value.Reveal())
 	}
 	return value, err
+}
+
+// prepare gets the access tokens of stages, side by side, while others are read. What goes wrong is said when they are
+// asked for. The function that it returns ends it.
+func (r *run) prepare(ctx context.Context, stages []stage) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for _, g := range r.grants(stages) {
+		group.Go(func() {
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+				_, _ = r.c.tokens.get(ctx, g)
+			case <-ctx.Done():
+			}
+		})
+	}
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+// grants are those that the sources of stages need, each once.
+func (r *run) grants(stages []stage) []grant {
+	var wanted []grant
+	for _, st := range stages {
+		for _, s := range st.rows(r) {
+			g := grant{r.subject(s), s.scope}
+			if g.subject != "" && g.scope != "" && !slices.Contains(wanted, g) {
+				wanted = append(wanted, g)
+			}
+		}
+	}
+	return wanted
+}
+
+// mint implements access: the JWT bearer grant of RFC 7523, signed with the key.
+func (k serviceKey) mint(ctx context.Context, c *Collector, g grant) (secret.String, time.Time, error) {
+	config := jwt.Config{Email: k.email, PrivateKey: []byte(k.private.Reveal()), PrivateKeyID: k.id, Subject: g.subject,
+		Scopes: []string{g.scope}, TokenURL: k.tokenURL}
+	line, ctx, cancel := c.listen(ctx)
+	defer cancel()
+	token, err := config.TokenSource(ctx).Token()
+	if err != nil {
+		return secret.String{}, time.Time{}, line.failure()
+	}
+	return given(token)
+}
+
+// replaceBody reads the body of a refusal and puts it back.
+func replaceBody(resp *http.Response) []byte {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, refusalLimit)) // one that is cut off is a refusal all the same
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return body
 }

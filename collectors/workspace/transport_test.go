@@ -19,6 +19,7 @@ func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
 func TestReadOnlyTransport(t *testing.T) {
 	const token = "https://oauth2.googleapis.com/token"
 	gmailRoot, directoryRoot := gmail.facts().root, directory.facts().root
+	const sign, link = iamAccounts + "a@b.iam.gserviceaccount.com:signJwt", "http://169.254.169.254/latest/"
 	query := driveActivity.facts().root + driveActivityQuery
 	for _, c := range []struct {
 		method, address, body, authorization string
@@ -29,6 +30,15 @@ func TestReadOnlyTransport(t *testing.T) {
 		{"POST", token, "assertion=x", "", true},
 		{"POST", token, "assertion=x", "Bearer x", false},
 		{"GET", token, "", "", false},
+		{"POST", sign, "{}", "Bearer x", true},
+		{"GET", sign, "", "Bearer x", false},
+		{"POST", iamAccounts + "a@b.iam.gserviceaccount.com:generateAccessToken", "{}", "Bearer x", false},
+		{"POST", iamAccounts + "c@b.iam.gserviceaccount.com:signJwt", "{}", "Bearer x", false},
+		{"GET", link + "role/x", "", "", true},
+		{"GET", link + "role/x", "", "Bearer x", false},
+		{"GET", link + "role/../x", "", "", false},
+		{"PUT", link + "role/x", "", "", false},
+		{"PUT", "", "", "", false},
 		{"POST", token + "?x=y", "assertion=x", "", false},
 		{"POST", gmailRoot + "gmail/v1/users/me/settings/filters", "{}", "Bearer x", false},
 		{"PUT", gmailRoot + "gmail/v1/users/me/settings/vacation", "{}", "Bearer x", false},
@@ -44,7 +54,8 @@ func TestReadOnlyTransport(t *testing.T) {
 		{"GET", "https://storage.googleapis.com/", "", "Bearer x", false},
 	} {
 		next := &counter{}
-		transport := &readOnly{next: next, roots: []string{gmailRoot, directoryRoot}, queries: []string{query}, token: token}
+		transport := &readOnly{next: next, roots: []string{gmailRoot, directoryRoot}, queries: []string{query}, doors: []door{{method: "POST", address: token}, {method: "POST", address: sign, bearer: true},
+			{method: "GET", address: link + "role/", below: true}, {method: "PUT", address: ""}}}
 		var req *http.Request
 		var err error
 		if c.body == "" {

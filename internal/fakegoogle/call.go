@@ -73,6 +73,10 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 		t.serveToken(w, c, fault)
 		return
 	}
+	if special(r) != "" {
+		t.serveSpecial(w, c, fault)
+		return
+	}
 	t.write(w, c, c.answer(fault), fault)
 }
 
@@ -81,6 +85,8 @@ func (c *call) id() string {
 	switch {
 	case isToken(c.request):
 		return "token"
+	case special(c.request) != "":
+		return special(c.request)
 	case c.method != nil:
 		return c.method.ID
 	}

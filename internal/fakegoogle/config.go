@@ -31,8 +31,8 @@ type Config struct {
 	Mailboxes map[string]int
 
 	// Now is the tenant's clock; nil is one that begins at Start and runs. Access tokens, quotas, propagation, lag
-	// and retention go by it. Only the iat and exp of assertions are checked against the machine's clock, because
-	// the clients that sign them know no other.
+	// and retention go by it. Only the iat and exp of assertions are checked against another, Assertions, because
+	// the clients that sign them know none but the machine's.
 	Now func() time.Time
 
 	// Key is the service account's key; nil makes one, which takes a tenth of a second or more.
@@ -60,6 +60,12 @@ type Config struct {
 	// Federated are the addresses of users whom a third-party identity provider signs in: that they must change their
 	// password at the next sign-in is ignored.
 	Federated []string
+
+	// NoSigning keeps everybody from signing for the service account without its key.
+	NoSigning bool
+
+	// Assertions is the clock that the iat and exp of assertions are checked against; nil is the machine's.
+	Assertions func() time.Time
 
 	// Quotas limit calls; the zero value has the limits that new projects get (May 2026).
 	Quotas Quotas
@@ -107,6 +113,9 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		begin := time.Now()
 		c.Now = func() time.Time { return Start().Add(time.Since(begin)) }
+	}
+	if c.Assertions == nil {
+		c.Assertions = time.Now
 	}
 	if c.Propagation == nil {
 		c.Propagation = func(string) time.Duration { return 0 }

@@ -15,6 +15,8 @@
 // 9565376 on signing out), the quota pages of the APIs and what people report:
 //
 //   - Tokens come from JWT assertions of the service account, for one subject and for delegated scopes, for an hour.
+//   - They come too from what stands for other credentials (credentials.go): a signature by signJwt, a workload identity
+//     pool, a metadata server, the login of gcloud, and a page where a user consents as SetConsent says.
 //   - Gmail answers for the subject alone, Directory and Reports for administrators alone.
 //   - Suspended users have no Gmail (400 failedPrecondition), cannot be signed out, and their backup codes and second
 //     steps cannot be removed; tokens and app passwords can. Who was suspended by Google stays so (412).

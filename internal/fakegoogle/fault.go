@@ -40,7 +40,7 @@ func (t *Tenant) Fail(faults ...Fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range faults {
-		if f.Method != "" && f.Method != "token" && t.handlers[f.Method] == nil {
+		if f.Method != "" && f.Method != "token" && !isSpecial(f.Method) && t.handlers[f.Method] == nil {
 			panic("fakegoogle: a fault for " + f.Method + ", which is not served")
 		}
 		f.path = regexp.MustCompile(f.Path)

@@ -25,7 +25,7 @@ type Request struct {
 
 // Reads says that the request cannot change anything: it is a GET, a query that is posted, or asks for a token.
 func (r Request) Reads() bool {
-	return r.Verb == http.MethodGet || r.Method == "driveactivity.activity.query" || r.Method == "vault.matters.count" || r.Method == "token"
+	return r.Verb == http.MethodGet || r.Method == "driveactivity.activity.query" || r.Method == "vault.matters.count" || r.Method == "token" || isSpecial(r.Method)
 }
 
 // Requests returns the log so far, oldest first.

@@ -120,7 +120,7 @@ func (s *Server) KeyFile(base string) ([]byte, error) {
 
 // hosts are the names that the APIs are reached under.
 func (t *Tenant) hosts() []string {
-	names := []string{"localhost", "oauth2.googleapis.com"}
+	names := []string{"localhost", "oauth2.googleapis.com", "sts.googleapis.com", "iamcredentials.googleapis.com", "accounts.google.com"}
 	for _, api := range t.discovery.APIs {
 		names = append(names, api.Host)
 	}

@@ -43,6 +43,8 @@ type Tenant struct {
 	keptActivities int // in thrown
 	absences       map[int][]absence
 	served         map[servedKey]int
+
+	credentials credentialState
 }
 
 // A change takes effect at a time of the tenant's clock.
@@ -61,10 +63,11 @@ func New(config Config) *Tenant {
 		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
 		running: map[string]int{}, absences: map[int][]absence{}, served: map[servedKey]int{},
+		credentials: credentialState{codes: map[string]*codeGrant{}, refresh: map[string]*codeGrant{}},
 	}
 	t.logs = newLogs(t.habits)
 	for _, service := range config.DisabledAPIs {
-		if !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool { return api.service() == service }) {
+		if service != "iamcredentials.googleapis.com" && !slices.ContainsFunc(t.discovery.APIs, func(api apiDiscovery) bool { return api.service() == service }) {
 			panic("fakegoogle: " + service + " is not served")
 		}
 	}

@@ -74,6 +74,9 @@ func (t *Tenant) grant(c *call) (object, *tokenError) {
 	if err := r.ParseForm(); err != nil {
 		return nil, &tokenError{http.StatusBadRequest, "invalid_request", "Bad Request"}
 	}
+	if kind := r.PostForm.Get("grant_type"); kind == "authorization_code" || kind == "refresh_token" {
+		return t.userGrant(c)
+	}
 	if r.PostForm.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
 		return nil, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "Invalid grant_type: " + r.PostForm.Get("grant_type")}
 	}
@@ -124,7 +127,7 @@ func (t *Tenant) verify(assertion string) (claims, *tokenError) {
 	if !strings.HasSuffix(asserted.Audience, "/token") {
 		return invalid("Invalid JWT: Failed audience check. The right audience is https://oauth2.googleapis.com/token.")
 	}
-	issued, expires, now := time.Unix(asserted.IssuedAt, 0), time.Unix(asserted.Expires, 0), time.Now()
+	issued, expires, now := time.Unix(asserted.IssuedAt, 0), time.Unix(asserted.Expires, 0), t.config.Assertions()
 	if expires.Sub(issued) > time.Hour || issued.After(now.Add(10*time.Minute)) || expires.Before(now) {
 		return invalid("Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.")
 	}
@@ -136,7 +139,7 @@ func (t *Tenant) delegated(subject string, scopes []string) *tokenError {
 	if len(scopes) == 0 {
 		return &tokenError{http.StatusBadRequest, "invalid_scope", "Empty or missing scope not allowed."}
 	}
-	known := t.scopes()
+	known := append(t.scopes(), cloudScope)
 	for _, scope := range scopes {
 		if !slices.Contains(known, scope) {
 			return &tokenError{http.StatusBadRequest, "invalid_scope", scope + " is not a valid audience string."}
