@@ -261,5 +261,6 @@ type Change struct {
 // A Rule is one of R1 to R5.
 type Rule struct {
 	ID   string `json:"id"`
+	Via  string `json:"via,omitempty"` // of R4 the rule whose test it is
 	Text Text   `json:"text"`
 }

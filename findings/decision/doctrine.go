@@ -18,3 +18,5 @@ type Covered struct {
 	Human    Text     `json:"human"` // what stays for a person; empty where nothing does
 	Exhibits []string `json:"exhibits,omitempty"`
 }
+
+func (m *maker) doctrine() []Covered { return nil }
