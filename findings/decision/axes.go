@@ -151,8 +151,8 @@ func (m *maker) gaps(a *Axis, value int, rules ...string) {
 		if o.State != findings.Unknown || !slices.Contains(rules, o.Rule) || !m.anySuspect() && !m.examined(o.Account) || m.anySuspect() && !m.suspectOf(o.Account) {
 			continue
 		}
-		if !m.worlds.workspace(o.Account) && !strings.HasPrefix(o.Rule, "mail-") {
-			continue // an IMAP server has no such logs
+		if !m.fitsAll(o) {
+			continue // this sort of mail system has no such log
 		}
 		a.Open = append(a.Open, gapGround(value, o))
 	}

@@ -60,7 +60,7 @@ func newJudge(result *findings.Result, survey *Survey, worlds worlds) *judge {
 		}
 	}
 	for _, f := range result.Findings {
-		w := &weighed{Finding: f, tied: j.tied(f), known: knownSource(f)}
+		w := &weighed{Finding: f, tied: j.tied(f), known: knownSource(f) || j.begunAtHome(f)}
 		w.weight, w.family = j.weigh(w)
 		j.all = append(j.all, w)
 	}
@@ -77,6 +77,10 @@ func (j *judge) tied(f *findings.Finding) bool {
 		ip, there := fieldOf(o, "ip")
 		if there && j.recognised[key(f.Account, networks.Prefix(ip))] {
 			continue
+		}
+		prefix := networks.Prefix(ip)
+		if n := j.survey.sources[key(f.Account, prefix)]; prefix != "" && n != nil && !o.Time.Before(n.first) {
+			return true
 		}
 		minutes, near := fieldOf(o, "minutes_since_new_source")
 		n, err := strconv.Atoi(minutes)
@@ -126,6 +130,25 @@ func knownSource(f *findings.Finding) bool {
 	return some
 }
 
+// begunAtHome says whether a state was begun by events that were all done from where the person is known.
+func (j *judge) begunAtHome(f *findings.Finding) bool {
+	if !slices.Contains(f.Raised, "state and event") || !f.First.IsZero() {
+		return false
+	}
+	target, _, _ := strings.Cut(strings.ToLower(f.Subject), " ")
+	some := false
+	for _, e := range j.result.Findings {
+		other, _, _ := strings.Cut(strings.ToLower(e.Subject), " ")
+		if e.First.IsZero() || e.Class != f.Class || other != target || !strings.EqualFold(e.Account, f.Account) {
+			continue
+		}
+		if some = true; !knownSource(e) {
+			return false
+		}
+	}
+	return some
+}
+
 // weigh says what a finding is worth for the word confirmed, and what sort of thing it shows. The bar is the doctrine's: a rule
 // that forwards or hides and was made from an unfamiliar source, the provider's own verdict, a guessed password, and a new
 // factor, device or grant from a source that is suspect by more than being new are strong.
@@ -134,7 +157,7 @@ func (j *judge) weigh(w *weighed) (weight, string) {
 		return context, w.Class
 	}
 	base, family := j.base(w)
-	if w.known && w.Recognition != findings.NotRecognised && base > weak {
+	if w.known && w.Recognition != findings.NotRecognised && (base == strong || base == medium && w.Strength != "strong") {
 		base-- // done from where the person is known
 	}
 	if w.Recognition == findings.NotRecognised {
