@@ -163,7 +163,7 @@ func (m *maker) special(w way, h *Hypothesis) {
 	switch w.id {
 	case "session", "infostealer":
 		for k, n := range m.Survey.sources {
-			if !m.suspectOf(n.account) || m.recognised[k] {
+			if !m.intruders(k) {
 				continue
 			}
 			login := m.worlds.read(n.account, "reports/login") == wholly

@@ -17,9 +17,8 @@ const lagAfter = 72 * time.Hour
 // exfiltration says of each session of a suspected intruder and of each way out what left by it.
 func (m *maker) exfiltration() []Exfiltration {
 	all := []Exfiltration{}
-	for k, s := range m.Survey.sessions {
-		if m.suspectOf(s.account) && !m.recognised[key(s.account, s.prefix)] {
-			_ = k
+	for _, s := range m.Survey.sessions {
+		if m.intruders(key(s.account, s.prefix)) {
 			all = append(all, m.ofSession(s))
 		}
 	}
@@ -125,7 +124,7 @@ func (m *maker) perimeter() []Reach {
 			continue
 		}
 		reach := *r
-		if reach.State == "used" && !m.suspectOf(r.Account) {
+		if reach.State == "used" && !m.duringIntrusion(r.Account, r.At) {
 			reach.State = "reachable"
 		}
 		if reach.State == "used" {
@@ -148,6 +147,35 @@ func (m *maker) perimeter() []Reach {
 }
 
 const maxReach = 500
+
+// intruders says whether a new source is taken for an intruder's: nobody has recognised it, the account is suspected, and where
+// anything but the source itself speaks for that, it was done near. A journey of last summer is none of it.
+func (m *maker) intruders(k string) bool {
+	n := m.Survey.sources[k]
+	if n == nil || m.recognised[k] || !m.suspectOf(n.account) {
+		return false
+	}
+	anchored := false
+	for _, w := range m.all {
+		if !strings.EqualFold(w.Account, n.account) || w.weight < medium || w.family == "source" || w.First.IsZero() {
+			continue
+		}
+		if anchored = true; w.Last.After(n.first.Add(-time.Hour)) && w.First.Before(n.last.Add(nearSource)) {
+			return true
+		}
+	}
+	return !anchored
+}
+
+// duringIntrusion says whether a moment is one at which an intruder's source of the account was seen.
+func (m *maker) duringIntrusion(account string, at time.Time) bool {
+	for k, n := range m.Survey.sources {
+		if strings.EqualFold(n.account, account) && !at.Before(n.first.Add(-time.Hour)) && !at.After(n.last.Add(nearSource)) && m.intruders(k) {
+			return true
+		}
+	}
+	return false
+}
 
 func (m *maker) examined(account string) bool {
 	return slices.ContainsFunc(m.accounts, func(a string) bool { return strings.EqualFold(a, account) })
@@ -244,14 +272,16 @@ func (m *maker) story() Story {
 		}
 	}
 	for k, n := range m.Survey.sources {
-		if m.suspectOf(n.account) && !m.recognised[k] {
+		if m.intruders(k) {
 			take(n.first, n.last)
 		}
 	}
 	var strongest *weighed
 	for _, w := range m.all {
 		if w.Examined && w.weight >= medium && m.suspectOf(w.Account) {
-			take(w.First, w.Last)
+			if w.family != "source" {
+				take(w.First, w.Last)
+			}
 			if strongest == nil || w.weight > strongest.weight {
 				strongest = w
 			}
