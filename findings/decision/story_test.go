@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,6 +270,9 @@ func (s *story) imap(t *testing.T, w *findingstest.Writer) {
 	}
 }
 
+// loadRules gives the rules, which do not change.
+var loadRules = sync.OnceValues(rules.Load)
+
 // told is the story's decision.
 func (s *story) told(t *testing.T) (*decision.Decision, *findings.Result, *decision.Survey) {
 	t.Helper()
@@ -278,7 +282,7 @@ func (s *story) told(t *testing.T) (*decision.Decision, *findings.Result, *decis
 	} else {
 		s.workspace(t, w)
 	}
-	set, err := rules.Load()
+	set, err := loadRules()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,6 +300,7 @@ func (s *story) told(t *testing.T) (*decision.Decision, *findings.Result, *decis
 	if err != nil {
 		t.Fatal(err)
 	}
+	result.Bundles = []string{bundleID}
 	record := decision.ReadRecord(s.journal(t, result))
 	record.Regrade(result)
 	c := casefile.New("2026-0042", casefile.Operator{Name: "Operator"}, now())

@@ -59,8 +59,20 @@ const (
 	notThere // the source does not have it
 )
 
-// read says how far a resource was read; a pattern that ends in * stands for all that begin so.
-func (w worlds) read(account, pattern string) reading {
+// read says how far a resource was read; a pattern that ends in * stands for all that begin so, and of several, separated by |, the
+// one that was read best counts.
+func (w worlds) read(account, patterns string) reading {
+	best := notThere
+	for pattern := range strings.SplitSeq(patterns, "|") {
+		order := []reading{notThere, notRead, partly, wholly}
+		if how := w.readOne(account, pattern); slices.Index(order, how) > slices.Index(order, best) {
+			best = how
+		}
+	}
+	return best
+}
+
+func (w worlds) readOne(account, pattern string) reading {
 	prefix, wild := strings.CutSuffix(pattern, "*")
 	best := notRead
 	for _, r := range w.rows(account) {
@@ -70,11 +82,8 @@ func (w worlds) read(account, pattern string) reading {
 		switch {
 		case r.Whole():
 			return wholly
-		case r.Status == "not offered":
-			best = max(best, notRead)
-			if best == notRead {
-				best = notThere
-			}
+		case r.Status == "not offered" && best == notRead:
+			best = notThere
 		case r.Got > 0:
 			best = partly
 		}
