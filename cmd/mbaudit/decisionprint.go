@@ -56,7 +56,7 @@ func (p decisionPage) wrap(indent, text string) {
 	line := indent
 	for _, word := range strings.Fields(visible.Text(text)) {
 		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > pageWidth && line != indent {
-			p.t.print("%s", visible.Cut(line, pageWidth))
+			p.t.print("%s", cutRunes(line))
 			line = indent
 		}
 		if line != indent {
@@ -65,8 +65,16 @@ func (p decisionPage) wrap(indent, text string) {
 		line += word
 	}
 	if line != indent {
-		p.t.print("%s", visible.Cut(line, pageWidth))
+		p.t.print("%s", cutRunes(line))
 	}
+}
+
+// cutRunes shortens what has been made visible already.
+func cutRunes(s string) string {
+	if utf8.RuneCountInString(s) <= pageWidth {
+		return s
+	}
+	return string([]rune(s)[:pageWidth-1]) + "…"
 }
 
 func (p decisionPage) levels(d *decision.Decision) {

@@ -14,7 +14,7 @@ import (
 func TestDecisionPage(t *testing.T) {
 	hostile := decision.Text{FR: "\x1b[2J\u202Efacture\r\n" + strings.Repeat("x", 300), EN: "\x1b]0;title\x07" + strings.Repeat("long words ", 40)}
 	at := time.Date(2026, 10, 15, 8, 0, 0, 0, time.UTC)
-	axis := decision.Axis{Established: 1, Possible: 3, Name: decision.Text{FR: "Confirmation", EN: "Confirmation"}, Word: hostile, Best: "01JDCTZ0000000000000000000/P-000042",
+	axis := decision.Axis{Established: 1, Possible: 3, Name: decision.Text{FR: "Confirmation", EN: "Confirmation"}, Word: decision.Text{FR: "avérée", EN: "confirmed"}, Best: "01JDCTZ0000000000000000000/P-000042",
 		Grounds: []decision.Ground{{Text: hostile}}, Open: []decision.Ground{{Text: hostile}}}
 	d := &decision.Decision{Case: "2026-0042\x1b[31m", Accounts: []string{"alice@example.test"}, Level: decision.Minor, Possible: decision.Crisis, InForce: decision.Major,
 		Rule: decision.Rules()[2], Worst: decision.Rules()[0], If: []decision.Text{hostile}, Confirmation: axis, Scope: axis, Impact: axis, Urgency: axis,

@@ -43,14 +43,20 @@ type weighed struct {
 type judge struct {
 	result     *findings.Result
 	survey     *Survey
-	worlds     worlds
+	worlds     *worlds
 	recognised map[string]bool // account and network
+	open       map[string]bool // accounts with a new source that nobody has recognised
 	flagged    map[string]bool // accounts of which a new source is suspect by more than its being new
 	all        []*weighed
 }
 
-func newJudge(result *findings.Result, survey *Survey, worlds worlds) *judge {
-	j := &judge{result: result, survey: survey, worlds: worlds, recognised: recognisedNetworks(result), flagged: map[string]bool{}}
+func newJudge(result *findings.Result, survey *Survey, worlds *worlds) *judge {
+	j := &judge{result: result, survey: survey, worlds: worlds, recognised: recognisedNetworks(result), flagged: map[string]bool{}, open: map[string]bool{}}
+	for k, n := range survey.sources {
+		if !j.recognised[k] {
+			j.open[key(n.account)] = true
+		}
+	}
 	for _, f := range result.Findings {
 		switch f.Rule {
 		case "sign-in-suspicious", "google-failure-then-suspect", "google-guessed", "mail-guessed", "session-stolen", "account-hijacked", "second-factor-fatigue":
@@ -69,7 +75,7 @@ func newJudge(result *findings.Result, survey *Survey, worlds worlds) *judge {
 
 // tied says whether what was found comes from a source that was new for the person, and that is not recognised.
 func (j *judge) tied(f *findings.Finding) bool {
-	if !j.openSource(f.Account) {
+	if !j.open[key(f.Account)] {
 		return false
 	}
 	tied := slices.Contains(f.Raised, "new source") || strings.HasSuffix(f.Rule, "-suspect") || strings.HasSuffix(f.Rule, "-after-new-source")
@@ -105,16 +111,6 @@ func (j *judge) allRecognised(f *findings.Finding) bool {
 		}
 	}
 	return some
-}
-
-// openSource says whether there is a new source of the account that nobody has recognised.
-func (j *judge) openSource(account string) bool {
-	for k, n := range j.survey.sources {
-		if strings.EqualFold(n.account, account) && !j.recognised[k] {
-			return true
-		}
-	}
-	return false
 }
 
 // knownSource says whether all that was seen was done from where the person is known.
@@ -250,6 +246,9 @@ func (j *judge) hasRule(account string) bool {
 	})
 }
 
+// maxMediums is how many medium signs of an account are compared with each other.
+const maxMediums = 500
+
 // confirmation says how sure it is that somebody else was in an account.
 func (j *judge) confirmation(account string) int {
 	var mediums []*weighed
@@ -262,7 +261,9 @@ func (j *judge) confirmation(account string) int {
 		case strong:
 			return confirmed
 		case medium:
-			mediums = append(mediums, w)
+			if len(mediums) < maxMediums {
+				mediums = append(mediums, w)
+			}
 		case weak:
 			open = open || w.Class != "posture"
 		}

@@ -205,9 +205,12 @@ func reachOf(s *state) (Reach, bool) {
 
 // struck marks what the person has recognised.
 func (m *maker) struck(all []Reach) {
-	for i := range all {
-		for _, f := range m.Result.Findings {
-			if f.Recognition == findings.Recognised && strings.EqualFold(f.Account, all[i].Account) && all[i].Name != "" && strings.Contains(strings.ToLower(f.Subject), strings.ToLower(all[i].Name)) {
+	for _, f := range m.Result.Findings {
+		if f.Recognition != findings.Recognised || f.Subject == "" {
+			continue
+		}
+		for i := range all {
+			if all[i].Name != "" && strings.EqualFold(f.Account, all[i].Account) && strings.Contains(strings.ToLower(f.Subject), strings.ToLower(all[i].Name)) {
 				all[i].State, all[i].Finding = "recognised", f.ID
 			}
 		}
@@ -217,6 +220,7 @@ func (m *maker) struck(all []Reach) {
 // fingerprints finds other accounts with the same source, forwarding target, application or filter.
 func (m *maker) fingerprints() []Reach {
 	var all []Reach
+	ours := m.ownFingerprints()
 	for _, w := range m.all {
 		switch {
 		case w.Recognition == findings.Recognised || !m.anySuspect():
@@ -224,7 +228,7 @@ func (m *maker) fingerprints() []Reach {
 		case w.Rule == "source-suspect-elsewhere" || w.Rule == "same-source-other-accounts" && !m.examined(w.Account):
 			all = append(all, Reach{Kind: "account", Name: w.Account, Account: m.suspectName(), State: "used", At: w.First, Exhibits: firsts(w.Exhibits), Finding: w.ID,
 				How: Text{"utilisé depuis la même origine nouvelle : " + w.Subject, "used from the same new source: " + w.Subject}})
-		case !w.Examined && same(w, m.all):
+		case !w.Examined && ours[key(w.Rule, w.Subject)]:
 			all = append(all, Reach{Kind: "account", Name: w.Account, Account: m.suspectName(), State: "unknown", At: w.First, Exhibits: firsts(w.Exhibits), Finding: w.ID,
 				How: Text{"même empreinte : " + w.Title["fr"] + " " + w.Subject, "same fingerprint: " + w.Title["en"] + " " + w.Subject}})
 		}
@@ -232,14 +236,15 @@ func (m *maker) fingerprints() []Reach {
 	return all
 }
 
-// same says whether another account under examination has a finding of the same rule about the same thing that names one.
-func same(w *weighed, all []*weighed) bool {
-	if w.Subject == "" || !slices.Contains([]string{"forwarding", "hiding", "application", "delegation"}, w.Class) {
-		return false
+// ownFingerprints are the rule and subject of what was found of the accounts under examination and names something.
+func (m *maker) ownFingerprints() map[string]bool {
+	ours := map[string]bool{}
+	for _, w := range m.all {
+		if w.Examined && w.Subject != "" && w.weight >= medium && slices.Contains([]string{"forwarding", "hiding", "application", "delegation"}, w.Class) {
+			ours[key(w.Rule, w.Subject)] = true
+		}
 	}
-	return slices.ContainsFunc(all, func(x *weighed) bool {
-		return x.Examined && x.Rule == w.Rule && strings.EqualFold(x.Subject, w.Subject) && x.Recognition != findings.Recognised && x.weight >= medium
-	})
+	return ours
 }
 
 func (m *maker) anySuspect() bool { return m.worstOf() >= suspected }
