@@ -62,6 +62,7 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit init CASE        open the case and its logbook
   mbaudit preflight …      what a server offers and refuses, before anything is read
   mbaudit collect …        read an account, seal the bundle, push it off this machine
+  mbaudit attach …         keep a screenshot or note of what no program reads
   mbaudit verify …         read a bundle again and say what is as it was sealed
   mbaudit seal --partial   seal what there is so far; collection goes on
   mbaudit show, diff …     look into a bundle, compare two
@@ -100,6 +101,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newInitCommand(t, g),
 		newPreflightCommand(t, g),
 		newCollectCommand(t, g),
+		newAttachCommand(t, g),
 		newSealCommand(t, g),
 		newVerifyCommand(t, g),
 		newShowCommand(t, g),
