@@ -2,6 +2,7 @@ package casefile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -45,6 +47,7 @@ type Case struct {
 	Contacts     []Contact         `yaml:"contacts"`
 	Business     Business          `yaml:"business"`
 	OwnDomains   []string          `yaml:"own_domains"`
+	Sensitive    map[string]string `yaml:"sensitive_accounts"` // address: management, finance, staff, computing …
 	Retention    Retention         `yaml:"retention"`
 	Timestamp    []string          `yaml:"timestamp"` // URLs of time-stamping authorities (RFC 3161)
 }
@@ -84,7 +87,7 @@ func roles() []string {
 // New is a case with its defaults.
 func New(reference string, operator Operator, now time.Time) Case {
 	c := Case{Version: 1, Case: reference, OpenedAt: now.UTC().Truncate(time.Second), TimeZone: now.Location().String(), Language: "en",
-		Operator: operator, Roles: make(map[string]string), Timestamp: DefaultTimestampURLs(),
+		Operator: operator, Roles: make(map[string]string), Sensitive: make(map[string]string), Timestamp: DefaultTimestampURLs(),
 		Retention: Retention{Until: now.UTC().AddDate(0, 0, DefaultMaxDays-1).Format(time.DateOnly), MaxDays: DefaultMaxDays}}
 	for _, role := range roles() {
 		c.Roles[role] = ""
@@ -169,6 +172,16 @@ func (c Case) Check() error {
 		}
 	}
 	return nil
+}
+
+// Sensitivity says why an account weighs more than its size; "" where the case does not say so.
+func (c Case) Sensitivity(account string) string {
+	for address, why := range c.Sensitive {
+		if strings.EqualFold(strings.TrimSpace(address), account) {
+			return cmp.Or(strings.TrimSpace(why), "sensitive")
+		}
+	}
+	return ""
 }
 
 // CheckTimestampURL says whether a URL can be that of a time-stamping authority.

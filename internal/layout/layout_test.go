@@ -51,6 +51,7 @@ func allowed() map[string][]string {
 		"containment":        {},
 		"findings":           {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses": {"internal/mailheader"},
+		"findings/decision":  {"evidence/journal", "findings", "findings/facts", "findings/networks", "internal/casefile"},
 		"findings/facts": {"evidence", "evidence/earlier", "evidence/selection", "evidence/settings", "findings/addresses", "findings/networks",
 			"internal/bodystructure", "internal/googlelog", "internal/mailheader"},
 		"findings/findingstest": {"evidence", "evidence/signature"},
