@@ -105,7 +105,7 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 	if places != nil {
 		defer places.Close() //nolint:errcheck // it was only read
 	}
-	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places})
+	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places, MailRules: mailRules()})
 	defer collection.Close() //nolint:errcheck // a temporary file
 
 	done, err := c.begin(journal.Collection, "qualification begun: "+plural(int64(len(dirs)), "bundle"), nil)
