@@ -142,6 +142,18 @@ func (c *Client) token(ctx context.Context, g grant) (secret.String, error) {
 	return secret.New(h.token.AccessToken), nil
 }
 
+// forget drops a token that an API does not take any more, unless another came in its place.
+func (c *Client) forget(g grant, token secret.String) {
+	c.mu.Lock()
+	h := c.held[g]
+	c.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.token != nil && h.token.AccessToken == token.Reveal() {
+		h.token = nil
+	}
+}
+
 // mint asks for an access token: the JWT bearer grant of RFC 7523.
 func (c *Client) mint(ctx context.Context, g grant) (*oauth2.Token, error) {
 	config := c.key

@@ -29,7 +29,7 @@ func elsewhereKinds() []kind {
 		{name: kindMember, rights: same("admin.directory.group.readonly", "admin.directory.group.member"), undo: containment.Whole,
 			look: lookAtMember, take: deleteMember, back: insertMember},
 		{name: kindShare, rights: rights{"drive.metadata.readonly", "drive", "drive"}, undo: containment.Never, look: lookAtShare, take: deleteShare},
-		{name: kindCalendar, rights: same("calendar.readonly", "calendar"), undo: containment.Never, look: lookAtCalendar, take: deleteCalendar},
+		{name: kindCalendar, rights: same("calendar.acls.readonly", "calendar.acls"), undo: containment.Never, look: lookAtCalendar, take: deleteCalendar},
 	}
 }
 

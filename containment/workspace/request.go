@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
 // A service is one of Google's APIs, by its host.
@@ -25,7 +27,7 @@ const (
 	identityAPI  service = "https://cloudidentity.googleapis.com/"
 	googleAPIs   service = "https://www.googleapis.com/" // Drive and Calendar
 	answerLimit          = 64 << 20
-	tries                = 6
+	tries                = 8 // together a good two minutes: quotas are counted by the minute
 	firstWait            = time.Second
 	longestWait          = time.Minute
 	scopePrefix          = "https://www.googleapis.com/auth/"
@@ -155,10 +157,22 @@ func (c *Client) once(ctx context.Context, r request) (json.RawMessage, error) {
 	if !strings.Contains(scope, ":") {
 		scope = scopePrefix + scope
 	}
-	token, err := c.token(ctx, grant{r.subject, scope})
-	if err != nil {
-		return nil, err
+	for first := true; ; first = false {
+		token, err := c.token(ctx, grant{r.subject, scope})
+		if err != nil {
+			return nil, err
+		}
+		answer, err := c.sent(ctx, r, token)
+		var refused *Refusal
+		if !first || !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+			return answer, err
+		}
+		c.forget(grant{r.subject, scope}, token) // it was ended before its time
 	}
+}
+
+// sent sends a call with an access token.
+func (c *Client) sent(ctx context.Context, r request, token secret.String) (json.RawMessage, error) {
 	root := string(r.service)
 	if c.cfg.Endpoint != "" {
 		root = c.cfg.Endpoint

@@ -196,7 +196,7 @@ func (c *Client) surveyElsewhere(ctx context.Context, s *survey, since time.Time
 		return err
 	})
 	side("calendar/acl", func() (err error) {
-		s.rules, err = c.list(ctx, request{service: googleAPIs, subject: s.account, scope: c.ownScope("calendar.readonly", "calendar"), path: primaryRules}, "items")
+		s.rules, err = c.list(ctx, request{service: googleAPIs, subject: s.account, scope: c.ownScope("calendar.acls.readonly", "calendar.acls"), path: primaryRules}, "items")
 		return err
 	})
 	side("reports/admin", func() error { return c.surveyLog(ctx, s, since) })
