@@ -67,12 +67,13 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit disclose …       hand over some exhibits, with proofs
   mbaudit timestamp, sign  add or renew timestamps, add signatures
   mbaudit probe, push, hold, extend s3://…   the store: what it guarantees, locks
+  mbaudit contain …        take an account back: plan, apply, verify, undo
   mbaudit qualify          facts and findings of the case's bundles
   mbaudit rules …          the rules that findings are made by
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps), 4 found,
 5 not verified, 130 interrupted.`,
 		Version:           version,
 		SilenceErrors:     true,
@@ -111,6 +112,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newExtendCommand(t, g),
 		newTimestampCommand(t, g),
 		newLogCommand(t, g),
+		newContainCommand(t, g),
 		newQualifyCommand(t, g),
 		newRulesCommand(t, g),
 		newDemoCommand(t, g),

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mbaudit/mbaudit/internal/fakegoogle"
+)
+
+// containTenants are a Workspace whose intruder stays away, and one where he is at work again an hour after he was shut out,
+// once there is a file: what the scripts of contain need.
+func containTenants(t *testing.T) []string {
+	t.Helper()
+	quiet := fakegoogle.New(fakegoogle.Config{Regrant: -1, Quotas: fakegoogle.Quotas{GmailUnits: -1}}).Start(t)
+	key, _ := googleKey(t, quiet)
+	marker := filepath.Join(t.TempDir(), "an-hour-later")
+	live := fakegoogle.New(fakegoogle.Config{Quotas: fakegoogle.Quotas{GmailUnits: -1}, Regrant: time.Minute, Intruder: fakegoogle.Persistence{Filters: time.Minute, SignIn: time.Minute},
+		Propagation: fakegoogle.UsualPropagation, Now: func() time.Time {
+			if _, err := os.Stat(marker); err == nil {
+				return fakegoogle.Start().Add(30 * time.Minute)
+			}
+			return fakegoogle.Start()
+		}}).Start(t)
+	liveKey, _ := googleKey(t, live)
+	return []string{"GOOGLE_CONTAIN=" + quiet.PlainURL, "GOOGLE_CONTAIN_KEY=" + key, "GOOGLE_LIVE=" + live.PlainURL, "GOOGLE_LIVE_KEY=" + liveKey, "GOOGLE_LIVE_MARKER=" + marker}
+}
+
+// TestNowLocksWithinAFewCalls runs contain --now against a tenant that takes 50 ms for each call, and prints how long it took
+// until the intruder's sessions and grants were dead, in calls' worth.
+func TestNowLocksWithinAFewCalls(t *testing.T) {
+	const latency = 50 * time.Millisecond
+	tenant := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Latency: func(string) time.Duration { return latency }, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
+	server := tenant.Start(t)
+	key, _ := googleKey(t, server)
+	dir := filepath.Join(t.TempDir(), "case")
+	var stdout, stderr bytes.Buffer
+	world := &terminal{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, width: 80, now: time.Now, getenv: func(name string) string {
+		return map[string]string{"MBAUDIT_CASE": dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(dir), "config"), googleEndpointVariable: server.PlainURL,
+			googleKeyVariable: key, googleWriteKeyVariable: key}[name]
+	}}
+	mbaudit := func(args ...string) {
+		t.Helper()
+		if status := run(context.Background(), world, args); status != 0 {
+			t.Fatalf("%s: status %d\n%s", args[0], status, stderr.String())
+		}
+	}
+	mbaudit("init", dir)
+	began := time.Now()
+	mbaudit("contain", "--account", fakegoogle.Victim, "--google-admin", fakegoogle.Admin, "--now", "--tsa", "none", "--yes", fakegoogle.Victim)
+	var dead time.Time
+	var order []string
+	for _, r := range tenant.Requests() {
+		if !r.Reads() && (len(order) == 0 || order[len(order)-1] != r.Method) {
+			order = append(order, r.Method)
+		}
+		if r.Method == "directory.users.signOut" || r.Method == "directory.tokens.delete" && r.Time.Before(began.Add(time.Hour)) {
+			if dead = r.Time; r.Method == "directory.tokens.delete" {
+				break
+			}
+		}
+	}
+	if len(order) < 2 || order[0] != "directory.users.update" || order[1] != "directory.users.signOut" {
+		t.Errorf("the first changes are %q", order)
+	}
+	for _, left := range tenant.IntruderAccess() {
+		if strings.HasPrefix(left, "session") || strings.HasPrefix(left, "grant") || strings.HasPrefix(left, "app password") {
+			t.Errorf("he still has: %s", left)
+		}
+	}
+	took := dead.Sub(began) + latency
+	t.Logf("from --now to dead sessions and grants: %s, %.1f calls' worth of %s", took.Round(time.Millisecond), float64(took)/float64(latency), latency)
+}
+
+func TestTablesFitALetter(t *testing.T) {
+	long := strings.Repeat("é", 200)
+	for _, text := range []string{"", "a b c", long, "short " + long + " end"} {
+		lines := wrapBehind("  1 head ", text, tableWidth)
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > tableWidth {
+				t.Errorf("%d characters: %s", n, line)
+			}
+		}
+		joined := strings.ReplaceAll(strings.Join(lines, ""), " ", "")
+		if want := "1head" + strings.ReplaceAll(text, " ", ""); joined != want {
+			t.Errorf("%q became %q", want, joined)
+		}
+	}
+}
+
+// TestWhatVerifySaysIsItsStatus holds the exit statuses apart.
+func TestWhatVerifySaysIsItsStatus(t *testing.T) {
+	for text, want := range map[string]int{
+		`{}`: statusDone,
+		`{"checks":[{"verdict":"stands"},{"verdict":"untold"},{"verdict":"pending"}]}`: statusDone,
+		`{"checks":[{"verdict":"not seen"},{"verdict":"back"}]}`:                       statusFound,
+		`{"checks":[{"verdict":"new"}]}`:                                               statusFound,
+		`{"checks":[{"verdict":"not seen"}]}`:                                          statusIncomplete,
+		`{"signs":[{"event":"login_success"}],"unread":["x"]}`:                         statusFound,
+		`{"failed":[{"n":1}]}`:                                                         statusIncomplete,
+	} {
+		var l look
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.status(); got != want {
+			t.Errorf("%s is %d, not %d", text, got, want)
+		}
+	}
+	if worse(statusIncomplete, statusFound) != statusFound || worse(statusDone, statusIncomplete) != statusIncomplete {
+		t.Error("the graver status does not win")
+	}
+}
