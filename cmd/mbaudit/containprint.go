@@ -19,13 +19,13 @@ type containWords struct {
 
 func (c *openCase) containWords() containWords {
 	if c.Language == "fr" {
-		return containWords{"plan %s : %s %s, %d étapes, %d à appliquer", "raison", "effet", "droit", "pièce", "ARRÊT", "attention", "plutôt", "%d étapes attendent votre décision",
+		return containWords{"plan %s\n%s : %s, %d étapes, %d à appliquer", "raison : ", "effet : ", "droit : ", "pièce", "ARRÊT : ", "attention : ", "plutôt : ", "%d étapes attendent votre décision",
 			map[containment.Decision]string{containment.Take: "oui", containment.Keep: "garder", containment.Unknown: "décider"},
 			map[containment.Reversibility]string{containment.Whole: "entière", containment.Partly: "en partie", containment.Never: "jamais"},
 			map[containment.Verdict]string{containment.Stands: "tient", containment.Back: "REVENU", containment.New: "NOUVEAU", containment.NotSeen: "non vu",
 				containment.Pending: "en cours", containment.Untold: "invisible"}}
 	}
-	return containWords{"plan %s: %s %s, %d steps, %d to be applied", "why", "effect", "right", "exhibit", "STOPS", "warning", "instead", "%d steps wait for your decision",
+	return containWords{"plan %s\n%s: %s, %d steps, %d to be applied", "why: ", "effect: ", "right: ", "exhibit", "STOPS: ", "warning: ", "instead: ", "%d steps wait for your decision",
 		map[containment.Decision]string{containment.Take: "apply", containment.Keep: "keep", containment.Unknown: "decide"},
 		map[containment.Reversibility]string{containment.Whole: "whole", containment.Partly: "partly", containment.Never: "never"},
 		map[containment.Verdict]string{containment.Stands: "stands", containment.Back: "BACK", containment.New: "NEW", containment.NotSeen: "not seen",
@@ -42,7 +42,9 @@ func (r *containing) printPlan(p containment.Plan) {
 	for _, s := range p.Steps {
 		counts[s.Decision]++
 	}
-	r.wrapped("", fmt.Sprintf(w.head, p.ID, p.Mode, p.Account, len(p.Steps), counts[containment.Take]))
+	for _, line := range strings.Split(fmt.Sprintf(w.head, p.ID, p.Mode, visible.Line(p.Account), len(p.Steps), counts[containment.Take]), "\n") {
+		r.wrapped("", line)
+	}
 	if n := counts[containment.Unknown]; n > 0 {
 		r.wrapped("", fmt.Sprintf(w.unknown, n))
 	}
@@ -51,15 +53,15 @@ func (r *containing) printPlan(p containment.Plan) {
 		if warning.Stops {
 			kind = w.stops
 		}
-		r.wrapped("  ! ", kind+": "+warning.Text.In(r.c.Language))
-		r.wrapped("    ", w.instead+": "+warning.Instead.In(r.c.Language))
+		r.wrapped("  ! ", kind+warning.Text.In(r.c.Language))
+		r.wrapped("    ", w.instead+warning.Instead.In(r.c.Language))
 	}
 	for _, s := range p.Steps {
 		r.wrapped(fmt.Sprintf("%3d %-8s %-9s ", s.N, w.decisions[s.Decision], w.undo[s.Undo]), s.What.In(r.c.Language))
 		const indent = "                       "
-		r.wrapped(indent, w.why+": "+s.Why.In(r.c.Language))
-		r.wrapped(indent, w.effect+": "+s.SideEffect.In(r.c.Language))
-		last := w.scope + ": " + strings.TrimPrefix(s.Scope, "https://www.googleapis.com/auth/")
+		r.wrapped(indent, w.why+s.Why.In(r.c.Language))
+		r.wrapped(indent, w.effect+s.SideEffect.In(r.c.Language))
+		last := w.scope + strings.TrimPrefix(s.Scope, "https://www.googleapis.com/auth/")
 		if len(s.Exhibits) > 0 {
 			last += "; " + w.seen + " " + strings.Join(s.Exhibits, ", ")
 		}

@@ -111,6 +111,20 @@ func (c *Client) inspected(ctx context.Context, b *builder) []containment.Step {
 	return steps
 }
 
+// Resource names the row of a collection's coverage ledger that shows what a kind of step changes, and whether that row is
+// one of the dozen that are read first; "" where a collection does not show it.
+func Resource(kind string) (row string, first bool) {
+	rows := map[string]string{kindPassword: "directory/user", kindTwoSteps: "directory/user", kindSuspend: "directory/user", kindSuper: "directory/user",
+		kindAppPassword: "directory/asps", kindToken: "directory/tokens", kindFilter: "gmail/filters", kindAutoForwarding: "gmail/autoForwarding",
+		kindForwardingAddress: "gmail/forwardingAddresses", kindDelegate: "gmail/delegates", kindSendAs: "gmail/sendAs", kindReplyTo: "gmail/sendAs",
+		kindVacation: "gmail/vacation", kindIMAP: "gmail/imap", kindPOP: "gmail/pop"}
+	if row, first = rows[kind]; first {
+		return row, true
+	}
+	return map[string]string{kindMobile: "directory/mobiledevices", kindRole: "directory/roleAssignments", kindCodes: "directory/verificationCodes",
+		kindSMIME: "gmail/smimeInfo"}[kind], false
+}
+
 // A builder collects the steps of a plan.
 type builder struct {
 	*survey
@@ -134,14 +148,14 @@ func fullScope(name string) string { return scopePrefix + name }
 
 // access plans what shuts somebody out of the account.
 func (b *builder) access() {
-	if b.o.Part != RestOnly {
-		if b.assignment != nil && b.o.Part == Everything {
-			b.add(stageAssignment, kindSSOAssignment, b.assignment.text("name"), containment.Unknown)
-			saml, _ := b.assignment["samlSsoInfo"].(map[string]any)
-			if profile := object(saml).text("inboundSamlSsoProfile"); profile != "" {
-				b.add(stageProfile, kindSSOProfile, profile, containment.Unknown)
-			}
+	if b.assignment != nil {
+		b.add(stageAssignment, kindSSOAssignment, b.assignment.text("name"), containment.Unknown)
+		saml, _ := b.assignment["samlSsoInfo"].(map[string]any)
+		if profile := object(saml).text("inboundSamlSsoProfile"); profile != "" {
+			b.add(stageProfile, kindSSOProfile, profile, containment.Unknown)
 		}
+	}
+	if b.o.Part != RestOnly {
 		b.add(stagePassword, kindPassword, "", containment.Take)
 		if !b.user.truth("suspended") { // Google refuses both for who is suspended
 			b.add(stageSignOut, kindSignOut, "", containment.Take)

@@ -96,7 +96,9 @@ func (c *Client) survey(ctx context.Context, o PlanOptions) (*survey, error) {
 			query: url.Values{"customer": {"my_customer"}, "query": {"isAdmin=true"}, "maxResults": {"500"}}}, "users")
 		return err
 	})
-	side("sso", func() error { return c.surveySSO(ctx, s) })
+	if o.Part != AccessOnly {
+		side("sso", func() error { return c.surveySSO(ctx, s) })
+	}
 	if o.Part != AccessOnly && o.Mode != modePrecaution {
 		c.surveyMail(ctx, s, side)
 		c.surveyElsewhere(ctx, s, o.Since, side)
@@ -351,6 +353,9 @@ func eventsOf(item object, application string) []Event {
 	return all
 }
 
+// clockMargin is how much earlier a log is asked for: a time in what Google takes for the future is refused.
+const clockMargin = 5 * time.Minute
+
 // Signs reads what was signed in and granted as an account since a time: after a new password that nobody knows, each is a
 // sign that somebody is still there. Logs lag by minutes to hours: none is no proof.
 func (c *Client) Signs(ctx context.Context, account string, since time.Time) ([]Event, error) {
@@ -358,11 +363,14 @@ func (c *Client) Signs(ctx context.Context, account string, since time.Time) ([]
 	for _, each := range []struct{ application, name string }{
 		{"login", "login_success"}, {"token", "authorize"}, {"token", "activity"}, {"user_accounts", ""},
 	} {
-		events, err := c.events(ctx, account, each.application, each.name, since)
+		events, err := c.events(ctx, account, each.application, each.name, since.Add(-clockMargin))
 		if err != nil {
 			return signs, err
 		}
 		for _, e := range events {
+			if e.Time.Before(since) {
+				continue
+			}
 			if e.Parameters["client_id"] == "" || e.Parameters["client_id"] != c.clientID() {
 				signs = append(signs, e)
 			}
