@@ -31,7 +31,7 @@ const (
 type containOptions struct {
 	account, mode, since     string
 	keyFile, writeKey, admin string
-	apply, yes               string
+	apply, planDir, yes      string
 	now                      bool
 	skipPreserve             string
 	showPassword             bool
@@ -70,6 +70,7 @@ then apply it.
   mbaudit contain --account A                 the plan; nothing is changed
   mbaudit contain --apply plan.json           carries it out, after a sealed snapshot
   mbaudit contain --account A --now           snapshot, lock at once, then all the rest
+  mbaudit contain --plan-dir DIR              many accounts, four side by side
   mbaudit contain verify [--wait]             looks again: does it hold, is he still there
   mbaudit contain undo [--step N]             puts back what can be put back
 
@@ -87,6 +88,7 @@ The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md
 	opts.addWrite(f)
 	f.StringVar(&opts.mode, "mode", string(containment.Lock), "how far the plan goes: lock, precaution or suspend")
 	f.StringVar(&opts.apply, "apply", "", "apply this plan")
+	f.StringVar(&opts.planDir, "plan-dir", "", "apply all plans of this directory, four side by side")
 	f.BoolVar(&opts.now, "now", false, "money is moving: seal an emergency snapshot, lock the account at once, then plan and apply the rest")
 	f.StringVar(&opts.skipPreserve, "skip-preserve", "", "go on without a sealed bundle of the account, for this written reason, which is journalled")
 	f.BoolVar(&opts.showPassword, "show-password", false, "show the new password on the terminal; otherwise nobody knows it")
@@ -113,6 +115,8 @@ func runContain(ctx context.Context, t *terminal, g *global, opts *containOption
 	switch {
 	case opts.apply != "":
 		return r.applyFile(ctx)
+	case opts.planDir != "":
+		return r.applyDir(ctx)
 	case opts.now:
 		return r.atOnce(ctx)
 	}
@@ -124,9 +128,13 @@ func (o *containOptions) check(t *terminal) error {
 	switch {
 	case o.apply != "" && (o.account != "" || o.now):
 		return usageError(errors.New("--apply goes without --account and --now: the plan says whose account it is"), "leave them out")
-	case o.apply == "" && o.account == "":
+	case o.planDir != "" && (o.account != "" || o.now || o.apply != "" || o.passwordFile != "" || o.showPassword):
+		return usageError(errors.New("--plan-dir goes without --account, --apply, --now, --password-file and --show-password"), "leave them out: who hands an account back sets its password")
+	case o.planDir != "" && strings.Contains(o.admin, "@"):
+		return nil
+	case o.apply == "" && o.planDir == "" && o.account == "":
 		return usageError(errors.New("no account is named"), "add --account alice@example.com")
-	case o.apply == "" && !strings.Contains(o.account, "@"):
+	case o.apply == "" && o.planDir == "" && !strings.Contains(o.account, "@"):
 		return usageError(fmt.Errorf("--account %s is no address", visible.Text(o.account)), "name the user's primary address")
 	case !strings.Contains(o.admin, "@"):
 		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN: a super administrator, and not the account itself")
@@ -264,6 +272,6 @@ func (r *containing) keepPlan(p containment.Plan) (containment.Plan, string, err
 	if err != nil {
 		return p, "", err
 	}
-	return p, path, r.c.note(journal.Action, fmt.Sprintf("planned how to take %s back: %d steps, nothing changed", p.Account, len(p.Steps)),
+	return p, path, r.c.note(journal.Action, fmt.Sprintf(r.c.words("planned how to take %s back: %d steps, nothing changed", "plan de reprise de %s : %d étapes, rien n'a été changé"), p.Account, len(p.Steps)),
 		map[string]string{"plan": p.ID, "fingerprint": fingerprint, "account": p.Account})
 }

@@ -100,7 +100,14 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 		if _, err := os.Stat(ledgerPath(path)); err != nil {
 			return nil, withHint(fmt.Errorf("%s was not applied", visible.Text(path)), "apply it: mbaudit contain --apply "+path)
 		}
-		all = append(all, appliedPlan{Plan: p, path: path, file: file})
+		one := appliedPlan{Plan: p, path: path, file: file}
+		begun, err := one.begun(r.now)
+		if err != nil {
+			return nil, err
+		}
+		if begun {
+			all = append(all, one)
+		}
 	}
 	if len(all) == 0 {
 		return nil, withHint(errors.New("no plan of this case was applied"), "make one: mbaudit contain --account A")
@@ -111,6 +118,14 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 func (a *appliedPlan) open(now func() time.Time) (err error) {
 	a.ledger, err = containment.OpenLedger(ledgerPath(a.path), containment.Hash(a.file), now)
 	return err
+}
+
+// begun says whether anything may have been changed: a plan that was refused as out of date has a ledger too.
+func (a *appliedPlan) begun(now func() time.Time) (bool, error) {
+	if err := a.open(now); err != nil {
+		return false, err
+	}
+	return a.ledger.Preserved() != "", a.ledger.Close()
 }
 
 // since is when the first step was done: what comes after is looked for in the logs.
@@ -311,13 +326,14 @@ func (r *containing) tellLook(account string, l look) error {
 	for _, c := range l.Checks {
 		counts[c.Verdict]++
 	}
-	summary := fmt.Sprintf("%s: %d stand, %d back, %d new, %d pending, %d not seen, %d unseeable, %d not taken; %d signs of somebody since", account, counts[containment.Stands], counts[containment.Back],
+	summary := fmt.Sprintf(r.c.words("%s: %d stand, %d back, %d new, %d pending, %d not seen, %d unseeable, %d not taken; %d signs of somebody since",
+		"%s : %d tiennent, %d revenues, %d nouvelles, %d en cours, %d non vues, %d invisibles, %d non faites ; %d signes de quelqu'un depuis"), account, counts[containment.Stands], counts[containment.Back],
 		counts[containment.New], counts[containment.Pending], counts[containment.NotSeen], counts[containment.Untold], len(l.Failed), len(l.Signs))
 	kind := journal.Information
 	if l.status() == statusFound {
 		kind = journal.Detection
 	}
-	if err := r.c.note(kind, "looked again at the containment of "+summary, map[string]string{"account": account}); err != nil {
+	if err := r.c.note(kind, r.c.words("looked again at the containment of ", "endiguement revu : ")+summary, map[string]string{"account": account}); err != nil {
 		return err
 	}
 	if r.g.json {
@@ -342,9 +358,11 @@ func (r *containing) tellLook(account string, l look) error {
 	r.print("%s", visible.Line(summary))
 	switch {
 	case l.status() == statusFound:
-		r.say("the intruder, or something of his, is still there: plan again: mbaudit contain --account %s", visible.Text(account))
+		r.say(r.c.words("the intruder, or something of his, is still there: plan again: %s", "l'intrus, ou quelque chose de lui, est encore là ; refaites un plan : %s"),
+			"mbaudit contain --account "+visible.Text(account))
 	case len(l.Signs) == 0:
-		r.say("no sign of anybody since; logs come minutes to hours late, so look again")
+		r.say("%s", r.c.words("no sign of anybody since; logs come minutes to hours late, so look again",
+			"aucun signe de personne depuis ; les journaux ont des minutes à des heures de retard, revenez-y"))
 	}
 	return nil
 }
@@ -395,13 +413,13 @@ func (r *containing) tellUndone(unmade []containment.Unmade) error {
 			back++
 		case errors.Is(u.Err, containment.ErrIrreversible):
 			never++
-			r.wrapped(fmt.Sprintf("%3d ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), u.Err))
+			r.wrapped(fmt.Sprintf("%3d ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), r.c.words("this cannot be undone", "irréversible")))
 		default:
 			failed++
 			r.wrapped(fmt.Sprintf("%3d ! ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), u.Err))
 		}
 	}
-	r.print("%s put back, %d cannot be undone, %d failed", plural(int64(back), "step"), never, failed)
+	r.print(r.c.words("%d steps put back, %d cannot be undone, %d failed", "%d étapes remises, %d irréversibles, %d en échec"), back, never, failed)
 	if failed > 0 {
 		return statusError(statusFailed)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/containment/workspace"
 	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -159,17 +160,18 @@ func (r *containing) runner(actions containment.Actions, ledger *containment.Led
 	var mu sync.Mutex
 	return &containment.Runner{Actions: actions, Ledger: ledger, Now: r.now, Language: r.c.Language, Parallel: containParallel,
 		Journal: func(description string, ref map[string]string) (func(string, error) error, error) {
-			return r.c.begin(journal.Action, description, ref)
+			return r.c.begin(journal.Action, ref["account"]+": "+description, ref) // several accounts may be at work
 		},
 		Heard: func(s containment.Step, event containment.Event, err error) {
 			mu.Lock()
 			defer mu.Unlock()
+			word := r.c.containWords().events[event]
 			switch {
-			case event == containment.Begun:
+			case word == "": // it has only begun
 			case err != nil:
-				r.say("%3d %s: %s: %s", s.N, event, visible.Line(s.What.In(r.c.Language)), visible.Line(err.Error()))
+				r.say("%3d %s: %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)), visible.Line(err.Error()))
 			default:
-				r.say("%3d %s: %s", s.N, event, visible.Line(s.What.In(r.c.Language)))
+				r.say("%3d %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)))
 			}
 		}}
 }
@@ -186,9 +188,11 @@ func (r *containing) told(p containment.Plan, results ...containment.Result) err
 			return err
 		}
 	} else {
-		r.print("%s: %d done, %d held already, %d failed, %d left by decision, pre-images in %s", visible.Text(p.Account), len(all.Done), len(all.Held), len(all.Failed), len(all.Left), all.Bundle)
+		r.print(r.c.words("%s: %d done, %d held already, %d failed, %d left by decision, pre-images in %s",
+			"%s : %d faites, %d déjà tenues, %d en échec, %d laissées par décision, état antérieur dans %s"), visible.Text(p.Account), len(all.Done), len(all.Held), len(all.Failed), len(all.Left), all.Bundle)
 	}
-	r.say("look again at once, and after 1, 15 and 60 minutes and a day: mbaudit contain verify --wait --google-admin %s", visible.Text(r.opts.admin))
+	r.say(r.c.words("look again at once, and after 1, 15 and 60 minutes and a day: %s", "à revoir tout de suite, puis après 1, 15 et 60 minutes et un jour : %s"),
+		"mbaudit contain verify --wait --google-admin "+visible.Text(r.opts.admin))
 	if len(all.Failed) > 0 {
 		return statusError(statusFailed)
 	}
@@ -222,7 +226,7 @@ func (r *containing) atOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.say("the account is locked; now all the rest")
+	r.say("%s", r.c.words("the account is locked; now all the rest", "le compte est verrouillé ; maintenant tout le reste"))
 	all, err := r.plan(ctx, client, workspace.RestOnly)
 	if err != nil {
 		return err
@@ -231,6 +235,9 @@ func (r *containing) atOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.afterEmergency(ctx, first, sealer); err != nil {
+		r.say("the emergency bundle is sealed; then: %s", visible.Line(err.Error()))
+	}
 	for _, s := range []*preimageSealer{sealer, second} {
 		if err := s.after(ctx); err != nil {
 			r.say("the pre-images are sealed in %s; then: %s", s.dir, visible.Line(err.Error()))
@@ -238,7 +245,7 @@ func (r *containing) atOnce(ctx context.Context) error {
 	}
 	for _, s := range rest.Left {
 		if s.Decision == containment.Unknown {
-			r.say("  to be decided: %s", visible.Line(s.What.In(r.c.Language)))
+			r.say(r.c.words("  to be decided: %s", "  à décider : %s"), visible.Line(s.What.In(r.c.Language)))
 		}
 	}
 	return r.told(second.plan, locked, rest)
@@ -282,6 +289,15 @@ func (r *containing) emergency(ctx context.Context) error {
 		return nil // what is missing of it is seen when a step would change it
 	}
 	return err
+}
+
+// afterEmergency timestamps the emergency bundle, which did not wait for that, and sends the timestamps after it.
+func (r *containing) afterEmergency(ctx context.Context, p containment.Plan, sealer *preimageSealer) error {
+	kept, err := r.findPreserved(p)
+	if err != nil || kept == nil || r.opts.skipPreserve != "" {
+		return err
+	}
+	return sealer.with.afterSealing(ctx, r.c.path(casefile.BundlesName, kept.sealed.Opening.Bundle))
 }
 
 // part keeps a plan and applies it. Of what the snapshot does not hold, the pre-images do.
@@ -354,10 +370,10 @@ func (k *passwordKeeper) show() {
 		if err != nil {
 			path = k.opts.passwordFile
 		}
-		k.say("the new password is in %s; give it by telephone, and delete the file", path)
+		k.say(k.c.words("the new password is in %s; give it by telephone, and delete the file", "le nouveau mot de passe est dans %s ; donnez-le par téléphone, puis supprimez le fichier"), path)
 	case k.opts.showPassword:
-		fmt.Fprintf(k.stderr, "the new password, shown this once: %s\n", k.made.Reveal())
+		fmt.Fprintf(k.stderr, k.c.words("the new password, shown this once: %s\n", "le nouveau mot de passe, montré cette seule fois : %s\n"), k.made.Reveal())
 	default:
-		k.say("nobody knows the new password; who hands the account back sets another one (docs/CONTAINMENT.md)")
+		k.say("%s (docs/CONTAINMENT.md)", k.c.words("nobody knows the new password; who hands the account back sets another one", "personne ne connaît le nouveau mot de passe ; qui rend le compte en pose un autre"))
 	}
 }

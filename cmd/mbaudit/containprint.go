@@ -15,6 +15,7 @@ type containWords struct {
 	decisions                                                        map[containment.Decision]string
 	undo                                                             map[containment.Reversibility]string
 	verdicts                                                         map[containment.Verdict]string
+	events                                                           map[containment.Event]string
 }
 
 func (c *openCase) containWords() containWords {
@@ -23,13 +24,15 @@ func (c *openCase) containWords() containWords {
 			map[containment.Decision]string{containment.Take: "oui", containment.Keep: "garder", containment.Unknown: "décider"},
 			map[containment.Reversibility]string{containment.Whole: "entière", containment.Partly: "en partie", containment.Never: "jamais"},
 			map[containment.Verdict]string{containment.Stands: "tient", containment.Back: "REVENU", containment.New: "NOUVEAU", containment.NotSeen: "non vu",
-				containment.Pending: "en cours", containment.Untold: "invisible"}}
+				containment.Pending: "en cours", containment.Untold: "invisible"},
+			map[containment.Event]string{containment.Done: "fait", containment.Held: "déjà fait", containment.Failed: "ÉCHEC", containment.Undone: "annulé", containment.UndoFail: "annulation impossible"}}
 	}
 	return containWords{"plan %s\n%s: %s, %d steps, %d to be applied", "why: ", "effect: ", "right: ", "exhibit", "STOPS: ", "warning: ", "instead: ", "%d steps wait for your decision",
 		map[containment.Decision]string{containment.Take: "apply", containment.Keep: "keep", containment.Unknown: "decide"},
 		map[containment.Reversibility]string{containment.Whole: "whole", containment.Partly: "partly", containment.Never: "never"},
 		map[containment.Verdict]string{containment.Stands: "stands", containment.Back: "BACK", containment.New: "NEW", containment.NotSeen: "not seen",
-			containment.Pending: "pending", containment.Untold: "unseeable"}}
+			containment.Pending: "pending", containment.Untold: "unseeable"},
+		map[containment.Event]string{containment.Done: "done", containment.Held: "held already", containment.Failed: "FAILED", containment.Undone: "undone", containment.UndoFail: "not undone"}}
 }
 
 // tableWidth is that of a letter and of the oldest terminals.

@@ -189,9 +189,9 @@ func turnTwoStepsOff(ctx context.Context, t target, before object) error {
 		return err
 	}
 	if !before.truth("isEnforcedIn2Sv") {
-		return fmt.Errorf("Google keeps the second steps: the account is in Advanced Protection, or has been suspended; remove its keys in the admin console: %w", err)
+		return fmt.Errorf("the second steps stay: the account is in Advanced Protection, or has been suspended; remove its keys in the admin console (Google: %w)", err)
 	}
-	return fmt.Errorf("Google keeps the second steps while they are enforced; move the account to a unit where they are not: %w", err)
+	return fmt.Errorf("the second steps stay while they are enforced; move the account to a unit where they are not (Google: %w)", err)
 }
 
 func lookAtSuspension(ctx context.Context, t target) (containment.State, error) {
