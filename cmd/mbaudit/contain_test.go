@@ -116,3 +116,53 @@ func TestWhatVerifySaysIsItsStatus(t *testing.T) {
 		t.Error("the graver status does not win")
 	}
 }
+
+// TestAPersonTypesTheAddress applies a plan as somebody at a terminal does, who first types something else.
+func TestAPersonTypesTheAddress(t *testing.T) {
+	server := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1}).Start(t)
+	key, _ := googleKey(t, server)
+	dir := filepath.Join(t.TempDir(), "case")
+	var stdout, stderr bytes.Buffer
+	mbaudit := func(answer string, args ...string) int {
+		stdout.Reset()
+		stderr.Reset()
+		world := &terminal{stdin: strings.NewReader(answer + "\n"), stdout: &stdout, stderr: &stderr, interactive: true, width: 80, now: time.Now, getenv: func(name string) string {
+			return map[string]string{"MBAUDIT_CASE": dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(dir), "config"), googleEndpointVariable: server.PlainURL,
+				googleKeyVariable: key, googleWriteKeyVariable: key}[name]
+		}}
+		return run(context.Background(), world, args)
+	}
+	mbaudit("", "init", dir)
+	if status := mbaudit("", "contain", "--account", fakegoogle.Victim, "--google-admin", fakegoogle.Admin, "--mode", "precaution"); status != 0 {
+		t.Fatalf("%d: %s", status, stderr.String())
+	}
+	plans, err := filepath.Glob(filepath.Join(dir, "containment", "plan-*.json"))
+	if err != nil || len(plans) != 1 {
+		t.Fatalf("the plans are %q, %v", plans, err)
+	}
+	apply := []string{"contain", "--apply", plans[0], "--google-admin", fakegoogle.Admin, "--tsa", "none", "--skip-preserve", "a test", "--show-password"}
+	if status := mbaudit("alice", apply...); status != statusFailed || !strings.Contains(stderr.String(), "nothing was changed") {
+		t.Errorf("a wrong address: %d: %s", status, stderr.String())
+	}
+	if status := mbaudit(fakegoogle.Victim, apply...); status != 0 {
+		t.Fatalf("the address: %d: %s", status, stderr.String())
+	}
+	_, after, shown := strings.Cut(stderr.String(), "shown this once: ")
+	password, _, _ := strings.Cut(after, "\n")
+	if !shown || len(password) != 64 {
+		t.Fatalf("no password is shown: %s", stderr.String())
+	}
+	err = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte(password)) {
+			t.Errorf("the password is in %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

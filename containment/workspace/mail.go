@@ -2,8 +2,10 @@ package workspace
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/containment"
@@ -113,8 +115,11 @@ func patchReplyTo(back bool) func(context.Context, target, object) error {
 }
 
 func smimePath(t target) (string, error) {
-	address, id, err := pair(t.step.Target)
-	return "sendAs/" + address + "/smimeInfo/" + id, err
+	slash := strings.LastIndexByte(t.step.Target, '/') // an address may have others
+	if slash <= 0 {
+		return "", fmt.Errorf("%w: the target %.100q has not two parts", containment.ErrPlan, t.step.Target)
+	}
+	return "sendAs/" + url.PathEscape(t.step.Target[:slash]) + "/smimeInfo/" + url.PathEscape(t.step.Target[slash+1:]), nil
 }
 
 func lookAtSMIME(ctx context.Context, t target) (containment.State, error) {

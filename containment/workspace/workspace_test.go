@@ -450,6 +450,47 @@ func TestUndoRestoresTheSeededState(t *testing.T) {
 	}
 }
 
+// TestWhatIsOfCarolsIsTakenAndPutBack goes through the kinds that the story does not have.
+func TestWhatIsOfCarolsIsTakenAndPutBack(t *testing.T) {
+	const carol = "carol@example.test"
+	b := newBench(t, fakegoogle.Config{})
+	was, err := b.tenant.State(carol)
+	b.must(err)
+	p := b.plan(b.options(carol))
+	for i := range p.Steps {
+		p.Steps[i].Decision = containment.Take
+	}
+	result, r := b.apply(p)
+	if len(result.Failed) != 0 {
+		t.Fatalf("failed: %+v", result.Failed)
+	}
+	cleaned, err := b.tenant.State(carol)
+	b.must(err)
+	if on, _ := cleaned.Vacation["enableAutoReply"].(bool); on || len(cleaned.Filters)+len(cleaned.Delegates)+len(cleaned.SMIME) != 0 {
+		t.Errorf("left are %v, %d filters, %d delegates, %d keys", cleaned.Vacation, len(cleaned.Filters), len(cleaned.Delegates), len(cleaned.SMIME))
+	}
+	unmade, err := r.Undo(t.Context(), p, nil)
+	b.must(err)
+	for _, u := range unmade {
+		if never := u.Step.Undo == containment.Never; never != errors.Is(u.Err, containment.ErrIrreversible) && u.Step.Kind != kindPassword {
+			t.Errorf("%s, which says %s: %v", u.Step.Kind, u.Step.Undo, u.Err)
+		}
+	}
+	now, err := b.tenant.State(carol)
+	b.must(err)
+	if fmt.Sprint(was.Vacation, was.Delegates, was.IMAP, was.POP) != fmt.Sprint(now.Vacation, now.Delegates, now.IMAP, now.POP) {
+		t.Errorf("%v %v is now %v %v", was.Vacation, was.Delegates, now.Vacation, now.Delegates)
+	}
+	for _, f := range append(was.Filters, now.Filters...) {
+		delete(f, "id") // a filter that is made again has another one
+	}
+	slices.SortFunc(now.Filters, func(x, y map[string]any) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+	slices.SortFunc(was.Filters, func(x, y map[string]any) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+	if fmt.Sprint(was.Filters) != fmt.Sprint(now.Filters) {
+		t.Errorf("the filters %v are now %v", was.Filters, now.Filters)
+	}
+}
+
 // TestPrivilegesComeBack takes a role and a place in a group away and gives them back.
 func TestPrivilegesComeBack(t *testing.T) {
 	b := newBench(t, fakegoogle.Config{})
