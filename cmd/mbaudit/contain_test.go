@@ -166,3 +166,13 @@ func TestAPersonTypesTheAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestVerifyWaitsForWhatIsStillToCome(t *testing.T) {
+	end := time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
+	for after, want := range map[time.Duration]int{0: 4, 2 * time.Minute: 3, 20 * time.Minute: 2, 2 * time.Hour: 1, 25 * time.Hour: 0} {
+		times := stillToCome(end, end.Add(after))
+		if len(times) != want || want > 0 && !times[want-1].Equal(end.AddDate(0, 0, 1)) {
+			t.Errorf("after %s: %v", after, times)
+		}
+	}
+}

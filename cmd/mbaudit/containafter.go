@@ -143,6 +143,36 @@ func lookAgainAfter() []time.Duration {
 	return []time.Duration{time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour}
 }
 
+// lookAgainAt are the times that are still to come, counted from when the last of the plans had been applied.
+func (r *containing) lookAgainAt(plans []appliedPlan) ([]time.Time, error) {
+	var end time.Time
+	for i := range plans {
+		p := &plans[i]
+		if err := p.open(r.now); err != nil {
+			return nil, err
+		}
+		for _, line := range p.ledger.Lines() {
+			if line.Event != containment.Undone && line.At.After(end) {
+				end = line.At
+			}
+		}
+		if err := p.ledger.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return stillToCome(end, r.now()), nil
+}
+
+func stillToCome(end, now time.Time) []time.Time {
+	var times []time.Time
+	for _, after := range lookAgainAfter() {
+		if at := end.Add(after); at.After(now) {
+			times = append(times, at)
+		}
+	}
+	return times
+}
+
 func runContainVerify(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, wait bool) error {
 	c, err := g.openCase(t)
 	if err != nil {
@@ -160,13 +190,15 @@ func runContainVerify(ctx context.Context, t *terminal, g *global, opts *contain
 	if err != nil {
 		return err
 	}
-	began := t.now()
+	times, err := r.lookAgainAt(plans)
+	if err != nil {
+		return err
+	}
 	worst, err := r.lookAgain(ctx, client, plans)
-	for _, after := range lookAgainAfter() {
+	for _, at := range times {
 		if err != nil || !wait {
 			break
 		}
-		at := began.Add(after)
 		t.say("looking again at %s", at.Format(time.DateTime))
 		if err := sleepUntil(ctx, t.now, at); err != nil {
 			return err
