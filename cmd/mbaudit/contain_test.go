@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
 
@@ -173,6 +176,82 @@ func TestVerifyWaitsForWhatIsStillToCome(t *testing.T) {
 		times := stillToCome(end, end.Add(after))
 		if len(times) != want || want > 0 && !times[want-1].Equal(end.AddDate(0, 0, 1)) {
 			t.Errorf("after %s: %v", after, times)
+		}
+	}
+}
+
+// TestContainKilledAtACall kills the real program while a change is on its way to the tenant, at every third one of them, and
+// runs the same command again: it goes on, does nothing twice whose effect can be seen, and nothing of the intruder is left.
+func TestContainKilledAtACall(t *testing.T) {
+	product := buildProduct(t)
+	for position := int64(1); position <= 19 && !t.Failed(); position += 3 {
+		killedContainment(t, product, position)
+	}
+}
+
+func killedContainment(t *testing.T, p *product, position int64) {
+	t.Helper()
+	var victim atomic.Pointer[os.Process]
+	var changes atomic.Int64
+	reads := func(method string) bool {
+		return strings.HasSuffix(method, ".list") || strings.Contains(method, ".get") || method == "token"
+	}
+	tenant := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Messages: 1, Quotas: fakegoogle.Quotas{GmailUnits: -1}, Latency: func(method string) time.Duration {
+		if process := victim.Load(); process != nil && !reads(method) && changes.Add(1) == position {
+			_ = process.Kill() // it may have ended by itself
+		}
+		return 0
+	}})
+	server := tenant.Start(t)
+	key, _ := googleKey(t, server)
+	p.dir = t.TempDir()
+	p.env = append(p.env[:len(p.env):len(p.env)], googleEndpointVariable+"="+server.PlainURL, googleKeyVariable+"="+key, googleWriteKeyVariable+"="+key, "MBAUDIT_CASE="+filepath.Join(p.dir, "case"))
+	want := func(args ...string) {
+		t.Helper()
+		if done := p.run(t, args...); done.status != 0 {
+			t.Fatalf("at change %d: mbaudit %s: %d\n%s", position, args[0], done.status, done.stderr)
+		}
+	}
+	want("init", "case")
+	want("contain", "--account", fakegoogle.Victim, "--google-admin", fakegoogle.Admin, "--since", "2026-10-12")
+	plans, err := filepath.Glob(filepath.Join(p.dir, "case", "containment", "plan-*.json"))
+	if err != nil || len(plans) != 1 {
+		t.Fatalf("the plans are %q, %v", plans, err)
+	}
+	text, err := os.ReadFile(plans[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.ReplaceAll(text, []byte(`"decision": "unknown"`), []byte(`"decision": "apply"`))
+	if err := os.WriteFile(plans[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	apply := []string{"contain", "--apply", plans[0], "--google-admin", fakegoogle.Admin, "--tsa", "none", "--skip-preserve", "a test", "--password-file", "new.txt", "--yes", containment.Hash(text)}
+	first := exec.Command(p.path, apply...)
+	first.Dir, first.Env = p.dir, p.env
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	victim.Store(first.Process)
+	if err := first.Wait(); err == nil {
+		t.Fatalf("at change %d the program was not killed", position)
+	}
+	victim.Store(nil)
+	want(apply...)
+	want("log", "verify")
+	want("contain", "verify", "--google-admin", fakegoogle.Admin)
+	for _, left := range tenant.IntruderLeft() {
+		if !strings.Contains(left, fakegoogle.Delegate) { // that account is another plan's
+			t.Errorf("killed at change %d: left is %s", position, left)
+		}
+	}
+	made := map[string]int{}
+	for _, r := range tenant.Requests() {
+		if r.Reads() || r.Status/100 != 2 || r.Method == "directory.users.update" || r.Method == "directory.users.signOut" {
+			continue
+		}
+		if made[r.Verb+r.Path]++; made[r.Verb+r.Path] > 1 {
+			t.Errorf("killed at change %d: %s %s was done twice", position, r.Verb, r.Path)
 		}
 	}
 }
