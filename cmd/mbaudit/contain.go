@@ -222,9 +222,11 @@ func (r *containing) planOnly(ctx context.Context) error {
 	r.printPlan(p)
 	r.print("SHA-256 %s", containment.Hash(file))
 	if p.Preserved.Bundle == "" {
-		r.say("no sealed bundle holds what this changes yet: mbaudit collect --account %s --workspace --google-admin %s --only emergency", visible.Text(p.Account), visible.Text(r.opts.admin))
+		r.say("no sealed bundle holds what this changes yet: "+
+			"mbaudit collect --account %s --workspace --google-admin %s --only emergency", visible.Text(p.Account), visible.Text(r.opts.admin))
 	}
-	r.say("nothing was changed; read it, correct decisions in %s, then: mbaudit contain --apply %s --google-admin %s", path, path, visible.Text(r.opts.admin))
+	r.say("nothing was changed; read it, correct decisions in %s, then: mbaudit contain --apply %s --google-admin %s",
+		path, path, visible.Text(r.opts.admin))
 	return nil
 }
 

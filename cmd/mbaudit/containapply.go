@@ -84,11 +84,13 @@ func (r *containing) readPlan(path string) (containment.Plan, []byte, error) {
 			continue
 		}
 		if line.Ref["fingerprint"] != fingerprint {
-			return p, nil, withHint(fmt.Errorf("%w: something beside its decisions was edited", containment.ErrPlan), "make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+			return p, nil, withHint(fmt.Errorf("%w: something beside its decisions was edited", containment.ErrPlan),
+				"make a new plan: mbaudit contain --account "+visible.Text(p.Account))
 		}
 		return p, file, nil
 	}
-	return p, nil, withHint(fmt.Errorf("%w: it was not made in this case", containment.ErrPlan), "name the right --case, or make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+	return p, nil, withHint(fmt.Errorf("%w: it was not made in this case", containment.ErrPlan),
+		"name the right --case, or make a new plan: mbaudit contain --account "+visible.Text(p.Account))
 }
 
 func ledgerPath(plan string) string { return strings.TrimSuffix(plan, ".json") + ".ledger" }
@@ -132,7 +134,8 @@ func (r *containing) confirmAccount(account, what, otherwise string) error {
 func (r *containing) run(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
 	ledger, err := containment.OpenLedger(ledgerPath(path), containment.Hash(file), r.now)
 	if err != nil {
-		return containment.Result{}, withHint(err, "a plan that was begun is gone on with as it was; for other decisions make a new one: mbaudit contain --account "+visible.Text(p.Account))
+		return containment.Result{}, withHint(err,
+			"a plan that was begun is gone on with as it was; for other decisions make a new one: mbaudit contain --account "+visible.Text(p.Account))
 	}
 	runner := r.runner(client.Actions(p), ledger)
 	runner.Preserve = sealer.preserve
@@ -180,11 +183,13 @@ func (r *containing) runner(actions containment.Actions, ledger *containment.Led
 func (r *containing) told(p containment.Plan, results ...containment.Result) error {
 	var all containment.Result
 	for _, one := range results {
-		all.Done, all.Held, all.Failed, all.Left = append(all.Done, one.Done...), append(all.Held, one.Held...), append(all.Failed, one.Failed...), append(all.Left, one.Left...)
+		all.Done, all.Held = append(all.Done, one.Done...), append(all.Held, one.Held...)
+		all.Failed, all.Left = append(all.Failed, one.Failed...), append(all.Left, one.Left...)
 		all.Bundle = one.Bundle
 	}
 	if r.g.json {
-		if err := r.printJSON(map[string]any{"plan": p.ID, "account": p.Account, "done": all.Done, "held": all.Held, "failed": all.Failed, "left": all.Left, "preimages": all.Bundle}); err != nil {
+		if err := r.printJSON(map[string]any{"plan": p.ID, "account": p.Account,
+			"done": all.Done, "held": all.Held, "failed": all.Failed, "left": all.Left, "preimages": all.Bundle}); err != nil {
 			return err
 		}
 	} else {

@@ -71,7 +71,8 @@ func (r *containing) readPreserved(dir string, sealed *evidence.Sealed, account 
 	}
 	b, err := evidence.Open(dir, keys...)
 	if errors.Is(err, evidence.ErrEncrypted) {
-		return nil, withHint(fmt.Errorf("the bundle %s is encrypted: whether it holds what would be changed cannot be seen", filepath.Base(dir)), "give a key that opens it: --identity FILE")
+		return nil, withHint(fmt.Errorf("the bundle %s is encrypted: whether it holds what would be changed cannot be seen", filepath.Base(dir)),
+			"give a key that opens it: --identity FILE")
 	}
 	if err != nil {
 		return nil, err
@@ -182,7 +183,8 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 	if err != nil {
 		return err
 	}
-	hint := fmt.Sprintf("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON", p.Account, r.opts.admin)
+	hint := fmt.Sprintf("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON",
+		p.Account, r.opts.admin)
 	if kept == nil {
 		return withHint(fmt.Errorf("no sealed bundle of this case holds %s: what is changed now would be lost as evidence", p.Account), hint)
 	}
@@ -290,7 +292,8 @@ func (s *preimageSealer) put(w *evidence.Writer, image containment.Preimage) err
 	}
 	name := fmt.Sprintf("%s/containment/step-%03d-%s.json", evidence.SafeName(s.plan.Account), image.Step.N, evidence.SafeName(image.Step.Kind))
 	_, err = w.Put(evidence.Exhibit{Account: s.plan.Account, Collector: containmentCollector, Resource: containmentCollector + "/" + image.Step.Kind,
-		Item: strconv.Itoa(image.Step.N), Name: name, MediaType: "application/json", FetchedAt: s.now().UTC(), Request: "the target of step " + strconv.Itoa(image.Step.N) + " of plan " + s.plan.ID,
-		Attrs: map[string]string{"step": strconv.Itoa(image.Step.N), "kind": image.Step.Kind, "target": image.Step.Target}}, bytes.NewReader(append(text, '\n')))
+		Item: strconv.Itoa(image.Step.N), Name: name, MediaType: "application/json", FetchedAt: s.now().UTC(),
+		Request: "the target of step " + strconv.Itoa(image.Step.N) + " of plan " + s.plan.ID,
+		Attrs:   map[string]string{"step": strconv.Itoa(image.Step.N), "kind": image.Step.Kind, "target": image.Step.Target}}, bytes.NewReader(append(text, '\n')))
 	return err
 }
