@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"time"
 )
 
 // ErrIrreversible says that a step cannot be undone; nothing was changed.
@@ -24,6 +25,20 @@ type Action interface {
 
 	// Undo puts the target back to what before holds. An error that wraps ErrIrreversible has changed nothing.
 	Undo(ctx context.Context, s Step, before State) error
+}
+
+// ErrUnseen says that a provider shows nobody whether a step's aim is reached.
+var ErrUnseen = errors.New("the provider does not show this")
+
+// A Verifier is an Action that looks in another way at a target whose step was taken, because what Inspect sees cannot tell
+// whether it was: a password that nobody can read. An error that wraps ErrUnseen says that nothing can be told.
+type Verifier interface {
+	Verify(ctx context.Context, s Step) (State, error)
+}
+
+// A Lagging Action is one whose changes the provider shows only after some time.
+type Lagging interface {
+	Lag() time.Duration
 }
 
 // A State is what a step's target is like.

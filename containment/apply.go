@@ -122,10 +122,14 @@ func (r *Runner) open(p Plan) []Step {
 
 // inspect looks at targets side by side.
 func (r *Runner) inspect(ctx context.Context, steps []Step) map[int]seen {
+	return r.each(steps, func(s Step) (State, error) { return r.Actions[s.Kind].Inspect(ctx, s) })
+}
+
+func (r *Runner) each(steps []Step, look func(Step) (State, error)) map[int]seen {
 	var mu sync.Mutex
 	states := make(map[int]seen, len(steps))
 	r.eachSideBySide(steps, func(s Step) {
-		state, err := r.Actions[s.Kind].Inspect(ctx, s)
+		state, err := look(s)
 		mu.Lock()
 		defer mu.Unlock()
 		states[s.N] = seen{state, r.Now(), err}

@@ -12,6 +12,9 @@
 // is gone on with from it: what was done is not done again, and of a step that was begun the target says whether it was
 // done.
 //
+// Verify looks again at what was taken. A provider may show a change only after a while ([Lagging]), or never ([ErrUnseen]), and
+// what a step did may have to be looked for elsewhere than where it was planned ([Verifier]).
+//
 // Undo goes through the done steps backwards and puts back what the pre-images hold, where that is possible; what cannot
 // come back wraps [ErrIrreversible].
 //

@@ -188,14 +188,23 @@ func (s Step) check(n int, account string) error {
 
 // Same says whether two plans differ in nothing but decisions.
 func Same(a, b Plan) bool {
-	strip := func(p Plan) Plan {
-		p.Steps = slices.Clone(p.Steps)
-		for i := range p.Steps {
-			p.Steps[i].Decision = ""
-		}
-		return p
+	left, err1 := a.Fingerprint()
+	right, err2 := b.Fingerprint()
+	return err1 == nil && err2 == nil && left == right
+}
+
+// Fingerprint is the SHA-256 of everything in a plan but its decisions: who made the plan writes it down, and whoever applies
+// it sees whether something else was edited.
+func (p Plan) Fingerprint() (string, error) {
+	text, err := p.undecided().Encode()
+	return Hash(text), err
+}
+
+// undecided is the plan without its decisions.
+func (p Plan) undecided() Plan {
+	p.Steps = slices.Clone(p.Steps)
+	for i := range p.Steps {
+		p.Steps[i].Decision = ""
 	}
-	left, err1 := strip(a).Encode()
-	right, err2 := strip(b).Encode()
-	return err1 == nil && err2 == nil && bytes.Equal(left, right)
+	return p
 }

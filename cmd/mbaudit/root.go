@@ -71,12 +71,13 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit probe, push, hold, extend s3://…   the store: what it guarantees, locks
   mbaudit qualify          facts, findings and the decision of the case's bundles
   mbaudit ask              what to ask the people concerned, and what they answered
+  mbaudit contain …        take an account back: plan, apply, verify, undo
   mbaudit rules …          the rules that findings are made by
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
-4 the level of --fail-on, 5 not verified, 130 interrupted.`,
+4 found (also the level of --fail-on), 5 not verified, 130 interrupted.`,
 		Version:           version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -115,6 +116,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newExtendCommand(t, g),
 		newTimestampCommand(t, g),
 		newLogCommand(t, g),
+		newContainCommand(t, g),
 		newQualifyCommand(t, g),
 		newAskCommand(t, g),
 		newRulesCommand(t, g),

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 	makeUnreadable(t, dovecot.MailDir("carol@example.test"))
 	s3.MakeBucket(t, "locked", true)
 	s3.MakeBucket(t, "open", false)
-	variables := append(environment(t, dovecot, s3, tsa), googleTenants(t)...)
+	variables := append(environment(t, dovecot, s3, tsa), append(googleTenants(t), containTenants(t)...)...)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mbaudit/mbaudit/containment"
+	"github.com/mbaudit/mbaudit/containment/workspace"
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+const (
+	googleWriteKeyVariable = "MBAUDIT_GOOGLE_WRITE_KEY"
+	containmentName        = "containment" // the folder of a case
+
+	// usualWindow is how far back what is young counts as the intruder's, where nobody says when he came.
+	usualWindow = 30 * 24 * time.Hour
+)
+
+type containOptions struct {
+	account, mode, since     string
+	keyFile, writeKey, admin string
+	apply, planDir, yes      string
+	now                      bool
+	skipPreserve             string
+	showPassword             bool
+	passwordFile             string
+	identity                 identityOptions
+	push                     string
+	noLock                   bool
+	tsa                      []string
+	tsaCA, signKey           string
+}
+
+// addReach adds what every containment command needs to reach the Workspace.
+func (o *containOptions) addReach(f *pflag.FlagSet) {
+	f.StringVar(&o.account, "account", "", "account to take back")
+	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account that may read (default: $"+googleKeyVariable+")")
+	f.StringVar(&o.admin, "google-admin", "", "super administrator in whose name it is looked and changed; never the account itself")
+	f.StringVar(&o.since, "since", "", "first day of the incident, as in 2026-10-12: what is younger is taken away unasked (default: 30 days ago)")
+}
+
+func (o *containOptions) addWrite(f *pflag.FlagSet) {
+	f.StringVar(&o.writeKey, "google-write-key", "", "key file of the service account that may change things, another one than reads (default: $"+googleWriteKeyVariable+")")
+	f.StringVar(&o.yes, "yes", "", "confirm without being asked: the plan's SHA-256; with --now the account's address")
+}
+
+func newContainCommand(t *terminal, g *global) *cobra.Command {
+	var opts containOptions
+	cmd := &cobra.Command{
+		Use:   "contain --account A",
+		Short: "take an account back: plan, apply, verify, undo",
+		Long: `contain looks at an account of Google Workspace, changes nothing, and writes a plan:
+CASE/containment/plan-….json and a table of what to do, in the order that works, each step
+with its reason, side effect, needed right and whether it can be undone. Read it, change
+decisions with a text editor ("decision": apply, keep or unknown; unknown is not applied),
+then apply it.
+
+  mbaudit contain --account A                 the plan; nothing is changed
+  mbaudit contain --apply plan.json           carries it out, after a sealed snapshot
+  mbaudit contain --account A --now           snapshot, lock at once, then all the rest
+  mbaudit contain --plan-dir DIR              many accounts, four side by side
+  mbaudit contain verify [--wait]             looks again: does it hold, is he still there
+  mbaudit contain undo [--step N]             puts back what can be put back
+
+Modes: lock (all that lets somebody in or keeps him there), precaution (password, sessions,
+second factors, where nothing is confirmed), suspend (lock, and suspend last).
+
+The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md.`,
+		Example: `  mbaudit contain --account alice@example.com --google-admin admin@example.com --since 2026-10-12
+  mbaudit contain --apply containment/plan-01J….json --google-admin admin@example.com --google-write-key write.json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runContain(cmd.Context(), t, g, &opts) },
+	}
+	f := cmd.Flags()
+	opts.addReach(f)
+	opts.addWrite(f)
+	f.StringVar(&opts.mode, "mode", string(containment.Lock), "how far the plan goes: lock, precaution or suspend")
+	f.StringVar(&opts.apply, "apply", "", "apply this plan")
+	f.StringVar(&opts.planDir, "plan-dir", "", "apply all plans of this directory, four side by side")
+	f.BoolVar(&opts.now, "now", false, "money is moving: seal an emergency snapshot, lock the account at once, then plan and apply the rest")
+	f.StringVar(&opts.skipPreserve, "skip-preserve", "", "go on without a sealed bundle of the account, for this written reason, which is journalled")
+	f.BoolVar(&opts.showPassword, "show-password", false, "show the new password on the terminal; otherwise nobody knows it")
+	f.StringVar(&opts.passwordFile, "password-file", "", "write the new password into this new file, readable by you alone")
+	opts.identity.addFlags(f)
+	f.StringVar(&opts.push, "push", "", "send what is sealed before the change to s3://BUCKET/PREFIX or to a directory")
+	f.BoolVar(&opts.noLock, "no-lock", false, "push to a store without Object Lock")
+	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; local, or none; default: the case's)")
+	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
+	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to seal with (default: your mbaudit identity)")
+	cmd.AddCommand(newContainVerifyCommand(t, g), newContainUndoCommand(t, g))
+	return cmd
+}
+
+func runContain(ctx context.Context, t *terminal, g *global, opts *containOptions) error {
+	if err := opts.check(t); err != nil {
+		return err
+	}
+	c, err := g.openCase(t)
+	if err != nil {
+		return err
+	}
+	r := &containing{terminal: t, g: g, c: c, opts: opts}
+	switch {
+	case opts.apply != "":
+		return r.applyFile(ctx)
+	case opts.planDir != "":
+		return r.applyDir(ctx)
+	case opts.now:
+		return r.atOnce(ctx)
+	}
+	return r.planOnly(ctx)
+}
+
+// check says what of the options cannot be, before anything is asked.
+func (o *containOptions) check(t *terminal) error {
+	switch {
+	case o.apply != "" && (o.account != "" || o.now):
+		return usageError(errors.New("--apply goes without --account and --now: the plan says whose account it is"), "leave them out")
+	case o.planDir != "" && (o.account != "" || o.now || o.apply != "" || o.passwordFile != "" || o.showPassword):
+		return usageError(errors.New("--plan-dir goes without --account, --apply, --now, --password-file and --show-password"), "leave them out: who hands an account back sets its password")
+	case o.planDir != "" && strings.Contains(o.admin, "@"):
+		return nil
+	case o.apply == "" && o.planDir == "" && o.account == "":
+		return usageError(errors.New("no account is named"), "add --account alice@example.com")
+	case o.apply == "" && o.planDir == "" && !strings.Contains(o.account, "@"):
+		return usageError(fmt.Errorf("--account %s is no address", visible.Text(o.account)), "name the user's primary address")
+	case !strings.Contains(o.admin, "@"):
+		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN: a super administrator, and not the account itself")
+	case o.mode != "" && !slices.Contains(containment.Modes(), containment.Mode(o.mode)):
+		return usageError(fmt.Errorf("--mode knows no %q", visible.Text(o.mode)), "write --mode lock, precaution or suspend")
+	case o.showPassword && !t.interactive:
+		return usageError(errors.New("--show-password needs a terminal"), "write it into a file: --password-file FILE")
+	case !o.now && o.apply == "" && (o.skipPreserve != "" || o.passwordFile != "" || o.yes != ""):
+		return usageError(errors.New("--skip-preserve, --password-file and --yes are for applying"), "leave them out, or add --apply PLAN or --now")
+	}
+	return nil
+}
+
+// A containing is one run of contain.
+type containing struct {
+	*terminal
+	g    *global
+	c    *openCase
+	opts *containOptions
+}
+
+// client reaches the Workspace: with the key that reads, or the one that writes.
+func (r *containing) client(writes bool, password func(string) (secretText, error)) (*workspace.Client, error) {
+	file, variable, flag := r.opts.keyFile, googleKeyVariable, "--google-key"
+	if writes {
+		file, variable, flag = r.opts.writeKey, googleWriteKeyVariable, "--google-write-key"
+	}
+	if file == "" {
+		file = r.getenv(variable)
+	}
+	if file == "" {
+		return nil, usageError(fmt.Errorf("no key is named, of a service account that may %s", map[bool]string{true: "change things", false: "read"}[writes]),
+			"add "+flag+" FILE, or set "+variable+"; docs/CONTAINMENT.md has the scopes")
+	}
+	key, err := readCredentials(file, "check "+flag+", or "+variable)
+	if err != nil {
+		return nil, err
+	}
+	client, err := workspace.New(workspace.Config{Key: key, Admin: r.opts.admin, Writes: writes, Password: password, Endpoint: r.getenv(googleEndpointVariable),
+		Heard: func(verb, path string, wait time.Duration, err error) {
+			r.say("Google is busy; going on in %s", wait.Round(time.Second))
+		}})
+	if err != nil {
+		return nil, usageError(err, "give the JSON file that Google's console made for the service account: "+flag+" FILE")
+	}
+	return client, nil
+}
+
+func (r *containing) planOptions(part workspace.Part) (workspace.PlanOptions, error) {
+	o := workspace.PlanOptions{Account: r.opts.account, Mode: containment.Mode(r.opts.mode), Part: part, Case: r.c.Case.Case, By: r.c.Operator.Name,
+		OwnDomains: r.c.OwnDomains, Now: r.now(), Since: r.now().Add(-usualWindow)}
+	if o.Mode == "" {
+		o.Mode = containment.Lock
+	}
+	if r.opts.since == "" {
+		return o, nil
+	}
+	zone, err := time.LoadLocation(r.c.TimeZone)
+	if err != nil {
+		return o, err
+	}
+	if o.Since, err = parseDay(r.opts.since, zone); err != nil {
+		return o, usageError(fmt.Errorf("--since: %w", err), "write a day as in 2026-10-12")
+	}
+	return o, nil
+}
+
+// planOnly writes a plan and shows it. Nothing is changed.
+func (r *containing) planOnly(ctx context.Context) error {
+	client, err := r.client(false, nil)
+	if err != nil {
+		return err
+	}
+	p, path, err := r.makePlan(ctx, client, workspace.Everything)
+	if err != nil {
+		return err
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if r.g.json {
+		return r.printJSON(map[string]any{"path": path, "sha256": containment.Hash(file), "plan": p})
+	}
+	r.printPlan(p)
+	r.print("SHA-256 %s", containment.Hash(file))
+	if p.Preserved.Bundle == "" {
+		r.say("no sealed bundle holds what this changes yet: "+
+			"mbaudit collect --account %s --workspace --google-admin %s --only emergency", visible.Text(p.Account), visible.Text(r.opts.admin))
+	}
+	r.say("nothing was changed; read it, correct decisions in %s, then: mbaudit contain --apply %s --google-admin %s",
+		path, path, visible.Text(r.opts.admin))
+	return nil
+}
+
+// makePlan plans, and keeps the plan.
+func (r *containing) makePlan(ctx context.Context, client *workspace.Client, part workspace.Part) (containment.Plan, string, error) {
+	p, err := r.plan(ctx, client, part)
+	if err != nil {
+		return p, "", err
+	}
+	return r.keepPlan(p)
+}
+
+func (r *containing) plan(ctx context.Context, client *workspace.Client, part workspace.Part) (containment.Plan, error) {
+	o, err := r.planOptions(part)
+	if err != nil {
+		return containment.Plan{}, err
+	}
+	p, err := client.Plan(ctx, o)
+	if err != nil {
+		return p, fmt.Errorf("%s: planning: %w", r.opts.account, err)
+	}
+	return p, nil
+}
+
+// keepPlan writes a plan into the case, with its exhibits, and its fingerprint into the journal.
+func (r *containing) keepPlan(p containment.Plan) (containment.Plan, string, error) {
+	kept, err := r.findPreserved(p)
+	if err != nil {
+		return p, "", err
+	}
+	kept.cite(&p)
+	text, err := p.Encode()
+	if err != nil {
+		return p, "", err
+	}
+	dir := r.c.path(containmentName)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return p, "", err
+	}
+	path := filepath.Join(dir, "plan-"+p.ID+"-"+evidence.SafeName(p.Account)+".json")
+	if err := createFile(path, text); err != nil {
+		return p, "", err
+	}
+	fingerprint, err := p.Fingerprint()
+	if err != nil {
+		return p, "", err
+	}
+	return p, path, r.c.note(journal.Action, fmt.Sprintf(r.c.words("planned how to take %s back: %d steps, nothing changed", "plan de reprise de %s : %d étapes, rien n'a été changé"), p.Account, len(p.Steps)),
+		map[string]string{"plan": p.ID, "fingerprint": fingerprint, "account": p.Account})
+}

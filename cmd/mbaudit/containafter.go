@@ -1,0 +1,459 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mbaudit/mbaudit/containment"
+	"github.com/mbaudit/mbaudit/containment/workspace"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// statusFound is the exit status where verify finds that the intruder, or something of his, is back.
+const statusFound = 4
+
+func newContainVerifyCommand(t *terminal, g *global) *cobra.Command {
+	opts := &containOptions{}
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "verify [PLAN]",
+		Short: "look again whether what was done holds, and whether somebody is still there",
+		Long: `verify looks again at each step that was taken, plans anew to see what has come since, and
+reads the logs for sign-ins and grants after the containment. It changes nothing.
+
+With --wait it looks at once, and 1, 15 and 60 minutes and 24 hours after the plan was
+applied: Google takes up to an hour to end a session, and logs come late. Without PLAN it
+takes all plans that were applied (of --account).
+
+Exit status 4: something is back, was made again, or somebody signed in.
+Exit status 3: something could not be looked at.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runContainVerify(cmd.Context(), t, g, opts, args, wait)
+		},
+	}
+	opts.addReach(cmd.Flags())
+	cmd.Flags().BoolVar(&wait, "wait", false, "look again at +1, +15, +60 minutes and +24 hours")
+	return cmd
+}
+
+func newContainUndoCommand(t *terminal, g *global) *cobra.Command {
+	opts := &containOptions{}
+	var steps []int
+	cmd := &cobra.Command{
+		Use:   "undo [PLAN]",
+		Short: "put back what a plan changed, as far as that is possible",
+		Long: `undo goes backwards through the steps that were taken and puts back what was there before,
+from the pre-images; it says of each step that cannot be undone that it cannot.
+Without PLAN it takes the one plan that was applied (of --account).`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runContainUndo(cmd.Context(), t, g, opts, args, steps)
+		},
+	}
+	opts.addReach(cmd.Flags())
+	opts.addWrite(cmd.Flags())
+	cmd.Flags().IntSliceVar(&steps, "step", nil, "undo only this step (repeatable)")
+	return cmd
+}
+
+// an appliedPlan is a plan with the ledger of what was done.
+type appliedPlan struct {
+	containment.Plan
+	path   string
+	file   []byte
+	ledger *containment.Ledger
+}
+
+// applied gives the plan that is named, or all that were applied, the oldest first.
+func (r *containing) applied(args []string) ([]appliedPlan, error) {
+	paths := args
+	if len(paths) == 0 {
+		var err error
+		if paths, err = filepath.Glob(r.c.path(containmentName, "plan-*.ledger")); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(paths)
+	var all []appliedPlan
+	for _, path := range paths {
+		path = strings.TrimSuffix(path, ".ledger")
+		if !strings.HasSuffix(path, ".json") {
+			path += ".json"
+		}
+		p, file, err := r.readPlan(path)
+		if err != nil {
+			return nil, err
+		}
+		if r.opts.account != "" && p.Account != r.opts.account {
+			continue
+		}
+		if _, err := os.Stat(ledgerPath(path)); err != nil {
+			return nil, withHint(fmt.Errorf("%s was not applied", visible.Text(path)), "apply it: mbaudit contain --apply "+path)
+		}
+		one := appliedPlan{Plan: p, path: path, file: file}
+		begun, err := one.begun(r.now)
+		if err != nil {
+			return nil, err
+		}
+		if begun {
+			all = append(all, one)
+		}
+	}
+	if len(all) == 0 {
+		return nil, withHint(errors.New("no plan of this case was applied"), "make one: mbaudit contain --account A")
+	}
+	return all, nil
+}
+
+func (a *appliedPlan) open(now func() time.Time) (err error) {
+	a.ledger, err = containment.OpenLedger(ledgerPath(a.path), containment.Hash(a.file), now)
+	return err
+}
+
+// begun says whether anything may have been changed: a plan that was refused as out of date has a ledger too.
+func (a *appliedPlan) begun(now func() time.Time) (bool, error) {
+	if err := a.open(now); err != nil {
+		return false, err
+	}
+	return a.ledger.Preserved() != "", a.ledger.Close()
+}
+
+// since is when the first step was done: what comes after is looked for in the logs.
+func (a *appliedPlan) since() time.Time {
+	for _, line := range a.ledger.Lines() {
+		if line.Event == containment.Done {
+			return line.At
+		}
+	}
+	return a.Made
+}
+
+// lookAgainAfter are the times after the end of a run at which --wait looks.
+func lookAgainAfter() []time.Duration {
+	return []time.Duration{time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour}
+}
+
+// lookAgainAt are the times that are still to come, counted from when the last of the plans had been applied.
+func (r *containing) lookAgainAt(plans []appliedPlan) ([]time.Time, error) {
+	var end time.Time
+	for i := range plans {
+		p := &plans[i]
+		if err := p.open(r.now); err != nil {
+			return nil, err
+		}
+		for _, line := range p.ledger.Lines() {
+			if line.Event != containment.Undone && line.At.After(end) {
+				end = line.At
+			}
+		}
+		if err := p.ledger.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return stillToCome(end, r.now()), nil
+}
+
+func stillToCome(end, now time.Time) []time.Time {
+	var times []time.Time
+	for _, after := range lookAgainAfter() {
+		if at := end.Add(after); at.After(now) {
+			times = append(times, at)
+		}
+	}
+	return times
+}
+
+func runContainVerify(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, wait bool) error {
+	c, err := g.openCase(t)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(opts.admin, "@") {
+		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
+	}
+	r := &containing{terminal: t, g: g, c: c, opts: opts}
+	plans, err := r.applied(args)
+	if err != nil {
+		return err
+	}
+	client, err := r.client(false, nil)
+	if err != nil {
+		return err
+	}
+	times, err := r.lookAgainAt(plans)
+	if err != nil {
+		return err
+	}
+	worst, err := r.lookAgain(ctx, client, plans)
+	for _, at := range times {
+		if err != nil || !wait {
+			break
+		}
+		t.say("looking again at %s", at.Format(time.DateTime))
+		if err := sleepUntil(ctx, t.now, at); err != nil {
+			return err
+		}
+		var status int
+		status, err = r.lookAgain(ctx, client, plans)
+		worst = worse(worst, status)
+	}
+	if err != nil {
+		return err
+	}
+	if worst != statusDone {
+		return statusError(worst)
+	}
+	return nil
+}
+
+func sleepUntil(ctx context.Context, now func() time.Time, at time.Time) error {
+	timer := time.NewTimer(at.Sub(now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// worse is the graver of two exit statuses: somebody is there, something is not known, all is well.
+func worse(a, b int) int {
+	if a == statusFound || b == statusFound {
+		return statusFound
+	}
+	return max(a, b)
+}
+
+// lookAgain looks at all plans, the newest word on each thing counting, and gives the exit status.
+func (r *containing) lookAgain(ctx context.Context, client *workspace.Client, plans []appliedPlan) (int, error) {
+	worst := statusDone
+	byAccount := map[string][]appliedPlan{}
+	var accounts []string
+	for _, p := range plans {
+		if byAccount[p.Account] == nil {
+			accounts = append(accounts, p.Account)
+		}
+		byAccount[p.Account] = append(byAccount[p.Account], p)
+	}
+	for _, account := range accounts {
+		looked, err := r.lookAtAccount(ctx, client, byAccount[account])
+		if err != nil {
+			return worst, err
+		}
+		if err := r.tellLook(account, looked); err != nil {
+			return worst, err
+		}
+		worst = worse(worst, looked.status())
+	}
+	return worst, nil
+}
+
+// A look is what verify sees of an account.
+type look struct {
+	Account string              `json:"account"`
+	At      time.Time           `json:"at"`
+	Checks  []containment.Check `json:"checks"`
+	Signs   []workspace.Event   `json:"signs"`
+	Unread  []string            `json:"unread,omitempty"`
+	Failed  []containment.Step  `json:"failed,omitempty"` // steps that were to be taken and were not
+}
+
+func (l look) status() int {
+	status := statusDone
+	for _, c := range l.Checks {
+		switch c.Verdict {
+		case containment.Back, containment.New:
+			return statusFound
+		case containment.NotSeen:
+			status = statusIncomplete
+		}
+	}
+	switch {
+	case len(l.Signs) > 0:
+		return statusFound
+	case len(l.Unread) > 0 || len(l.Failed) > 0:
+		status = statusIncomplete
+	}
+	return status
+}
+
+// lookAtAccount looks at what the plans of one account did. What is new is what no plan of them knows.
+func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client, plans []appliedPlan) (look, error) {
+	l := look{Account: plans[0].Account, At: r.now().UTC()}
+	o, err := r.planOptions(workspace.Everything)
+	if err != nil {
+		return l, err
+	}
+	o.Account, o.Mode = l.Account, containment.Lock
+	fresh, err := client.Plan(ctx, o)
+	if err != nil {
+		l.Unread = append(l.Unread, err.Error())
+	}
+	for _, w := range fresh.Warnings {
+		if w.Kind == "unread" {
+			l.Unread = append(l.Unread, w.Text.In(r.c.Language))
+		}
+	}
+	var since time.Time
+	for i := range plans {
+		p := &plans[i]
+		if err := p.open(r.now); err != nil {
+			return l, err
+		}
+		if first := p.since(); since.IsZero() || first.Before(since) {
+			since = first
+		}
+		news := fresh.Steps
+		if i > 0 {
+			news = nil
+		}
+		checks := r.runner(client.Actions(p.Plan), p.ledger).Verify(ctx, p.Plan, unknownTo(news, plans))
+		l.Checks = append(l.Checks, checks...)
+		for _, s := range p.Steps {
+			if last, ok := p.ledger.Last(s.N); s.Decision == containment.Take && (!ok || last.Event == containment.Failed) {
+				l.Failed = append(l.Failed, s)
+			}
+		}
+		if err := p.ledger.Close(); err != nil {
+			return l, err
+		}
+	}
+	if l.Signs, err = client.Signs(ctx, l.Account, since); err != nil {
+		l.Unread = append(l.Unread, err.Error())
+	}
+	return l, ctx.Err()
+}
+
+// unknownTo are the steps that none of the plans knows.
+func unknownTo(fresh []containment.Step, plans []appliedPlan) []containment.Step {
+	known := map[[2]string]bool{}
+	for _, p := range plans {
+		for _, s := range p.Steps {
+			known[[2]string{s.Kind, s.Target}] = true
+		}
+	}
+	var unknown []containment.Step
+	for _, s := range fresh {
+		if !known[[2]string{s.Kind, s.Target}] {
+			unknown = append(unknown, s)
+		}
+	}
+	return unknown
+}
+
+// tellLook prints and journals what was seen.
+func (r *containing) tellLook(account string, l look) error {
+	counts := map[containment.Verdict]int{}
+	for _, c := range l.Checks {
+		counts[c.Verdict]++
+	}
+	summary := fmt.Sprintf(r.c.words("%s: %d stand, %d back, %d new, %d pending, %d not seen, %d unseeable, %d not taken; %d signs of somebody since",
+		"%s : %d tiennent, %d revenues, %d nouvelles, %d en cours, %d non vues, %d invisibles, %d non faites ; %d signes de quelqu'un depuis"), account, counts[containment.Stands], counts[containment.Back],
+		counts[containment.New], counts[containment.Pending], counts[containment.NotSeen], counts[containment.Untold], len(l.Failed), len(l.Signs))
+	kind := journal.Information
+	if l.status() == statusFound {
+		kind = journal.Detection
+	}
+	if err := r.c.note(kind, r.c.words("looked again at the containment of ", "endiguement revu : ")+summary, map[string]string{"account": account}); err != nil {
+		return err
+	}
+	if r.g.json {
+		return r.printJSON(l)
+	}
+	w := r.c.containWords()
+	for _, c := range l.Checks {
+		if c.Verdict == containment.Stands {
+			continue
+		}
+		r.wrapped(fmt.Sprintf("%3d %-10s ", c.Step.N, w.verdicts[c.Verdict]), strings.TrimSuffix(c.Step.What.In(r.c.Language)+": "+c.Err, ": "))
+	}
+	for _, s := range l.Failed {
+		r.wrapped(fmt.Sprintf("%3d %-10s ", s.N, "-"), s.What.In(r.c.Language))
+	}
+	for _, e := range l.Signs {
+		r.wrapped("  ! ", fmt.Sprintf("%s %s %s %s %s", e.Time.UTC().Format(time.RFC3339), e.App, e.Name, e.IP, e.Parameters["app_name"]))
+	}
+	for _, u := range l.Unread {
+		r.wrapped("  ? ", u)
+	}
+	r.print("%s", visible.Line(summary))
+	switch {
+	case l.status() == statusFound:
+		r.say(r.c.words("the intruder, or something of his, is still there: plan again: %s", "l'intrus, ou quelque chose de lui, est encore là ; refaites un plan : %s"),
+			"mbaudit contain --account "+visible.Text(account))
+	case len(l.Signs) == 0:
+		r.say("%s", r.c.words("no sign of anybody since; logs come minutes to hours late, so look again",
+			"aucun signe de personne depuis ; les journaux ont des minutes à des heures de retard, revenez-y"))
+	}
+	return nil
+}
+
+func runContainUndo(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, steps []int) error {
+	c, err := g.openCase(t)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(opts.admin, "@") {
+		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
+	}
+	r := &containing{terminal: t, g: g, c: c, opts: opts}
+	plans, err := r.applied(args)
+	if err != nil {
+		return err
+	}
+	if len(plans) > 1 {
+		return usageError(fmt.Errorf("%d plans were applied", len(plans)), "name the one to undo, as in: mbaudit contain undo "+plans[len(plans)-1].path)
+	}
+	p := plans[0]
+	client, err := r.client(true, nil)
+	if err != nil {
+		return err
+	}
+	hash := containment.Hash(p.file)
+	if opts.yes != "" && !strings.EqualFold(opts.yes, hash) {
+		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
+	}
+	if opts.yes == "" {
+		if err := r.confirmAccount(p.Account, "What was taken from "+visible.Text(p.Account)+" will be put back, the intruder's things too.", "--yes "+hash); err != nil {
+			return err
+		}
+	}
+	if err := p.open(t.now); err != nil {
+		return err
+	}
+	unmade, err := r.runner(client.Actions(p.Plan), p.ledger).Undo(ctx, p.Plan, steps)
+	return errors.Join(err, p.ledger.Close(), r.tellUndone(unmade))
+}
+
+// tellUndone prints what came back and what did not.
+func (r *containing) tellUndone(unmade []containment.Unmade) error {
+	back, never, failed := 0, 0, 0
+	for _, u := range unmade {
+		switch {
+		case u.Err == nil:
+			back++
+		case errors.Is(u.Err, containment.ErrIrreversible):
+			never++
+			r.wrapped(fmt.Sprintf("%3d ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), r.c.words("this cannot be undone", "irréversible")))
+		default:
+			failed++
+			r.wrapped(fmt.Sprintf("%3d ! ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), u.Err))
+		}
+	}
+	r.print(r.c.words("%d steps put back, %d cannot be undone, %d failed", "%d étapes remises, %d irréversibles, %d en échec"), back, never, failed)
+	if failed > 0 {
+		return statusError(statusFailed)
+	}
+	return nil
+}

@@ -1,0 +1,384 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/mbaudit/mbaudit/containment"
+	"github.com/mbaudit/mbaudit/containment/workspace"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/visible"
+)
+
+// secretText is a new password.
+type secretText = secret.String
+
+// containParallel is how many calls are made side by side.
+const containParallel = 16
+
+// applyFile applies a plan that a person has read.
+func (r *containing) applyFile(ctx context.Context) error {
+	p, file, err := r.readPlan(r.opts.apply)
+	if err != nil {
+		return err
+	}
+	r.opts.account, r.opts.mode = p.Account, string(p.Mode)
+	keeper := &passwordKeeper{containing: r, taken: ledgerIsThere(r.opts.apply)}
+	client, err := r.client(true, keeper.next)
+	if err != nil {
+		return err
+	}
+	if err := keeper.check(); err != nil {
+		return err
+	}
+	sealer, err := r.newSealer(ctx, p, false)
+	if err != nil {
+		return err
+	}
+	if err := r.confirmPlan(p, containment.Hash(file)); err != nil {
+		return err
+	}
+	if !keeper.taken { // a run that goes on has been through this
+		if err := r.mustBePreserved(p); err != nil {
+			return err
+		}
+	}
+	result, err := r.run(ctx, client, sealer, p, r.opts.apply, file)
+	keeper.show()
+	if err != nil {
+		return err
+	}
+	return r.told(p, result)
+}
+
+// readPlan reads a plan and refuses what is not one of this case, or was edited beyond its decisions.
+func (r *containing) readPlan(path string) (containment.Plan, []byte, error) {
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return containment.Plan{}, nil, usageError(err, "name a plan of CASE/containment")
+	}
+	p, err := containment.Parse(file)
+	if err != nil {
+		return p, nil, withHint(err, "make a new plan: mbaudit contain --account A")
+	}
+	fingerprint, err := p.Fingerprint()
+	if err != nil {
+		return p, nil, err
+	}
+	lines, err := r.c.journal.Lines()
+	if err != nil {
+		return p, nil, err
+	}
+	for _, line := range lines {
+		if line.Ref["plan"] != p.ID || line.Ref["fingerprint"] == "" {
+			continue
+		}
+		if line.Ref["fingerprint"] != fingerprint {
+			return p, nil, withHint(fmt.Errorf("%w: something beside its decisions was edited", containment.ErrPlan),
+				"make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+		}
+		return p, file, nil
+	}
+	return p, nil, withHint(fmt.Errorf("%w: it was not made in this case", containment.ErrPlan),
+		"name the right --case, or make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+}
+
+func ledgerPath(plan string) string { return strings.TrimSuffix(plan, ".json") + ".ledger" }
+
+func ledgerIsThere(plan string) bool {
+	info, err := os.Stat(ledgerPath(plan))
+	return err == nil && info.Size() > 0
+}
+
+// confirmPlan has a person type the account's address, or takes the plan's hash for it.
+func (r *containing) confirmPlan(p containment.Plan, hash string) error {
+	if r.opts.yes != "" {
+		if strings.EqualFold(r.opts.yes, hash) {
+			return nil
+		}
+		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
+	}
+	taken := 0
+	for _, s := range p.Steps {
+		if s.Decision == containment.Take {
+			taken++
+		}
+	}
+	return r.confirmAccount(p.Account, fmt.Sprintf("%s will be applied to %s.", plural(int64(taken), "step"), visible.Text(p.Account)), "--yes "+hash)
+}
+
+// confirmAccount has a person type the account's address.
+func (r *containing) confirmAccount(account, what, otherwise string) error {
+	if !r.interactive {
+		return usageError(errors.New("nobody is there to confirm this"), "add "+otherwise)
+	}
+	fmt.Fprintf(r.stderr, "%s Type the account's address to confirm: ", what)
+	answer, _ := bufio.NewReader(r.stdin).ReadString('\n')
+	if strings.TrimSpace(answer) != account {
+		return withHint(errors.New("that is not the account's address: nothing was changed"), "run the command again")
+	}
+	return nil
+}
+
+// run applies a plan with its ledger, and says of each step what came of it.
+func (r *containing) run(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
+	ledger, err := containment.OpenLedger(ledgerPath(path), containment.Hash(file), r.now)
+	if err != nil {
+		return containment.Result{}, withHint(err,
+			"a plan that was begun is gone on with as it was; for other decisions make a new one: mbaudit contain --account "+visible.Text(p.Account))
+	}
+	runner := r.runner(client.Actions(p), ledger)
+	runner.Preserve = sealer.preserve
+	result, err := runner.Apply(ctx, p)
+	err = errors.Join(err, ledger.Close())
+	var stale *containment.StaleError
+	switch {
+	case errors.As(err, &stale):
+		for _, d := range stale.Differences {
+			r.say("  step %d, %s", d.Step.N, visible.Line(d.Step.What.In(r.c.Language)))
+			r.say("    planned: %s", visible.Cut(string(d.Step.State.Document), 300))
+			r.say("    now:     %s", visible.Cut(string(d.Now.Document), 300))
+		}
+		return result, withHint(err, "nothing was changed; make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+	case errors.Is(err, containment.ErrStopped), ctx.Err() != nil:
+		return result, withHint(err, "go on with: mbaudit contain --apply "+path)
+	case errors.Is(err, containment.ErrPlan):
+		return result, withHint(err, "see what to do instead: mbaudit contain --account "+visible.Text(p.Account))
+	}
+	return result, err
+}
+
+// runner is the engine with this case's journal.
+func (r *containing) runner(actions containment.Actions, ledger *containment.Ledger) *containment.Runner {
+	var mu sync.Mutex
+	return &containment.Runner{Actions: actions, Ledger: ledger, Now: r.now, Language: r.c.Language, Parallel: containParallel,
+		Journal: func(description string, ref map[string]string) (func(string, error) error, error) {
+			return r.c.begin(journal.Action, ref["account"]+": "+description, ref) // several accounts may be at work
+		},
+		Heard: func(s containment.Step, event containment.Event, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			word := r.c.containWords().events[event]
+			switch {
+			case word == "": // it has only begun
+			case err != nil:
+				r.say("%3d %s: %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)), visible.Line(err.Error()))
+			default:
+				r.say("%3d %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)))
+			}
+		}}
+}
+
+// told prints what came of a plan. A step that failed is the exit status.
+func (r *containing) told(p containment.Plan, results ...containment.Result) error {
+	var all containment.Result
+	for _, one := range results {
+		all.Done, all.Held = append(all.Done, one.Done...), append(all.Held, one.Held...)
+		all.Failed, all.Left = append(all.Failed, one.Failed...), append(all.Left, one.Left...)
+		all.Bundle = one.Bundle
+	}
+	if r.g.json {
+		if err := r.printJSON(map[string]any{"plan": p.ID, "account": p.Account,
+			"done": all.Done, "held": all.Held, "failed": all.Failed, "left": all.Left, "preimages": all.Bundle}); err != nil {
+			return err
+		}
+	} else {
+		r.print(r.c.words("%s: %d done, %d held already, %d failed, %d left by decision, pre-images in %s",
+			"%s : %d faites, %d déjà tenues, %d en échec, %d laissées par décision, état antérieur dans %s"), visible.Text(p.Account), len(all.Done), len(all.Held), len(all.Failed), len(all.Left), all.Bundle)
+	}
+	r.say(r.c.words("look again at once, and after 1, 15 and 60 minutes and a day: %s", "à revoir tout de suite, puis après 1, 15 et 60 minutes et un jour : %s"),
+		"mbaudit contain verify --wait --google-admin "+visible.Text(r.opts.admin))
+	if len(all.Failed) > 0 {
+		return statusError(statusFailed)
+	}
+	return nil
+}
+
+// atOnce seals an emergency snapshot, locks the account, and then plans and applies the rest.
+func (r *containing) atOnce(ctx context.Context) error {
+	keeper := &passwordKeeper{containing: r}
+	client, err := r.client(true, keeper.next)
+	if err != nil {
+		return err
+	}
+	if err := keeper.check(); err != nil {
+		return err
+	}
+	if r.opts.yes == "" {
+		err = r.confirmAccount(r.opts.account, visible.Text(r.opts.account)+" will be locked now, and cleaned after that.", "--yes "+r.opts.account)
+	} else if r.opts.yes != r.opts.account {
+		err = usageError(errors.New("--yes with --now is the account's address"), "type --yes "+r.opts.account)
+	}
+	if err != nil {
+		return err
+	}
+	first, err := r.snapshotAndPlan(ctx, client)
+	if err != nil {
+		return err
+	}
+	locked, sealer, err := r.part(ctx, client, first, true)
+	keeper.show()
+	if err != nil {
+		return err
+	}
+	r.say("%s", r.c.words("the account is locked; now all the rest", "le compte est verrouillé ; maintenant tout le reste"))
+	all, err := r.plan(ctx, client, workspace.RestOnly)
+	if err != nil {
+		return err
+	}
+	rest, second, err := r.part(ctx, client, all, false)
+	if err != nil {
+		return err
+	}
+	if err := r.afterEmergency(ctx, first, sealer); err != nil {
+		r.say("the emergency bundle is sealed; then: %s", visible.Line(err.Error()))
+	}
+	for _, s := range []*preimageSealer{sealer, second} {
+		if err := s.after(ctx); err != nil {
+			r.say("the pre-images are sealed in %s; then: %s", s.dir, visible.Line(err.Error()))
+		}
+	}
+	for _, s := range rest.Left {
+		if s.Decision == containment.Unknown {
+			r.say(r.c.words("  to be decided: %s", "  à décider : %s"), visible.Line(s.What.In(r.c.Language)))
+		}
+	}
+	return r.told(second.plan, locked, rest)
+}
+
+// snapshotAndPlan seals the emergency snapshot, and plans meanwhile how to lock the account: both only read.
+func (r *containing) snapshotAndPlan(ctx context.Context, client *workspace.Client) (containment.Plan, error) {
+	var p containment.Plan
+	var planning error
+	var group sync.WaitGroup
+	group.Go(func() { p, planning = r.plan(ctx, client, workspace.AccessOnly) })
+	err := r.emergency(ctx)
+	group.Wait()
+	return p, errors.Join(err, planning)
+}
+
+// emergency collects and seals what changes first, as collect --only emergency does, unless somebody said why not.
+func (r *containing) emergency(ctx context.Context) error {
+	if r.opts.skipPreserve != "" {
+		return r.c.note(journal.Decision, "containment goes on without a snapshot of "+r.opts.account+": "+r.opts.skipPreserve, nil)
+	}
+	cmd := newCollectCommand(r.terminal, r.g)
+	args := []string{"--account", r.opts.account, "--workspace", "--google-admin", r.opts.admin, "--only", onlyEmergency, "--new", "--tsa", "none"}
+	for flag, value := range map[string]string{"--google-key": r.opts.keyFile, "--push": r.opts.push, "--sign-key": r.opts.signKey} {
+		if value != "" {
+			args = append(args, flag, value)
+		}
+	}
+	if r.opts.push != "" {
+		args = append(args, "--yes")
+	}
+	if r.opts.noLock {
+		args = append(args, "--no-lock")
+	}
+	cmd.SetArgs(args)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetOut(r.stderr)
+	err := cmd.ExecuteContext(ctx)
+	var status statusError
+	if errors.As(err, &status) && int(status) == statusIncomplete {
+		return nil // what is missing of it is seen when a step would change it
+	}
+	return err
+}
+
+// afterEmergency timestamps the emergency bundle, which did not wait for that, and sends the timestamps after it.
+func (r *containing) afterEmergency(ctx context.Context, p containment.Plan, sealer *preimageSealer) error {
+	kept, err := r.findPreserved(p)
+	if err != nil || kept == nil || r.opts.skipPreserve != "" {
+		return err
+	}
+	return sealer.with.afterSealing(ctx, r.c.path(casefile.BundlesName, kept.sealed.Opening.Bundle))
+}
+
+// part keeps a plan and applies it. Of what the snapshot does not hold, the pre-images do.
+func (r *containing) part(ctx context.Context, client *workspace.Client, p containment.Plan, locks bool) (containment.Result, *preimageSealer, error) {
+	p, path, err := r.keepPlan(p)
+	if err != nil {
+		return containment.Result{}, nil, err
+	}
+	if locks {
+		if err := r.mustBePreserved(p); err != nil {
+			return containment.Result{}, nil, err
+		}
+	}
+	for _, w := range p.Warnings {
+		r.say("  ! %s", visible.Line(w.Text.In(r.c.Language)))
+		r.say("    %s", visible.Line(w.Instead.In(r.c.Language)))
+	}
+	sealer, err := r.newSealer(ctx, p, true)
+	if err != nil {
+		return containment.Result{}, nil, err
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return containment.Result{}, nil, err
+	}
+	result, err := r.run(ctx, client, sealer, p, path, file)
+	return result, sealer, err
+}
+
+// A passwordKeeper makes the new password, and sees to it that who should know it does before it is set.
+type passwordKeeper struct {
+	*containing
+	taken bool // a run before this one may have made it
+	made  secret.String
+}
+
+// check refuses a file that is there, before anything is changed.
+func (k *passwordKeeper) check() error {
+	if k.opts.passwordFile == "" || k.taken {
+		return nil
+	}
+	if _, err := os.Lstat(k.opts.passwordFile); !errors.Is(err, fs.ErrNotExist) {
+		return usageError(fmt.Errorf("%s is there already", visible.Text(k.opts.passwordFile)), "name a new file with --password-file")
+	}
+	return nil
+}
+
+// next makes a password of 64 characters and writes it down where that was asked for. A run that is gone on with takes the
+// one that was written down.
+func (k *passwordKeeper) next(string) (secret.String, error) {
+	k.made = secret.New((rand.Text() + rand.Text() + rand.Text())[:64])
+	if k.opts.passwordFile == "" {
+		return k.made, nil
+	}
+	err := createFile(k.opts.passwordFile, []byte(k.made.Reveal()+"\n"))
+	if k.taken && errors.Is(err, fs.ErrExist) {
+		text, err := os.ReadFile(k.opts.passwordFile)
+		k.made = secret.New(strings.TrimSpace(string(text)))
+		return k.made, err
+	}
+	return k.made, err
+}
+
+// show says where the password is.
+func (k *passwordKeeper) show() {
+	switch {
+	case k.made.Empty():
+	case k.opts.passwordFile != "":
+		path, err := filepath.Abs(k.opts.passwordFile)
+		if err != nil {
+			path = k.opts.passwordFile
+		}
+		k.say(k.c.words("the new password is in %s; give it by telephone, and delete the file", "le nouveau mot de passe est dans %s ; donnez-le par téléphone, puis supprimez le fichier"), path)
+	case k.opts.showPassword:
+		fmt.Fprintf(k.stderr, k.c.words("the new password, shown this once: %s\n", "le nouveau mot de passe, montré cette seule fois : %s\n"), k.made.Reveal())
+	default:
+		k.say("%s (docs/CONTAINMENT.md)", k.c.words("nobody knows the new password; who hands the account back sets another one", "personne ne connaît le nouveau mot de passe ; qui rend le compte en pose un autre"))
+	}
+}
