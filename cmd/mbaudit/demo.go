@@ -17,9 +17,10 @@ func newDemoCommand(t *terminal, g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "the whole story on embedded servers, no set-up",
-		Long: `demo starts an IMAP server with a mailbox that was taken over and a time-stamping authority,
-both inside this program, and runs the real commands on them: init, log, collect, push to a
-directory, verify. It asks nothing and leaves a case directory to look at (--case DIR, or a
+		Long: `demo starts an IMAP server with a mailbox that was taken over, a stand-in for the Google
+Workspace of the same account and a time-stamping authority, all inside this program, and
+runs the real commands on them: init, log, collect, push to a directory, verify, qualify,
+and the plan of containment. It asks nothing and leaves a case directory to look at (--case DIR, or a
 new one under the current directory).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runDemo(cmd.Context(), t, g) },
@@ -59,6 +60,10 @@ func (d *demonstration) play(t *terminal) error {
 			return demo.Password
 		case "MBAUDIT_CONFIG":
 			return filepath.Join(d.dir, "demo", "config")
+		case googleEndpointVariable:
+			return d.servers.Google
+		case googleKeyVariable:
+			return filepath.Join(d.dir, "demo", "google-key.json")
 		}
 		return ""
 	}
@@ -69,15 +74,20 @@ func (d *demonstration) play(t *terminal) error {
 		"--report", "clients answer an invoice that I did not send", "--domain", "example.test", "--time-zone", "Europe/Paris"); err != nil {
 		return err
 	}
-	if err := d.writeFiles(map[string][]byte{caFile: d.servers.CAPEM, tsaFile: d.servers.TSARoot}); err != nil {
+	if err := d.writeFiles(map[string][]byte{caFile: d.servers.CAPEM, tsaFile: d.servers.TSARoot,
+		filepath.Join(d.dir, "demo", "google-key.json"): d.servers.GoogleKey}); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"log", "add", "--case", d.dir, "--type", "decision", "--informant", "Demo Operator", "collect first, change nothing yet"},
 		{"collect", "--case", d.dir, "--account", demo.Account, "--imap", d.servers.IMAP, "--tls-ca", caFile, "--messages", "raw",
 			"--tsa", d.servers.TSA, "--push", copyTo},
+		{"collect", "--case", d.dir, "--account", demo.Account, "--workspace", "--google-admin", demo.GoogleAdmin, "--google-quota", "100",
+			"--tsa", d.servers.TSA, "--push", copyTo},
 		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, d.dir},
 		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, copyTo},
+		{"qualify", "--case", d.dir},
+		{"contain", "--case", d.dir, "--account", demo.Account, "--google-admin", demo.GoogleAdmin},
 		{"log", "verify", "--case", d.dir},
 	} {
 		if err := d.run(&inside, args...); err != nil {

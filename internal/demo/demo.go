@@ -24,6 +24,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 
 	"github.com/mbaudit/mbaudit/evidence/timestamp"
+	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 	"github.com/mbaudit/mbaudit/internal/seedmail"
 )
 
@@ -41,8 +42,12 @@ type Servers struct {
 	TSARoot  []byte // PEM
 	Messages int    // how many are in the mailbox
 
-	imap *imapserver.Server
-	tsa  *http.Server
+	Google    string // http://127.0.0.1:port, a tenant that stands for Google
+	GoogleKey []byte // the key file of a service account with domain-wide delegation
+
+	imap   *imapserver.Server
+	tsa    *http.Server
+	google *fakegoogle.Server
 }
 
 // Start starts the servers on free loopback ports.
@@ -81,13 +86,32 @@ func Start() (*Servers, error) {
 	s.TSA, s.TSARoot = "http://"+tsaListener.Addr().String(), authority.RootPEM()
 	s.tsa = &http.Server{Handler: authority, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.tsa.Serve(tsaListener) }()
+	if err := s.startGoogle(); err != nil {
+		return nil, errors.Join(err, s.imap.Close(), s.tsa.Close())
+	}
 	return s, nil
+}
+
+// GoogleAdmin is the administrator of the tenant.
+const GoogleAdmin = fakegoogle.Admin
+
+// startGoogle serves a tenant in which the same account was taken over. It has no quotas: nobody waits for a demonstration.
+func (s *Servers) startGoogle() error {
+	tenant := fakegoogle.New(fakegoogle.Config{Quotas: fakegoogle.Quotas{GmailUnits: -1, GmailProject: -1, Directory: -1, Reports: -1, Drive: -1, Others: -1}})
+	var err error
+	if s.google, err = tenant.Listen(); err != nil {
+		return err
+	}
+	s.Google = s.google.PlainURL
+	s.GoogleKey, err = s.google.KeyFile(s.Google)
+	return err
 }
 
 // Stop stops the servers.
 func (s *Servers) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	s.google.Close()
 	return errors.Join(s.imap.Close(), s.tsa.Shutdown(ctx))
 }
 

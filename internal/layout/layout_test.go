@@ -63,7 +63,7 @@ func allowed() map[string][]string {
 
 		"internal/casefile":      {},
 		"internal/gmailmessage":  {},
-		"internal/demo":          {"evidence/timestamp", "internal/seedmail"},
+		"internal/demo":          {"evidence/timestamp", "internal/fakegoogle", "internal/seedmail"},
 		"internal/bodystructure": {"internal/mailheader"},
 		"internal/layout":        {},
 		"internal/mailheader":    {},
