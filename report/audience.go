@@ -392,8 +392,8 @@ func defang(s string) string {
 
 var (
 	scheme      = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://`)
-	afterScheme = regexp.MustCompile(`\[:\]//[^\s/?#"'<>]*`)
+	afterScheme = regexp.MustCompile(`(?:\[:\])?//[^\s/?#"'<>]*`)
 	hostStart   = regexp.MustCompile(`(?i)\b(www)\.`)
-	dotted      = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b`)
+	dotted      = regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}`)
 	colons      = regexp.MustCompile(`(?i)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}`)
 )

@@ -95,9 +95,29 @@ func (p *page) document() *document {
 			continue
 		}
 		s.Blocks = makers[id]()
+		plainClasses(s.Blocks)
 		d.Sections = append(d.Sections, s)
 	}
 	return d
+}
+
+// plainClasses leaves letters, digits and hyphens in the classes: some are made of values out of a file.
+func plainClasses(blocks []block) {
+	class := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r == ' ' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+				return r
+			}
+			return -1
+		}, s[:min(len(s), 60)])
+	}
+	for i := range blocks {
+		blocks[i].Class = class(blocks[i].Class)
+		for j := range blocks[i].Rows {
+			blocks[i].Rows[j].Class = class(blocks[i].Rows[j].Class)
+		}
+		plainClasses(blocks[i].Blocks)
+	}
 }
 
 func isAnnex(id string) bool {

@@ -69,6 +69,7 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit probe, push, hold, extend s3://…   the store: what it guarantees, locks
   mbaudit qualify          facts and findings of the case's bundles
   mbaudit rules …          the rules that findings are made by
+  mbaudit report           the report: HTML, PDF, Markdown, JSON; French, English
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
@@ -113,6 +114,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newLogCommand(t, g),
 		newQualifyCommand(t, g),
 		newRulesCommand(t, g),
+		newReportCommand(t, g),
 		newDemoCommand(t, g),
 	)
 	return root

@@ -59,6 +59,9 @@ func allowed() map[string][]string {
 		"findings/rules":        {"findings/facts", "findings/sigma"},
 		"findings/sigma":        {},
 
+		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "internal/casefile", "internal/visible"},
+		"report/browser": {"internal/visible"},
+
 		"internal/casefile":      {},
 		"internal/demo":          {"evidence/timestamp", "internal/seedmail"},
 		"internal/bodystructure": {"internal/mailheader"},
