@@ -376,9 +376,6 @@ func defang(s string) string {
 		return begin + "//" + strings.ReplaceAll(host, ".", "[.]")
 	})
 	s = dotted.ReplaceAllStringFunc(s, func(ip string) string {
-		if _, err := netip.ParseAddr(ip); err != nil {
-			return ip
-		}
 		i := strings.LastIndexByte(ip, '.')
 		return ip[:i] + "[.]" + ip[i+1:]
 	})

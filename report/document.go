@@ -78,7 +78,7 @@ func newPage(m *Model, language string) (*page, error) {
 
 // document makes the whole of it, in the order and with the numbers that both languages share.
 func (p *page) document() *document {
-	d := &document{Language: p.language, Title: p.t("title", show(p.m.Case.Reference)), Marking: p.t("marking." + string(p.m.Audience))}
+	d := &document{Language: p.language, Title: p.t("title", cut(p.m.Case.Reference, 60)), Marking: p.t("marking." + string(p.m.Audience))}
 	d.Meta = p.meta()
 	makers := p.makers()
 	number, annex := 0, 'A'
@@ -127,18 +127,18 @@ func isAnnex(id string) bool {
 func (p *page) meta() []pair {
 	m := p.m
 	pairs := []pair{
-		{p.t("meta.case"), show(m.Case.Reference)},
+		{p.t("meta.case"), cut(m.Case.Reference, 60)},
 		{p.t("meta.version"), p.t("meta.version.value", m.Number)},
 		{p.t("meta.made"), p.both(m.MadeAt)},
 		{p.t("meta.audience"), p.t("audience." + string(m.Audience))},
 	}
 	if m.Case.Organisation != "" {
-		pairs = append(pairs, pair{p.t("meta.organisation"), show(m.Case.Organisation)})
+		pairs = append(pairs, pair{p.t("meta.organisation"), cut(m.Case.Organisation, 100)})
 	}
 	if m.Case.Operator != "" {
-		pairs = append(pairs, pair{p.t("meta.author"), show(m.Case.Operator)})
+		pairs = append(pairs, pair{p.t("meta.author"), cut(m.Case.Operator, 60)})
 	}
-	return append(pairs, pair{p.t("meta.tool"), show(m.Tool)})
+	return append(pairs, pair{p.t("meta.tool"), cut(m.Tool, 60)})
 }
 
 // t is a text of the catalogue, with values put in.
@@ -168,7 +168,10 @@ func (p *page) word(prefix, value string) string {
 
 // show makes a stranger's text safe to show in any form: what does not show as itself is written out, and URLs and IP
 // addresses are defanged, so that no reader and no program follows them.
-func show(s string) string { return defang(visible.Text(s)) }
+// What is longer than any honest text is cut: the exhibit has the whole.
+func show(s string) string { return defang(visible.Cut(s, maxShown)) }
+
+const maxShown = 1200
 
 func cut(s string, width int) string {
 	r := []rune(show(s))
@@ -213,7 +216,7 @@ func (p *page) refs(exhibits []string, most int) string {
 		case len(p.m.Bundles) > 1:
 			id = fmt.Sprintf("L%d/%s", p.bundles[bundle], id)
 		}
-		names = append(names, show(id))
+		names = append(names, cut(id, 40))
 	}
 	return strings.Join(names, ", ")
 }

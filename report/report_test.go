@@ -146,7 +146,7 @@ func takeover(t *testing.T) *inquiry {
 		journal.Entry{EventTime: now.Add(-8 * time.Hour), Informant: "astreinte", Type: journal.Decision, Description: "collecte décidée", DecisionBy: "RSSI"},
 		journal.Entry{EventTime: now.Add(-7 * time.Hour), Informant: "astreinte", Type: journal.Action, Description: "transfert retiré", ActionState: journal.Verified, Result: "relu : aucun transfert"},
 		journal.Entry{EventTime: now.Add(-6 * time.Hour), Informant: "DRH", Type: journal.Information, Description: "procédure en cours contre un salarié", Confidentiality: "DRH seule"})
-	return qualify(t, casefile.Case{Case: "2026-0042", TimeZone: "Europe/Paris", Language: "fr", Organisation: "Menuiserie Dulac", Operator: casefile.Operator{Name: "A. Durand", Contact: "01 02 03 04 05"},
+	return qualify(t, casefile.Case{Case: "2026-0042", OpenedAt: now.Add(-9 * time.Hour), TimeZone: "Europe/Paris", Language: "fr", Organisation: "Menuiserie Dulac", Operator: casefile.Operator{Name: "A. Durand", Contact: "01 02 03 04 05"},
 		Authority: "RSSI, 15 octobre 2026", OwnDomains: []string{"example.test", "menuiserie-dulac.example"}, Roles: map[string]string{"decision_maker": "J. Dulac", "dpo": ""},
 		Contacts: []casefile.Contact{{Name: "Banque", Role: "rappel des fonds", Phone: "01 99 00 00 00"}}}, lines, w.Open(), now)
 }

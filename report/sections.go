@@ -112,9 +112,9 @@ func answer(a decision.Answer) string { return cmp.Or(string(a), "unknown") }
 func (p *page) answer(a decision.Answer) string { return p.word("answer", answer(a)) }
 
 func (p *page) axisWord(a decision.Axis) string {
-	word := p.say(a.Word)
+	word := cut(a.Word.In(p.language), 70)
 	if a.Possible > a.Established {
-		word += " (" + p.t("possible", p.say(a.WorstWord)) + ")"
+		word += " (" + p.t("possible", cut(a.WorstWord.In(p.language), 70)) + ")"
 	}
 	return word
 }
@@ -158,7 +158,7 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 		if i == most {
 			break
 		}
-		ends := p.word("clock", c.State)
+		ends := "—"
 		if !c.Ends.IsZero() {
 			ends = p.minute(c.Ends)
 		}
@@ -166,7 +166,7 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 		if most > summaryClocks {
 			sub = p.say(c.Why)
 		}
-		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 80), Sub: sub}, {Text: p.word("clock", c.State)}, {Text: ends, Class: "num"}}})
+		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 80), Sub: sub}, {Text: cut(p.word("clock", c.State), 20)}, {Text: ends, Class: "num"}}})
 	}
 	if len(rows) == 0 {
 		return note(p.t("clocks.none"))
