@@ -29,8 +29,8 @@ const (
 	summaryAccounts = 4
 	summaryUnknowns = 5
 	summaryClocks   = 4
-	summaryDone     = 4
-	summaryWidth    = 150
+	summaryDone     = 3
+	summaryWidth    = 110
 )
 
 // synthesis is page 1.
@@ -44,9 +44,8 @@ func (p *page) synthesis() []block {
 		return []block{p.story(d), pairs([]pair{p.accounts()}), heading(p.t("partner.title")), list(p.lines("partner"))}
 	}
 	blocks = append(blocks, p.levels(d), p.conclusions(d), p.story(d), pairs([]pair{p.accounts()}))
-	left := []block{heading(p.t("ask.title")), p.asked()}
-	right := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done(), heading(p.t("never.title")),
-		list(p.lines("never"))}
+	left := []block{heading(p.t("ask.title")), p.asked(), heading(p.t("never.title")), list(p.lines("never"))}
+	right := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
 	return append(blocks, block{Kind: "columns", Blocks: []block{{Kind: "column", Blocks: left}, {Kind: "column", Blocks: right}}})
 }
 
@@ -70,7 +69,7 @@ func (p *page) accounts() pair {
 			all = append(all, p.t("refs.more", len(p.m.Accounts)-i))
 			break
 		}
-		all = append(all, cut(a, 60))
+		all = append(all, cut(a, 50))
 	}
 	return pair{p.t("accounts"), cmp.Or(strings.Join(all, ", "), p.t("none.accounts"))}
 }
@@ -166,7 +165,7 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 		if most > summaryClocks {
 			sub = p.say(c.Why)
 		}
-		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 80), Sub: sub}, {Text: cut(p.word("clock", c.State), 20)}, {Text: ends, Class: "num"}}})
+		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 60), Sub: sub}, {Text: cut(p.word("clock", c.State), 20)}, {Text: ends, Class: "num"}}})
 	}
 	if len(rows) == 0 {
 		return note(p.t("clocks.none"))
@@ -180,7 +179,7 @@ func (p *page) unknown(d *decision.Decision) block {
 		if i == summaryUnknowns {
 			break
 		}
-		items = append(items, cut(u.Text.In(p.language), 90))
+		items = append(items, cut(u.Text.In(p.language), 64))
 	}
 	if len(items) == 0 {
 		return note(p.t("unknown.none"))
@@ -199,7 +198,7 @@ func (p *page) done() block {
 	}
 	for i := len(p.m.Journal) - 1; i >= 0 && len(items) < summaryDone; i-- {
 		if e := p.m.Journal[i]; e.Type == journal.Action && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
-			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 90)+" ("+export.StateWord(e.ActionState, p.language)+")")
+			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 70)+" ("+export.StateWord(e.ActionState, p.language)+")")
 		}
 	}
 	if len(items) == 0 {

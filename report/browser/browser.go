@@ -69,7 +69,7 @@ func DOM(ctx context.Context, program string, page []byte) ([]byte, error) {
 // run writes the page into a directory of its own, has the browser read it, and gives the file called out, or what was
 // printed where out is empty. The last option gets the file's path.
 func run(ctx context.Context, program string, page []byte, out string, options ...string) (result []byte, err error) {
-	dir, err := os.MkdirTemp("", "mbaudit-print-")
+	dir, err := os.MkdirTemp(shortDir(), "mbaudit-print-")
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +103,16 @@ func run(ctx context.Context, program string, page []byte, out string, options .
 		return nil, fmt.Errorf("%s printed nothing: %s", filepath.Base(program), visible.Cut(strings.TrimSpace(stderr.String()), 300))
 	}
 	return result, nil
+}
+
+// shortDir is where temporary files go. The browser's socket lies below it, and a socket's path has 108 bytes at most: where
+// the directory for temporary files has a long name, /tmp is used.
+func shortDir() string {
+	const most = 40
+	if info, err := os.Stat("/tmp"); len(os.TempDir()) > most && runtime.GOOS != "windows" && err == nil && info.IsDir() {
+		return "/tmp"
+	}
+	return os.TempDir()
 }
 
 // remove tries more than once: a process of the browser may still be writing into its profile while it ends.
