@@ -262,7 +262,8 @@ func (b *Builder) runs() []Event {
 	var events []Event
 	last := map[string]int{}
 	for _, e := range b.in.Timeline {
-		if e.Lane == decision.LaneResponder || e.Time.IsZero() || e.Lane == decision.LaneUser && !begin.IsZero() && e.Time.Before(begin.Add(-userBefore)) {
+		known := slices.ContainsFunc(b.model.Accounts, func(a string) bool { return strings.EqualFold(a, e.Account) })
+		if e.Lane == decision.LaneResponder || e.Time.IsZero() || e.Lane == decision.LaneUser && !known || e.Lane == decision.LaneUser && !begin.IsZero() && e.Time.Before(begin.Add(-userBefore)) {
 			continue
 		}
 		key := strings.Join([]string{e.Lane, e.Account, e.Name, e.IP}, "\x00")

@@ -20,7 +20,7 @@ func closed() map[string][]string {
 	sets := map[string][]string{
 		"answer": {"yes", "no", "unknown"}, "covered": {decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople},
 		"leakstate": {decision.Proved, decision.Possible, decision.Excluded}, "leak": {"session", "forwarding", "application", "delegate", "export", "share"},
-		"reached": {"used", "reachable", "recognised", "unknown"}, "reach": {"service", "delegate", "delegator", "account", "device", "application", "drive", "tenant"},
+		"reached": {"used", "reachable", "recognised", "unknown"}, "reach": {"service", "delegate", "delegator", "account", "device", "application", "drive", "tenant", "group"},
 		"clock": {"running", "over", "not started", "none"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical"},
 		"lane": {LaneAttacker, LaneUser, LaneResponder}, "link": {"forward", "filter", "rule", "send-as", "reply-to", "delegate", "right"}, "form": {formGiven, formPart, formOpen}, "axis": {"scope", "impact", "urgency"},
 		"status": statuses(), "gap": {"refused", "failed", "vanished", "invalid", "unaccounted"}, "strength": {"strong", "medium", "weak", "none"}, "groundof": {"finding", "fact", "answer", "case", "gap"},

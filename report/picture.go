@@ -119,6 +119,7 @@ func (p *page) drawLanes() *picture {
 		return x
 	}
 	a := newAxis(times)
+	times = a.times
 	const left, width = 110.0, 630.0
 	for i, lane := range lanes {
 		y := 40 + 50*float64(i)
@@ -145,7 +146,7 @@ func (p *page) ticks(a axis, left, width float64) []shape {
 	end := -1000.0
 	for i, t := range a.times {
 		at := left + a.at[i]*width
-		if at < end+88 {
+		if at < end+104 {
 			continue
 		}
 		end = at

@@ -29,7 +29,7 @@ const (
 	summaryAccounts = 4
 	summaryUnknowns = 5
 	summaryClocks   = 4
-	summaryDone     = 3
+	summaryDone     = 2
 	summaryWidth    = 110
 )
 
