@@ -29,7 +29,7 @@ bench: ## collection end to end against a reader that discards and mbsync, and t
 	testdata/servers/install.sh --bench
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/mbaudit
 	go test -run 'TestQuotaIsNeverPassed|TestQuotaSmallerThanSaid' -count=1 -v ./collectors/workspace
-	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -timeout 30m ./collectors/... ./evidence/... ./internal/...
+	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -timeout 30m ./collectors/... ./evidence/... ./findings/... ./internal/...
 
 lint: ## gofmt, go vet, staticcheck, shellcheck, go mod tidy
 	@test -z "$$(gofmt -l cmd collectors evidence findings internal)" || { gofmt -d cmd collectors evidence findings internal; exit 1; }

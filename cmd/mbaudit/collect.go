@@ -36,6 +36,7 @@ type collectOptions struct {
 	identity     identityOptions // of the bundle that --since or --again names
 	imap         imapOptions
 	google       googleOptions
+	attached     attachedOptions
 	push         string
 	store        storeOptions
 	tsa          []string
@@ -68,7 +69,8 @@ over (--import KIND=PATH), or several of them.
 With several accounts an import says whose it is: --import mbox:bob@example.com=PATH.
 ` + importKindsHelp() + `
 The password comes from $MBAUDIT_IMAP_PASSWORD, from --password-file, or from a prompt;
-the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS.
+the key for Google from --google-key or $GOOGLE_APPLICATION_CREDENTIALS. With --workspace,
+--imap imaps://imap.gmail.com logs in by the same delegation where no password is given.
 If collection is interrupted, what was kept stays: go on with mbaudit collect --resume.`,
 		Example: `  mbaudit collect --account alice@example.com --imap imaps://mail.example.com \
     --messages raw --push s3://evidence/2026-0042
@@ -82,32 +84,36 @@ If collection is interrupted, what was kept stays: go on with mbaudit collect --
 			return runCollect(cmd.Context(), t, g, &opts, cmd.Flags())
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&opts.accounts, "account", nil, "account to examine (repeatable)")
-	opts.many.addFlags(f)
-	f.StringArrayVar(&opts.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
-	f.StringVar(&opts.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server, raw of imports")
-	f.StringArrayVar(&opts.folders, "folder", nil, "only this folder (repeatable; default: all)")
-	f.StringVar(&opts.since, "since", "", "only messages received, and activities logged, on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
-	f.StringVar(&opts.again, "again", "", "a sealed bundle: read its logs of Google Workspace once more, and what came since; best after 24 to 72 hours")
-	opts.identity.addFlags(f)
-	f.StringVar(&opts.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
-	f.StringVar(&opts.until, "until", "", "only messages received, and activities logged, on or before this day")
-	opts.imap.addFlags(f)
-	opts.google.addFlags(f)
-	f.BoolVar(&opts.emergencySeal, "emergency-seal", true, "seal what changes first in a Google Workspace as a bundle of its own before all else is read; =false makes one bundle")
-	f.StringVar(&opts.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
-	opts.store.addFlags(f)
-	f.BoolVar(&opts.probe, "probe", false, "try first whether the store of --push keeps evidence write-once")
-	f.StringArrayVar(&opts.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; local for one on this machine, none for none; default: the case's)")
-	f.StringVar(&opts.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
-	f.StringVar(&opts.signKey, "sign-key", "", "Ed25519 key to sign with: a file in OpenSSH form, or agent:SHA256:… (default: your mbaudit identity)")
-	opts.sign.addFlags(f)
-	f.StringArrayVar(&opts.recipients, "recipient", nil, "encrypt the bundle for this age or SSH public key, or those in this file (repeatable)")
-	f.Int64Var(&opts.segmentMiB, "segment-size", evidence.SegmentSize>>20, "MiB after which a segment is sealed and sent away")
-	f.BoolVar(&opts.resume, "resume", false, "go on with the newest unfinished bundle of the case")
-	f.BoolVar(&opts.anew, "new", false, "begin a new bundle although an unfinished one is there")
+	opts.addFlags(cmd.Flags())
 	return cmd
+}
+
+func (o *collectOptions) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.accounts, "account", nil, "account to examine (repeatable)")
+	o.many.addFlags(f)
+	f.StringArrayVar(&o.imports, "import", nil, "read files: KIND=PATH, or KIND:ACCOUNT=PATH (repeatable; kinds above)")
+	f.StringVar(&o.messages, "messages", messagesAuto, "how much of each message: none, metadata or raw; auto is metadata from a server or Gmail, raw of imports")
+	f.StringArrayVar(&o.folders, "folder", nil, "only this folder (repeatable; default: all)")
+	f.StringVar(&o.since, "since", "", "only messages received, and activities logged, on or after this day, as in 2026-11-01; or a bundle: only what is not in it, and what vanished or was re-flagged since")
+	f.StringVar(&o.again, "again", "", "a sealed bundle: read its logs of Google Workspace once more, and what came since; best after 24 to 72 hours")
+	o.identity.addFlags(f)
+	f.StringVar(&o.logZone, "log-time-zone", "", "zone of imported logs whose lines name none, as in Europe/Paris (default: not known)")
+	f.StringVar(&o.until, "until", "", "only messages received, and activities logged, on or before this day")
+	o.imap.addFlags(f)
+	o.google.addFlags(f)
+	f.BoolVar(&o.emergencySeal, "emergency-seal", true, "seal what changes first in a Google Workspace as a bundle of its own before all else is read; =false makes one bundle")
+	f.StringVar(&o.push, "push", "", "send the sealed bundle to s3://BUCKET/PREFIX or to a directory")
+	o.store.addFlags(f)
+	f.BoolVar(&o.probe, "probe", false, "try first whether the store of --push keeps evidence write-once")
+	f.StringArrayVar(&o.tsa, "tsa", nil, "time-stamping authority's URL (repeatable; local for one on this machine, none for none; default: the case's)")
+	f.StringVar(&o.tsaCA, "tsa-ca", "", "PEM file of authorities whose timestamps are trusted, beside the system's")
+	f.StringVar(&o.signKey, "sign-key", "", "Ed25519 key to sign with: a file in OpenSSH form, or agent:SHA256:… (default: your mbaudit identity)")
+	o.sign.addFlags(f)
+	f.StringArrayVar(&o.recipients, "recipient", nil, "encrypt the bundle for this age or SSH public key, or those in this file (repeatable)")
+	f.Int64Var(&o.segmentMiB, "segment-size", evidence.SegmentSize>>20, "MiB after which a segment is sealed and sent away")
+	f.BoolVar(&o.resume, "resume", false, "go on with the newest unfinished bundle of the case")
+	f.BoolVar(&o.anew, "new", false, "begin a new bundle although an unfinished one is there")
+	o.attached.addHidden(f)
 }
 
 // A collection is one run of collect.
@@ -408,6 +414,7 @@ func (r *collection) finish(ctx context.Context, g *global, dir string, sealed *
 	err := r.afterSealing(ctx, dir)
 	r.sayDisappeared()
 	r.sayAgain()
+	r.sayOpenSlots()
 	if err := r.printSealed(g, dir, sealed); err != nil {
 		return err
 	}

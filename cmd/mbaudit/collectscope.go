@@ -17,7 +17,8 @@ import (
 // scopeFlags are the options that say what is collected. A bundle remembers them, and --resume takes them from it.
 func scopeFlags() []string {
 	return []string{"account", "all-users", "ou", "group", "import", "log-time-zone", "messages", "folder", "since", "until", "again", "imap", "imap-login", "imap-master", "imap-master-separator",
-		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "no-logs", "emergency-seal", "tsa", "segment-size", "recipient"}
+		"tls-ca", "tls-server-name", "tls-pin", "insecure-plaintext", "sieve", "workspace", "google-admin", "only", "no-logs", "emergency-seal", "sweep", "sweep-limit", "tsa", "segment-size", "recipient",
+		"attach-note", "attach-by", "attach-at", "attach-with", "attach-for"}
 }
 
 // restoreScope takes the scope of an unfinished bundle. A flag that says something else is refused: one bundle has one
@@ -132,11 +133,11 @@ const messagesAuto = "auto"
 func (r *collection) parseMessages() (collectors.MessageMode, error) {
 	if r.opts.messages == messagesAuto {
 		switch {
-		case r.googleAlone():
+		case r.opts.google.only != "":
 			r.opts.messages = collectors.MessagesNone.String()
 		case len(r.opts.imports) == 0:
 			r.opts.messages = collectors.MessagesMetadata.String()
-		case r.opts.imap.url == "":
+		case r.opts.imap.url == "" && !r.opts.google.on:
 			r.opts.messages = collectors.MessagesRaw.String()
 		default:
 			r.importMode = collectors.MessagesRaw
@@ -156,11 +157,16 @@ func (r *collection) googleAlone() bool {
 	return r.opts.google.on && r.opts.imap.url == "" && len(r.opts.imports) == 0
 }
 
-// checkGoogleAlone refuses what is about messages where none are read.
+// checkGoogleAlone refuses what Gmail's API cannot give.
 func (r *collection) checkGoogleAlone(mode collectors.MessageMode) error {
-	if r.googleAlone() && (mode != collectors.MessagesNone || len(r.opts.folders) > 0) {
-		return usageError(errors.New("--messages and --folder are about messages, which --workspace does not read"),
-			"leave them out, or read the messages over IMAP with --imap imaps://imap.gmail.com --imap-token-file FILE")
+	window := r.opts.since != "" || r.opts.until != ""
+	switch {
+	case r.opts.google.only != "" && (mode != collectors.MessagesNone || window):
+		return usageError(errors.New("--messages, --since and --until are about messages and logs, which --only emergency does not read"), "leave them out, or leave --only out")
+	case r.googleAlone() && len(r.opts.folders) > 0:
+		return usageError(errors.New("--folder is about folders of an IMAP server; Gmail's API has none"), "leave it out, or read the messages over IMAP: add --imap imaps://imap.gmail.com")
+	case r.googleAlone() && mode == collectors.MessagesNone && window && r.opts.google.noLogs:
+		return usageError(errors.New("--since and --until are about messages and logs, and neither is read"), "leave them out, or write --messages metadata")
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ func (r *collection) openServers() error {
 		return nil
 	}
 	r.opts.imap.disappeared = r.heardDisappeared
+	if r.workspace != nil && r.opts.imap.takesDelegation(r.terminal) {
+		r.opts.imap.tokens = r.workspace.IMAPToken
+	}
 	sources, err := r.opts.imap.sources(r.terminal, r.opts.accounts)
 	if err != nil {
 		return err
@@ -47,8 +50,9 @@ func (r *collection) makeGoogle() error {
 		return nil
 	}
 	r.shown = newProgress(r.terminal)
+	r.opts.google.imapServer, r.opts.google.disappeared = r.opts.imap.url, r.heardDisappeared
 	var err error
-	if r.workspace, err = r.opts.google.collector(r.terminal, r.shown, r.again.of()); err != nil {
+	if r.workspace, err = r.opts.google.collector(r.terminal, r.opts.accounts, r.shown, r.again.of()); err != nil {
 		return err
 	}
 	r.progress = append(r.progress, r.shown)

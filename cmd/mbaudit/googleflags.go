@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/collectors/workspace"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
@@ -29,15 +30,22 @@ type googleOptions struct {
 	keyFile, admin, only string
 	quota                string
 	noLogs               bool
+	sweep                bool
+	sweepLimit           int
+	imapServer           string // that the messages are read from; "" for none
+
+	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
 }
 
 func (o *googleOptions) addFlags(f *pflag.FlagSet) {
-	f.BoolVar(&o.on, "workspace", false, "read the account's settings, grants and devices from Google Workspace (docs/WORKSPACE.md)")
+	f.BoolVar(&o.on, "workspace", false, "read the account's settings, messages, grants and devices from Google Workspace (docs/WORKSPACE.md)")
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account with domain-wide delegation (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "administrator for whom the Directory is read; none to do without it")
 	f.StringVar(&o.quota, "google-quota", "new", "what the project may ask for: new; old (it used Gmail's API before May 2026); or a factor, as in 0.5 where others use it too")
 	f.StringVar(&o.only, "only", "", "emergency: stop after the dozen settings that change first, and seal")
 	f.BoolVar(&o.noLogs, "no-logs", false, "leave Google's logs and usage reports unread")
+	f.BoolVar(&o.sweep, "sweep", false, "look into the mailboxes of all other users for one that delegates, forwards or sends as to the accounts")
+	f.IntVar(&o.sweepLimit, "sweep-limit", workspace.SweepUsual, "how many mailboxes --sweep looks into at the most")
 }
 
 // check says what of the options cannot be. others: something else than Google Workspace is read too.
@@ -45,8 +53,16 @@ func (o *googleOptions) check(accounts []string, others bool) error {
 	switch {
 	case !o.on && (o.keyFile != "" || o.admin != "" || o.only != "" || o.noLogs):
 		return usageError(errors.New("--google-key, --google-admin, --only and --no-logs are for Google Workspace"), "add --workspace, or leave them out")
+	case o.sweep && !o.on:
+		return usageError(errors.New("--sweep looks into the mailboxes of a Google Workspace"), "add --workspace, or leave it out")
 	case !o.on:
 		return nil
+	case o.sweep && o.only != "":
+		return usageError(errors.New("--only emergency stops before a sweep"), "leave out one of --sweep and --only")
+	case o.sweep && o.admin == noAdmin:
+		return usageError(errors.New("--sweep lists the users, and nobody is named for whom the Directory is read"), "name an administrator with --google-admin ADMIN@DOMAIN")
+	case o.sweepLimit < 1:
+		return usageError(fmt.Errorf("--sweep-limit is %d", o.sweepLimit), "write how many mailboxes are looked into at the most, as in --sweep-limit 5000")
 	case o.only != "" && o.only != onlyEmergency:
 		return usageError(fmt.Errorf("--only knows no %q", visible.Text(o.only)), "write --only "+onlyEmergency)
 	case o.only != "" && others:
@@ -66,13 +82,15 @@ func (o *googleOptions) check(accounts []string, others bool) error {
 }
 
 // collector makes the collector for all accounts.
-func (o *googleOptions) collector(t *terminal, shown *progress, again *workspace.Again) (*workspace.Collector, error) {
+func (o *googleOptions) collector(t *terminal, accounts []string, shown *progress, again *workspace.Again) (*workspace.Collector, error) {
 	key, err := o.key(t)
 	if err != nil {
 		return nil, err
 	}
 	given := map[string]bool{}
 	config := workspace.Config{Key: key, EmergencyOnly: o.only == onlyEmergency, NoLogs: o.noLogs, Again: again, Endpoint: t.getenv(googleEndpointVariable), Report: shown, Now: t.now,
+		MessagesOverIMAP: o.imapServer, Disappeared: o.disappeared, Say: func(text string) { t.say("%s", visible.Line(text)) },
+		Sweep: o.sweep, SweepLimit: o.sweepLimit, SweepFor: accounts,
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 
@@ -25,6 +28,8 @@ type imapOptions struct {
 	noCompress              bool
 
 	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
+
+	tokens func(ctx context.Context, account string) (secret.String, error) // of Google, by the delegation; nil without it
 }
 
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
@@ -72,6 +77,11 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 			ClientID: map[string]string{"name": "mbaudit", "version": version}}
 		var err error
 		switch {
+		case o.tokens != nil:
+			config.Tokens = o.tokens
+			if config.Sieve == "" {
+				config.Sieve = imap.SieveNone // Gmail has no Sieve, and nobody else gets Google's token
+			}
 		case o.tokenFile != "":
 			config.Token, err = readSecretFile(o.tokenFile)
 		case o.master != "":
@@ -99,6 +109,24 @@ func (o *imapOptions) sources(t *terminal, accounts []string) (map[string]source
 		sources[account] = source{collector, shown}
 	}
 	return sources, nil
+}
+
+// takesDelegation says whether the delegation of a Google Workspace logs in: at Gmail's own server, where nothing else was
+// given to log in with. No other server is sent a token of Google's; for tests, one on this machine is, beside a tenant on
+// this machine.
+func (o *imapOptions) takesDelegation(t *terminal) bool {
+	if o.tokenFile != "" || o.passwordFile != "" || o.master != "" || o.login != "" || t.getenv("MBAUDIT_IMAP_PASSWORD") != "" {
+		return false
+	}
+	u, err := url.Parse(o.url)
+	if err != nil {
+		return false
+	}
+	if host := strings.ToLower(u.Hostname()); host == "imap.gmail.com" || host == "imap.googlemail.com" {
+		return t.getenv(googleEndpointVariable) == "" && !o.insecurePlaintext
+	}
+	ip := net.ParseIP(u.Hostname())
+	return t.getenv(googleEndpointVariable) != "" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // password gives the password from the file, the environment or the person at the terminal, in this order.

@@ -24,6 +24,8 @@ type openImport struct {
 	accounts []string       // that are examined
 	logZone  *time.Location // of times without a zone; nil where nobody knows it
 	report   collectors.Progress
+	attached attachedOptions
+	together int64 // how many files are attached to the same slot of the same account
 }
 
 // importKinds lists what --import reads.
@@ -35,6 +37,7 @@ func importKinds() []importKind {
 		{"mboxrd", "the same, and the > of lines with >>From too", false, filesOf(files.MboxRD)},
 		{"maildir", "a Maildir with its folders", false, filesOf(files.Maildir)},
 		{"authlog", "logs of mail servers: a file, a directory or a pattern", true, authlogOf},
+		{"raw", "any files, kept as they are: logs, exports, a directory of them; nothing is read in them", true, filesOf(files.Raw)},
 		{"reports", "Google Workspace audit logs that were exported: JSON, JSON Lines or CSV", true, reportsOf},
 		{"sieve", "Sieve scripts: a file or a directory", false, filesOf(files.Sieve)},
 	}

@@ -63,6 +63,9 @@ func parseImport(text string, accounts []string) (wantedImport, error) {
 }
 
 func findImportKind(name string) (importKind, error) {
+	if slot, ok := strings.CutPrefix(name, attachPrefix); ok {
+		return attachKind(slot)
+	}
 	var names []string
 	for _, kind := range importKinds() {
 		if kind.name == name {
@@ -127,7 +130,7 @@ func (r *collection) openImports() error {
 	shown := newProgress(r.terminal)
 	r.progress = append(r.progress, shown)
 	for n, i := range r.wanted {
-		collector, err := i.kind.open(openImport{i.path, r.opts.accounts, r.logZone, shown})
+		collector, err := i.kind.open(openImport{i.path, r.opts.accounts, r.logZone, shown, r.opts.attached, r.together(i)})
 		if err != nil {
 			return importError(err, i)
 		}
@@ -136,6 +139,17 @@ func (r *collection) openImports() error {
 		r.imports = append(r.imports, reading{collector, collectors.Scope{Account: account, Messages: r.importMode}})
 	}
 	return nil
+}
+
+// together is how many files are imported with an import as its kind and for its account.
+func (r *collection) together(one wantedImport) int64 {
+	var n int64
+	for _, i := range r.wanted {
+		if i.kind.name == one.kind.name && i.account == one.account {
+			n++
+		}
+	}
+	return n
 }
 
 // importError adds what to type instead.
@@ -148,6 +162,10 @@ func importError(err error, i wantedImport) error {
 		return usageError(err, fmt.Sprintf("write --import %s=%s", kind.Means, visible.Text(kind.Path)))
 	case errors.As(err, &kind):
 		return usageError(err, "name what it is: "+strings.TrimSpace(strings.ReplaceAll(importKindsHelp(), "\n", ";")))
+	case errors.Is(err, files.ErrTooLarge):
+		return usageError(err, "keep it with: mbaudit collect --import raw="+visible.Text(i.path))
+	case errors.Is(err, files.ErrEmpty), errors.Is(err, files.ErrNotAFile):
+		return usageError(err, "attach a screenshot, a PDF, an export or a note")
 	case errors.Is(err, files.ErrNothing), errors.Is(err, authlog.ErrNothing), errors.Is(err, reportsfile.ErrNothing), errors.Is(err, fs.ErrNotExist):
 		return usageError(err, "check the path; a disk may have to be mounted first")
 	case errors.Is(err, fs.ErrPermission):

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +16,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
 	"github.com/mbaudit/mbaudit/findings/networks"
 	"github.com/mbaudit/mbaudit/findings/rules"
@@ -33,6 +33,7 @@ const (
 
 type qualifyOptions struct {
 	identity identityOptions
+	decider  deciderOptions
 	networks []string
 	sigma    string
 }
@@ -41,29 +42,44 @@ func newQualifyCommand(t *terminal, g *global) *cobra.Command {
 	var opts qualifyOptions
 	cmd := &cobra.Command{
 		Use:   "qualify [BUNDLE…]",
-		Short: "read the case's bundles into facts and say which rules hold",
+		Short: "read the case's bundles into facts and findings, and decide how bad it is",
 		Long: `qualify reads the sealed bundles of the case (or those named) into facts, evaluates the
 rules over them, and prints what was found, with the exhibits, and of which rules nobody
 can say whether they hold because something was not collected.
 
-It writes CASE/analysis/facts.jsonl and CASE/analysis/findings.json, which can be made
-again from the bundles at any time, and nothing else. It asks no server anything: where
-an IP address belongs is what Google's events say, or the database named with --mmdb.
+It then decides by the four axes (confirmation, scope, impact, urgency) and the rules R1 to
+R5: the level that is established, and the one that is possible if what nobody knows turns
+out badly. What people answered (mbaudit ask) is taken from the journal, and so is a level
+that a person sets with --override, which stands beside the computed one.
+
+It writes facts.jsonl, findings.json, decision.json and timeline.jsonl below CASE/analysis,
+which can be made again from the bundles and the journal at any time. It asks no server
+anything: where an IP address belongs is what Google's events say, or the database named
+with --mmdb.
 
 Rules that you bring (--sigma DIR, as SigmaHQ publishes them) are shown apart and change
 no grade.`,
 		Example: `  mbaudit qualify
-  mbaudit qualify --mmdb dbip-asn-lite.mmdb --sigma sigma/rules/cloud/gcp --json`,
+  mbaudit qualify --mmdb dbip-asn-lite.mmdb --sigma sigma/rules/cloud/gcp --json
+  mbaudit qualify --override major --reason "the bank has called" --by "M. Martin"`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runQualify(cmd.Context(), t, g, args, &opts) },
 	}
 	opts.identity.addFlags(cmd.Flags())
 	cmd.Flags().StringArrayVar(&opts.networks, "mmdb", nil, "database of networks in MaxMind's format: ASN, country (repeatable)")
 	cmd.Flags().StringVar(&opts.sigma, "sigma", "", "directory of Sigma rules about Google Workspace, evaluated apart")
+	cmd.Flags().StringVar(&opts.decider.override, "override", "", "level that a person sets instead: anomaly, minor, major, crisis; none takes it back")
+	cmd.Flags().StringVar(&opts.decider.reason, "reason", "", "why, for the journal; with --override")
+	cmd.Flags().StringVar(&opts.decider.by, "by", "", "who decides; with --override")
+	cmd.Flags().StringVar(&opts.decider.failOn, "fail-on", "", "exit 4 if the level in force is this one or higher")
 	return cmd
 }
 
 func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts *qualifyOptions) error {
+	_, failOn, err := opts.decider.check()
+	if err != nil {
+		return err
+	}
 	c, err := g.openCase(t)
 	if err != nil {
 		return err
@@ -96,7 +112,7 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 	if err != nil {
 		return err
 	}
-	result, err := qualify(ctx, t, c, &qualification{collection, set, foreign, places}, dirs, opts)
+	result, decided, err := qualify(ctx, t, c, &qualification{collection, set, foreign, places, decision.NewSurvey()}, dirs, opts)
 	outcome := ""
 	if result != nil {
 		outcome = plural(int64(len(result.Findings)), "finding")
@@ -104,11 +120,27 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 	if err := errors.Join(err, done(outcome, err)); err != nil {
 		return err
 	}
-	if g.json {
-		return t.printJSON(result)
+	version := decided.VersionEntry()
+	version.Recorder = c.Operator.Name
+	if _, err := c.journal.Append(version); err != nil {
+		return fmt.Errorf("writing the journal: %w", err)
 	}
-	printFindings(t, c.Language, result)
-	return nil
+	if g.json {
+		err = t.printJSON(qualified{result, decided})
+	} else {
+		printDecision(t, c.Language, decided)
+		printFindings(t, c.Language, result)
+	}
+	if err == nil && failOn != "" && decided.InForce.Rank() >= failOn.Rank() {
+		return statusError(statusFindings)
+	}
+	return err
+}
+
+// qualified is what --json prints: findings.json with the decision.
+type qualified struct {
+	*findings.Result
+	Decision *decision.Decision `json:"decision"`
 }
 
 func caseLocation(c *openCase) *time.Location {
@@ -166,28 +198,30 @@ type qualification struct {
 	set        *rules.Set
 	foreign    *findings.Foreign
 	places     *networks.Database
+	survey     *decision.Survey
 }
 
-// qualify reads the bundles, writes what comes of them, and gives the result.
-func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, dirs []string, opts *qualifyOptions) (*findings.Result, error) {
+// qualify reads the bundles, writes what comes of them, and gives the result and the decision.
+func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, dirs []string, opts *qualifyOptions) (*findings.Result, *decision.Decision, error) {
 	var bundles []string
 	for _, dir := range dirs {
 		b, err := openBundle(t, dir, &opts.identity)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		bundles = append(bundles, b.Opening.Bundle)
 		if err := errors.Join(readBundle(ctx, q.collection, b), b.Close()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := os.MkdirAll(c.path(analysisName), 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var result *findings.Result
 	err := writeDerived(c.path(analysisName, factsName), func(w *bufio.Writer) (err error) {
 		var line []byte
 		result, err = findings.Evaluate(q.set, q.collection, q.foreign, func(f *facts.Fact) error {
+			q.survey.See(f)
 			line = append(f.AppendJSON(line[:0]), '\n')
 			_, err := w.Write(line)
 			return err
@@ -195,15 +229,14 @@ func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, di
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result.Bundles, result.Own, result.Networks = bundles, q.collection.OwnDomains(), q.places.About()
-	return result, writeDerived(c.path(analysisName, findingsName), func(w *bufio.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(result)
-	})
+	decided, err := decide(t, c, q, result, &opts.decider)
+	if err != nil {
+		return result, nil, err
+	}
+	return result, decided, writeIndented(c.path(analysisName, findingsName), result)
 }
 
 func readBundle(ctx context.Context, collection *facts.Collection, b *evidence.Bundle) error {

@@ -26,6 +26,7 @@ const (
 	statusFailed      = 1
 	statusUsage       = 2
 	statusIncomplete  = 3
+	statusFindings    = 4 // the level is that of --fail-on, or higher
 	statusNotVerified = 5
 	statusInterrupted = 130
 )
@@ -61,20 +62,22 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit init CASE        open the case and its logbook
   mbaudit preflight …      what a server offers and refuses, before anything is read
   mbaudit collect …        read an account, seal the bundle, push it off this machine
+  mbaudit attach …         keep a screenshot or note of what no program reads
   mbaudit verify …         read a bundle again and say what is as it was sealed
   mbaudit seal --partial   seal what there is so far; collection goes on
   mbaudit show, diff …     look into a bundle, compare two
   mbaudit disclose …       hand over some exhibits, with proofs
   mbaudit timestamp, sign  add or renew timestamps, add signatures
   mbaudit probe, push, hold, extend s3://…   the store: what it guarantees, locks
-  mbaudit qualify          facts and findings of the case's bundles
+  mbaudit qualify          facts, findings and the decision of the case's bundles
+  mbaudit ask              what to ask the people concerned, and what they answered
   mbaudit rules …          the rules that findings are made by
   mbaudit report           the report: HTML, PDF, Markdown, JSON; French, English
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
-5 not verified, 130 interrupted.`,
+4 the level of --fail-on, 5 not verified, 130 interrupted.`,
 		Version:           version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -99,6 +102,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newInitCommand(t, g),
 		newPreflightCommand(t, g),
 		newCollectCommand(t, g),
+		newAttachCommand(t, g),
 		newSealCommand(t, g),
 		newVerifyCommand(t, g),
 		newShowCommand(t, g),
@@ -113,6 +117,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newTimestampCommand(t, g),
 		newLogCommand(t, g),
 		newQualifyCommand(t, g),
+		newAskCommand(t, g),
 		newRulesCommand(t, g),
 		newReportCommand(t, g),
 		newDemoCommand(t, g),

@@ -14,7 +14,7 @@ func (v *exhibitView) summary(r evidence.Record) error {
 	if !selection.IsMessage(r.Exhibit) {
 		return nil
 	}
-	body, err := v.b.Body(r.Exhibit)
+	body, err := selection.Message(v.b, r.Exhibit)
 	if err != nil {
 		return err
 	}

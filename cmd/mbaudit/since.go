@@ -179,12 +179,16 @@ func showDisappeared(t *terminal, reports map[string]earlier.Report) {
 			t.print("  %s", visible.Cut(line, t.width-2))
 		}
 		shown := 0
-		line := func(kind, resource string, uid uint32, exhibit, bundle, more string) {
+		line := func(kind, resource string, uid uint32, id, exhibit, bundle, more string) {
+			number := fmt.Sprintf("UID %d", uid)
+			if id != "" {
+				number = "id " + id
+			}
 			if shown++; shown <= mostChanges {
 				if bundle != report.Since.Bundle {
 					exhibit += " of " + bundle
 				}
-				t.print("  %-10s %s", kind, visible.Cut(fmt.Sprintf("%s UID %d%s  %s", resource, uid, more, exhibit), t.width-13))
+				t.print("  %-10s %s", kind, visible.Cut(fmt.Sprintf("%s %s%s  %s", resource, number, more, exhibit), t.width-13))
 			}
 		}
 		for _, f := range report.Folders {
@@ -192,10 +196,10 @@ func showDisappeared(t *terminal, reports map[string]earlier.Report) {
 				continue
 			}
 			for _, gone := range f.Earlier.Vanished {
-				line("vanished", f.Resource, gone.UID, gone.Exhibit, gone.Bundle, "")
+				line("vanished", f.Resource, gone.UID, gone.ID, gone.Exhibit, gone.Bundle, "")
 			}
 			for _, c := range f.Earlier.Reflagged {
-				line("re-flagged", f.Resource, c.UID, c.Exhibit, c.Bundle, fmt.Sprintf(" (%s) -> (%s)", c.Before, c.After))
+				line("re-flagged", f.Resource, c.UID, c.ID, c.Exhibit, c.Bundle, fmt.Sprintf(" (%s) -> (%s)", c.Before, c.After))
 			}
 		}
 		if shown > mostChanges {

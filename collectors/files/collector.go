@@ -38,6 +38,8 @@ type Config struct {
 	Path   string              // a file, a directory, or a pattern as filepath.Glob reads it (not for Maildir)
 	Report collectors.Progress // hears how far it is; may be nil
 	Limits Limits              // on what an archive can make us read
+
+	Attachment Attachment // of the kind Attached
 }
 
 // A Collector imports what one path names. It is safe for use by several goroutines.
@@ -124,10 +126,16 @@ type run struct {
 func (r *run) place(p *place) error {
 	r.c.cfg.Report.Step(filepath.Base(p.path))
 	t, err := r.c.openTree(p)
+	if err != nil && r.c.cfg.Kind == Attached {
+		return r.gap(r.c.cfg.Attachment.Resource, visible.Text(p.path), classOf(err), "reading "+visible.Text(p.path), err.Error())
+	}
 	if err != nil {
 		return r.gap(r.importOf(p), "found", classOf(err), "reading "+visible.Text(p.path), err.Error())
 	}
 	defer t.close()
+	if r.c.cfg.Kind == Attached {
+		return r.attached(t)
+	}
 	if err := r.list(t); err != nil {
 		return err
 	}
@@ -139,6 +147,8 @@ func (r *run) place(p *place) error {
 		err = r.sieve(t)
 	case EML:
 		err = r.emls(t)
+	case Raw:
+		err = r.raw(t)
 	default:
 		err = r.mboxes(t)
 	}

@@ -20,5 +20,8 @@
 // received. Memory grows with the number of files in a directory (some 300 bytes each), never with their size or the
 // number of messages in an mbox or an archive.
 //
+// The kind raw keeps any file as it is ("files/raw:<path>") and reads nothing in it; the kind attached does so with one file that
+// somebody took to show what no program reads, for the row that Config.Attachment names, with what is said of it as attributes.
+//
 // Outlook's PST and OST files are not read: convert them first. Who reads from a server need not read on.
 package files

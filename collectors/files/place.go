@@ -68,6 +68,10 @@ func (c *Collector) check(p *place) error {
 	}
 	looksMaildir := p.dir && isDir(filepath.Join(p.real, "cur")) && isDir(filepath.Join(p.real, "new"))
 	switch {
+	case c.cfg.Kind == Raw:
+		return nil
+	case c.cfg.Kind == Attached:
+		return checkAttached(p)
 	case c.cfg.Kind == Maildir && !p.dir:
 		return wrong("", "a Maildir is a directory, this is a file")
 	case c.cfg.Kind == Maildir && !looksMaildir:

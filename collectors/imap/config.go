@@ -42,7 +42,7 @@ type Config struct {
 	// InsecurePlaintext allows a session without encryption where the server offers no STARTTLS.
 	InsecurePlaintext bool
 
-	// Exactly one of Password, MasterPassword and Token is set.
+	// Exactly one of Password, MasterPassword, Token and Tokens is set.
 	Password secret.String
 
 	// MasterUser logs in for every account with MasterPassword: as "account*master" with MasterSeparator in between
@@ -54,6 +54,10 @@ type Config struct {
 
 	// Token is an OAuth 2.0 access token, sent by OAUTHBEARER (RFC 7628) or else XOAUTH2.
 	Token secret.String
+
+	// Tokens gives an access token of the account for each login: one that is still good for a while. A long reading outlives
+	// a token, and then needs another when it connects again. An error ends the attempt to connect, as it is.
+	Tokens func(ctx context.Context, account string) (secret.String, error)
 
 	// Logins names the login of accounts whose login is not the account's name.
 	Logins map[string]string
@@ -170,6 +174,9 @@ func (c *Collector) checkLogin() error {
 		if strings.ContainsAny(s.Reveal(), "\x00\r\n") {
 			return errors.New("imap: the password or token has a line break or a zero byte in it, which no server takes")
 		}
+	}
+	if c.cfg.Tokens != nil {
+		ways++
 	}
 	switch {
 	case ways == 0:

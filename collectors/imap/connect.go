@@ -209,7 +209,7 @@ func (c *Collector) secureAndLogIn(ctx context.Context, account string, l *link)
 		}
 	}
 	if !l.preauth {
-		if err := c.authenticate(l, account); err != nil {
+		if err := c.authenticate(ctx, l, account); err != nil {
 			var already *Error
 			if errors.As(err, &already) {
 				return err

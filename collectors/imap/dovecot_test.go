@@ -2,6 +2,7 @@ package imap
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
@@ -177,6 +178,9 @@ func TestDovecotLogins(t *testing.T) {
 			c.MasterAuthzID = true
 		}, nil, nil},
 		{"token", func(c *Config) { c.Password, c.Token = secret.String{}, secret.New(d.Token) }, nil, nil},
+		{"tokens one by one", func(c *Config) {
+			c.Password, c.Tokens = secret.String{}, func(context.Context, string) (secret.String, error) { return secret.New(d.Token), nil }
+		}, nil, nil},
 		{"wrong token", func(c *Config) { c.Password, c.Token = secret.String{}, secret.New("no") }, ErrAuth, nil},
 		{"wrong password", func(c *Config) { c.Password = secret.New("no") }, ErrAuth, nil},
 		{"unknown account", func(c *Config) { c.Logins = map[string]string{alice: "nobody@example.test"} }, ErrAuth, nil},

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -35,9 +36,31 @@ func (c *Collector) credentials(account string) credentials {
 	return credentials{user: login + c.cfg.MasterSeparator + c.cfg.MasterUser, secret: c.cfg.MasterPassword}
 }
 
-// authenticate logs in by the best way that the server offers for what we have.
-func (c *Collector) authenticate(l *link, account string) error {
+// fresh are the credentials for one login, with a new token where tokens are given out one by one.
+func (c *Collector) fresh(ctx context.Context, account string) (credentials, error) {
 	cred := c.credentials(account)
+	if c.cfg.Tokens == nil {
+		return cred, nil
+	}
+	var err error
+	if cred.secret, err = c.cfg.Tokens(ctx, account); err != nil {
+		return cred, &Error{Account: account, Doing: "getting a token for " + c.addr, Err: err}
+	}
+	if cred.secret.Empty() || strings.ContainsAny(cred.secret.Reveal(), "\x00\r\n\x01") {
+		return cred, &Error{Account: account, Doing: "getting a token for " + c.addr, Kinds: []error{ErrAuth}, Err: errors.New("what came is no token")}
+	}
+	return cred, nil
+}
+
+// byToken says that a token logs in, not a password.
+func (c *Collector) byToken() bool { return c.cfg.Tokens != nil || !c.cfg.Token.Empty() }
+
+// authenticate logs in by the best way that the server offers for what we have.
+func (c *Collector) authenticate(ctx context.Context, l *link, account string) error {
+	cred, err := c.fresh(ctx, account)
+	if err != nil {
+		return err
+	}
 	fail := func(err error, kinds ...error) error {
 		return &Error{Account: account, Doing: "logging in to " + c.addr, Kinds: kinds, Err: err}
 	}
@@ -45,10 +68,9 @@ func (c *Collector) authenticate(l *link, account string) error {
 		return fail(ErrPlaintextRefused, ErrPlaintextRefused) // connect has seen to it; here the secret leaves us
 	}
 	var answer *imapwire.Answer
-	var err error
 	var detail string // what the server said inside the SASL exchange
 	switch {
-	case !c.cfg.Token.Empty():
+	case c.byToken():
 		answer, detail, err = c.bearer(l, cred)
 	default:
 		answer, err = password(l, cred)

@@ -939,6 +939,11 @@ func (r *run) attrs(f *folder, ex *evidence.Exhibit, resp *imapwire.Response, si
 			}
 		case "FLAGS", "INTERNALDATE", "RFC822.SIZE", "SAVEDATE", "X-GM-MSGID", "X-GM-THRID", "X-GM-LABELS":
 			a[strings.ToLower(item)] = validText(value.Text())
+			if item == "X-GM-LABELS" { // in modified UTF-7, as names of folders are
+				if names, ok := imapwire.FolderName(value.Text()); ok && names != a["x-gm-labels"] {
+					a["labels"] = names
+				}
+			}
 		case "MODSEQ", "EMAILID", "THREADID": // in parentheses
 			a[strings.ToLower(item)] = strings.Trim(validText(value.Text()), "()")
 		}

@@ -200,7 +200,10 @@ func (s *sieveReading) startTLS(conn *managesieve.Conn, greeting *managesieve.An
 
 // authenticate logs in with what logs in to IMAP.
 func (s *sieveReading) authenticate(conn *managesieve.Conn, caps managesieve.Capability) error {
-	cred := s.r.c.credentials(s.r.scope.Account)
+	cred, err := s.r.c.fresh(s.ctx, s.r.scope.Account)
+	if err != nil {
+		return err
+	}
 	client, err := s.mechanism(caps, cred)
 	if err != nil {
 		return err
@@ -245,7 +248,7 @@ func hideInStatus(s managesieve.Status, cred credentials) managesieve.Status {
 // mechanism returns the best way that the server offers for what we have.
 func (s *sieveReading) mechanism(caps managesieve.Capability, cred credentials) (sasl.Client, error) {
 	switch {
-	case !s.r.c.cfg.Token.Empty():
+	case s.r.c.byToken():
 		client, err := bearerClient(s.place.addr, caps.Mechanism, cred)
 		return &bearerExchange{Client: client}, err
 	case caps.Mechanism("PLAIN"):

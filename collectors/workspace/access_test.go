@@ -74,7 +74,10 @@ func TestMailboxesThatGoogleDoesNotOpen(t *testing.T) {
 	for _, row := range allRows() {
 		gap := slices.IndexFunc(suspended.Gaps(), func(g evidence.Gap) bool { return g.Resource == row })
 		e, _ := never.Expected(row)
-		if strings.HasPrefix(row, "directory/") {
+		if api, _, _ := strings.Cut(row, "/"); api != "gmail" {
+			if ofUser(row) || listOf(row) != "" {
+				continue // Drive, Calendar and scripts answer nobody who is suspended; what is listed may be nothing
+			}
 			if gap >= 0 || !whole(suspended, row) || e.NotOffered {
 				t.Errorf("%s of a suspended user, or of one without a mailbox, is not read", row)
 			}
@@ -118,7 +121,7 @@ func TestWithoutAdministrator(t *testing.T) {
 	}
 	for _, row := range allRows() {
 		gap := slices.ContainsFunc(sink.Gaps(), func(g evidence.Gap) bool { return g.Resource == row && g.Class == evidence.GapRefused })
-		if directory := strings.HasPrefix(row, "directory/"); gap != directory || whole(sink, row) == directory {
+		if admin := !ofUser(row); gap != admin || whole(sink, row) == admin {
 			t.Errorf("%s: gap is %t", row, gap)
 		}
 	}
@@ -137,7 +140,7 @@ func TestWhoIsNoAdministrator(t *testing.T) {
 		t.Fatal("no gaps")
 	}
 	for _, gap := range gaps {
-		if !strings.HasPrefix(gap.Resource, "directory/") || !strings.Contains(gap.Reason, "403 not authorised: Not Authorized to access this resource/api; hint: bob@example.test lacks the right") {
+		if ofUser(gap.Resource) || !strings.Contains(gap.Reason, "403 not authorised: ") || !strings.Contains(gap.Reason, "; hint: bob@example.test lacks the right") {
 			t.Errorf("gap: %+v", gap)
 		}
 	}
@@ -206,8 +209,8 @@ func TestCompressedUnasked(t *testing.T) {
 		t.Fatalf("%v, %+v", err, sink.Gaps())
 	}
 	for _, k := range sink.Kept() {
-		if k.Attrs["derived"] != "" {
-			continue
+		if k.Attrs["derived"] != "" || strings.HasPrefix(k.Request, "POST ") {
+			continue // the test's transport packs what is asked by GET
 		}
 		if k.Attrs["encoding"] != "gzip" || !strings.HasSuffix(k.Name, ".json.gz") || k.MediaType != "application/gzip" {
 			t.Fatalf("%s: %v", k.Name, k.Attrs)

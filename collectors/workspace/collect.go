@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	parallel      = 24     // requests at once for one account; the quotas' own bounds are in limiter.go
-	pagesAtMost   = 10_000 // of a list
-	aliasesAtMost = 1_000  // that S/MIME certificates are asked of
+	parallel    = 24     // requests at once for one account; the quotas' own bounds are in limiter.go
+	pagesAtMost = 10_000 // of a list
 )
 
 // A run is one collection of one account.
@@ -31,16 +30,20 @@ type run struct {
 	sink  collectors.Sink
 	part  Part
 
-	mu      sync.Mutex
-	user    *userState     // nil before it was read
-	aliases []string       // of sendAs; nil before it was read
-	noMail  []failedSource // what Gmail refused because there is no mailbox
+	mu     sync.Mutex
+	user   *userState          // nil before it was read
+	lists  map[string]*listing // by resource: what was heard of lists that a fan-out asks about
+	noMail []failedSource      // what Gmail refused because there is no mailbox
+	mail   mailState
 }
 
 // A userState is what the Directory says of the user that explains refusals.
 type userState struct {
-	Suspended      bool  `json:"suspended"`
-	IsMailboxSetup *bool `json:"isMailboxSetup"` // nil: not said
+	Suspended      bool     `json:"suspended"`
+	IsMailboxSetup *bool    `json:"isMailboxSetup"` // nil: not said
+	Primary        string   `json:"primaryEmail"`
+	Aliases        []string `json:"aliases"`
+	FixedAliases   []string `json:"nonEditableAliases"`
 }
 
 type failedSource struct {
@@ -50,7 +53,7 @@ type failedSource struct {
 
 // newRun is a collection that has not begun.
 func (c *Collector) newRun(scope collectors.Scope, sink collectors.Sink) *run {
-	return &run{c: c, scope: scope, sink: sink}
+	return &run{c: c, scope: scope, sink: sink, lists: map[string]*listing{}}
 }
 
 // Collect implements collectors.Collector: it reads one account.
@@ -82,6 +85,11 @@ func (r *run) readStages(ctx context.Context, stages []stage) error {
 
 func (r *run) expect(s source, count int64, note string) error {
 	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Count: count, Note: note})
+}
+
+// notOffered says that Google has nothing of a row.
+func (r *run) notOffered(s source, why string) error {
+	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true, Note: why})
 }
 
 // enter gets the first access tokens, side by side. If none is granted, nothing can be read: that is an error, not a
@@ -130,18 +138,23 @@ func (r *run) subject(s source) string {
 
 // readAll reads sources side by side. An error means that nothing more can be kept, or that the collection was stopped.
 func (r *run) readAll(ctx context.Context, sources []source) error {
+	return r.sideBySide(ctx, slices.Values(sources), r.read)
+}
+
+// sideBySide reads sources by read, some at once. They are taken as there is room, and none after an error.
+func (r *run) sideBySide(ctx context.Context, sources iter.Seq[source], read func(context.Context, source) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	slots := make(chan struct{}, parallel)
 	var group sync.WaitGroup
-	for _, s := range sources {
+	for s := range sources {
 		slots <- struct{}{}
 		if ctx.Err() != nil {
 			break
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			if err := r.read(ctx, s); err != nil {
+			if err := read(ctx, s); err != nil {
 				cancel(err)
 			}
 		})
@@ -158,37 +171,70 @@ func (r *run) read(ctx context.Context, s source) error {
 	if r.subject(s) == "" {
 		return r.failed(s, 1, request{}, ErrNoAdmin)
 	}
+	attempt, items := r.attempt(s), 0
+	pages, err := r.pages(ctx, s, func(a *answer, page int) error {
+		items += len(a.items)
+		return r.keep(s, a, attempt, page)
+	})
+	if err != nil || pages == 0 {
+		return err
+	}
+	return r.complete(s, pages, items)
+}
+
+// attempt is the number of this reading of a list, of which an earlier one may have kept some pages.
+func (r *run) attempt(s source) int {
 	attempt := 1
 	for r.sink.Has(r.scope.Account, s.resource, pageItem(s, attempt, 1)) {
 		attempt++
 	}
-	var items int
+	return attempt
+}
+
+// pages asks for all pages of a source and gives each to keep. It returns how many there are; 0 where a gap says from
+// which one on they are not known.
+func (r *run) pages(ctx context.Context, s source, keep func(a *answer, page int) error) (int, error) {
+	partial := false
 	seen := map[string]bool{}
 	for page, token := 1, ""; ; page++ {
-		a, err := r.get(ctx, s, token)
+		a, err := r.ask(ctx, s, token)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 		if err == nil {
-			err = r.keep(s, a, attempt, page)
+			err = keep(a, page)
 		}
 		if errors.Is(err, evidence.ErrStorage) {
-			return err
+			return 0, err
 		}
 		if err == nil && a.next != "" && (seen[a.next] || page == pagesAtMost) {
 			err = fmt.Errorf("%w: page %d names one that was read before as the next", ErrLoop, page)
 			page++
 		}
 		if err != nil {
-			return r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
+			r.heard(s, err)
+			return 0, r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
 		}
-		items += len(a.items)
+		r.hear(s, page, a)
+		partial = partial || a.says(s.partial)
+		if a.next == "" && partial {
+			err := fmt.Errorf("%w: every page came, and Google says itself that it did not search everything", ErrUnavailable)
+			r.heard(s, err)
+			return 0, r.gap(s, 1, a.request, err)
+		}
 		if a.next == "" {
-			return r.complete(s, page, items)
+			r.heard(s, nil)
+			return page, nil
 		}
 		token = a.next
 		seen[token] = true
 	}
+}
+
+// says tells whether a field of an answer is true.
+func (a *answer) says(field string) bool {
+	var fields map[string]json.RawMessage
+	return field != "" && json.Unmarshal(a.json, &fields) == nil && string(fields[field]) == "true"
 }
 
 // complete notes what a source that was read whole says.
@@ -196,9 +242,9 @@ func (r *run) complete(s source, pages, items int) error {
 	if s.item != "" {
 		return nil
 	}
-	note := ""
+	note := s.note
 	if s.list != "" && items == 0 {
-		note = "empty: the answer lists nothing"
+		note = strings.TrimSuffix("empty: the answer lists nothing; "+s.note, "; ")
 	}
 	return r.expect(s, int64(pages), note)
 }
@@ -215,8 +261,11 @@ func pageItem(s source, attempt, page int) string {
 
 // keep makes an exhibit of an answer.
 func (r *run) keep(s source, a *answer, attempt, page int) error {
-	if s.resource == userResource || s.resource == sendAsResource {
-		r.notice(s, a)
+	r.notice(s, a)
+	if s.before != nil {
+		if err := s.before(s, a); err != nil {
+			return err
+		}
 	}
 	name := evidence.SafeName(r.scope.Account) + "/" + s.base()
 	item := s.item
@@ -229,6 +278,9 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 	}
 	name += ".json"
 	attrs := r.attributes(s, a, page)
+	if s.about != nil {
+		s.about(a, attrs)
+	}
 	body, media := a.body, contentTypeAPI
 	if s.secret {
 		var err error
@@ -246,7 +298,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 		FetchedAt: a.at, Request: a.request.String(), Attrs: attrs,
 	}, bytes.NewReader(body))
 	if err == nil {
-		r.c.cfg.Report.Done(0, int64(len(body)))
+		r.c.cfg.Report.Done(s.messages, int64(len(body)))
 		return nil
 	}
 	return fmt.Errorf("keeping it: %w", err)
@@ -282,74 +334,27 @@ func (r *run) notice(s source, a *answer) {
 		if said := parseUser(a.json); said != nil {
 			r.user = said
 		}
-	case sendAsResource:
-		for _, item := range a.items {
-			var one struct {
-				Address string `json:"sendAsEmail"`
-			}
-			if json.Unmarshal(item, &one) == nil && one.Address != "" {
-				r.aliases = append(r.aliases, one.Address)
-			}
-		}
+	case profileResource, labelsResource:
+		r.mail.notice(s, a)
 	}
-}
-
-// smime reads the certificates of each address that the user sends as. elsewhere says that the list of these addresses was
-// read into another bundle.
-func (r *run) smime(ctx context.Context, elsewhere bool) error {
-	all, whole := setting("sendAs", "sendAs"), setting("smimeInfo", "")
-	if r.aliases == nil && (elsewhere || r.sink.Has(r.scope.Account, all.resource, "")) {
-		a, err := r.get(ctx, all, "") // an earlier run kept the list; which addresses are in it must be read again
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if errors.Is(err, ErrNoMailbox) {
-			return r.failed(whole, 1, request{}, err)
-		}
-		if err == nil {
-			r.notice(all, a)
-		}
-	}
-	if i := slices.IndexFunc(r.noMail, func(f failedSource) bool { return f.source.resource == sendAsResource }); i >= 0 {
-		r.noMail = append(r.noMail, failedSource{whole, r.noMail[i].err})
-		return nil
-	}
-	if len(r.aliases) == 0 {
-		return r.failed(whole, 1, request{}, fmt.Errorf("%w: the addresses that the user sends as are not known", ErrUnavailable))
-	}
-	addresses := slices.Compact(slices.Sorted(slices.Values(r.aliases)))
-	if err := r.expect(whole, int64(len(addresses)), ""); err != nil {
-		return err
-	}
-	if len(addresses) > aliasesAtMost {
-		if err := r.failed(whole, 1, request{}, fmt.Errorf("%w: there are %d addresses, and %d are asked about", ErrUnavailable, len(addresses), aliasesAtMost)); err != nil {
-			return err
-		}
-		addresses = addresses[:aliasesAtMost]
-	}
-	var sources []source
-	for _, address := range addresses {
-		if !strings.Contains(address, "@") { // "..", say, would be another path
-			one := source{resource: smimeResource, item: address, api: gmail}
-			if err := r.gap(one, 1, request{}, fmt.Errorf("%w: this is no address to ask about", ErrDamaged)); err != nil {
-				return err
-			}
-			continue
-		}
-		sources = append(sources, source{resource: smimeResource, item: address, name: "gmail/settings/smimeInfo/" + evidence.SafeName(address), api: gmail,
-			path: "gmail/v1/users/{user}/settings/sendAs/" + url.PathEscape(address) + "/smimeInfo", scope: scopeGmail, list: "smimeInfo"})
-	}
-	return r.readAll(ctx, sources)
 }
 
 // failed writes the gap that a source leaves from a page on. That there is no mailbox is explained at the end, when what
 // the Directory says of the user is known.
 func (r *run) failed(s source, page int, asked request, err error) error {
+	if s.edition != "" && page == 1 && r.withoutLicence(err) {
+		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
+			Note: "not licensed, or not switched on: Gmail opens this mailbox and refuses " + s.edition + ": " + err.Error()})
+	}
 	if errors.Is(err, ErrNoMailbox) && page == 1 {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.noMail = append(r.noMail, failedSource{s, err})
 		return nil
+	}
+	r.mail.failed(s.resource, err)
+	if errors.Is(err, ErrNotLicensed) && page == 1 && s.item == "" {
+		return r.notOffered(s, "not licensed: "+err.Error())
 	}
 	return r.gap(s, page, asked, err)
 }
@@ -363,7 +368,11 @@ func (r *run) gap(s source, page int, asked request, err error) error {
 		reason += "; hint: " + hint
 		r.c.hints.give(hint, r.c.cfg.Hint)
 	}
-	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: class(err),
+	kind := class(err)
+	if s.listed && errors.Is(err, ErrSubject) {
+		kind, reason = evidence.GapVanished, "it was listed, and is not there when asked about: "+reason
+	}
+	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: kind,
 		Request: strings.ToValidUTF8(asked.String(), "\uFFFD"), Reason: reason, At: r.c.cfg.Now()})
 }
 
@@ -380,9 +389,7 @@ func (r *run) explainNoMail(ctx context.Context) error {
 	for _, f := range r.noMail {
 		s := f.source
 		if has := user.IsMailboxSetup; has != nil && !*has && !user.Suspended {
-			err := r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
-				Note: "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"})
-			if err != nil {
+			if err := r.notOffered(s, "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"); err != nil {
 				return err
 			}
 			continue

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -47,12 +48,26 @@ type Config struct {
 	// LogPage is how many activities a page of a log has at the most; 0 is 1,000, Google's own limit.
 	LogPage int
 
+	// MessagesOverIMAP is the URL of the IMAP server from which somebody else reads the messages of the same accounts: here
+	// they are then not read, and their row says so.
+	MessagesOverIMAP string
+
+	// Disappeared, if set, hears what became of the messages of an earlier bundle. It is an exhibit too.
+	Disappeared func(account string, report earlier.Report)
+
+	// Sweep looks, with Tenant, into the mailboxes of all other users for one that delegates, forwards or sends as to the
+	// accounts of SweepFor. SweepLimit is how many mailboxes are looked into at the most; 0 is SweepUsual.
+	Sweep      bool
+	SweepLimit int
+	SweepFor   []string
+
 	// Endpoint stands for Google's hosts, for tests: an http or https URL of the loopback interface.
 	Endpoint string
 
 	Transport http.RoundTripper   // nil is one with the system's authorities and proxies
 	Report    collectors.Progress // nil hears nothing
 	Hint      func(hint string)   // hears once of each thing to do about what was refused; nil hears nothing
+	Say       func(text string)   // hears how long something will take; nil hears nothing
 	Now       func() time.Time    // nil is time.Now
 	Patience  time.Duration       // for one answer; 0 is two minutes
 
@@ -78,6 +93,7 @@ type Collector struct {
 	limiter   *limiter
 	learned   learned
 	logMemory logMemory
+	shared    sharedLists
 }
 
 var _ collectors.Collector = (*Collector)(nil)
@@ -106,6 +122,9 @@ func New(cfg Config) (*Collector, error) {
 	}
 	if cfg.Hint == nil {
 		cfg.Hint = func(string) {}
+	}
+	if cfg.Say == nil {
+		cfg.Say = func(string) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -99,7 +99,7 @@ func (p *paced) collect(t testing.TB, sink collectors.Sink, accounts []string, a
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			if err := c.Collect(t.Context(), collectors.Scope{Account: account}, sink); err != nil {
+			if err := c.Collect(t.Context(), collectors.Scope{Account: account, Messages: collectors.MessagesNone}, sink); err != nil {
 				t.Errorf("%s: %v", account, err)
 			}
 			mu.Lock()
@@ -182,7 +182,7 @@ func TestQuotaSmallerThanSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q.GmailUnits, q.Directory, q.Reports = 30, 600, 600
+				q.GmailUnits, q.Directory, q.Reports = 120, 600, 600
 				p := newPaced(fakegoogle.Config{Key: key, Users: 60, Messages: 1, Quiet: true, Quotas: q}, file)
 				sink := &collectortest.Sink{DigestsOnly: true}
 				p.collect(t, sink, ordinary(t, p.tenant, 40), 16)
@@ -207,7 +207,7 @@ func TestEqualParts(t *testing.T) {
 		p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: tenth()}, file)
 		accounts := ordinary(t, p.tenant, 6)
 		var devices []map[string]any
-		for i := range 5_000 {
+		for i := range 20_000 {
 			devices = append(devices, map[string]any{"resourceId": fmt.Sprintf("device-%04d", i), "email": []any{accounts[0]}})
 		}
 		if err := p.tenant.Seed(fakegoogle.Seed{Account: accounts[0], MobileDevices: devices}); err != nil {
@@ -220,7 +220,7 @@ func TestEqualParts(t *testing.T) {
 		wantNoGap(t, sink)
 		for _, account := range accounts[1:] {
 			if done[account] > done[accounts[0]]/2 {
-				t.Errorf("%s was done after %s, the one with 50 pages after %s", account, done[account], done[accounts[0]])
+				t.Errorf("%s was done after %s, the one with 200 pages after %s", account, done[account], done[accounts[0]])
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -54,7 +55,7 @@ func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink colle
 		err = r.announce(stages)
 	}
 	if err == nil {
-		err = r.enter(ctx, stages[0].rows(r))
+		err = r.enter(ctx, r.firstAsked(stages))
 	}
 	if rd.part == Rest {
 		r.recall()
@@ -68,6 +69,17 @@ func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink colle
 	rd.c.tokens.drop(scope.Account)
 	if err != nil {
 		return fmt.Errorf("%s: workspace: %w", scope.Account, err)
+	}
+	return nil
+}
+
+// firstAsked are the sources of the first stage of which it is known for whom and by which scope they are asked.
+func (r *run) firstAsked(stages []stage) []source {
+	for _, st := range stages {
+		rows := slices.DeleteFunc(st.rows(r), func(s source) bool { return s.scope == "" })
+		if len(rows) > 0 {
+			return rows
+		}
 	}
 	return nil
 }
@@ -113,10 +125,11 @@ type learned struct {
 	accounts map[string]*lesson
 }
 
-// A lesson is what an account's record and list of addresses say.
+// A lesson is what an account's record, list of addresses and profile say.
 type lesson struct {
-	user    *userState // nil: not read
-	aliases []string
+	user   *userState // nil: not read
+	sendAs *listing   // nil: not read
+	newest uint64     // history id of the profile; 0: not read
 }
 
 func (l *learned) at(account string) *lesson {
@@ -134,7 +147,7 @@ func (r *run) remember() {
 	r.c.learned.mu.Lock()
 	defer r.c.learned.mu.Unlock()
 	one := r.c.learned.at(r.scope.Account)
-	one.user, one.aliases = r.user, r.aliases
+	one.user, one.sendAs, one.newest = r.user, r.lists[sendAsResource], r.mail.historyID()
 }
 
 // recall takes what an earlier run learned. It is not needed again afterwards.
@@ -142,13 +155,16 @@ func (r *run) recall() {
 	r.c.learned.mu.Lock()
 	defer r.c.learned.mu.Unlock()
 	one := r.c.learned.at(r.scope.Account)
-	r.user, r.aliases = one.user, one.aliases
+	r.user, r.mail.newest = one.user, one.newest
+	if one.sendAs != nil {
+		r.lists[sendAsResource] = one.sendAs
+	}
 	delete(r.c.learned.accounts, r.scope.Account)
 }
 
 // Recalls says whether an exhibit of the emergency part teaches what the rest needs.
 func Recalls(resource, item string) bool {
-	return item == "" && (resource == userResource || resource == sendAsResource)
+	return item == "" && (resource == userResource || resource == sendAsResource || resource == profileResource)
 }
 
 // Recall teaches what an exhibit of the emergency part says, where another run read it: the rest is then read as if this one
@@ -156,7 +172,7 @@ func Recalls(resource, item string) bool {
 func (c *Collector) Recall(account, resource, encoding string, body []byte) {
 	s := source{resource: resource}
 	if resource == sendAsResource {
-		s = setting("sendAs", "sendAs")
+		s = sendAs()
 	}
 	a := &answer{body: body, packed: encoding}
 	if a.parse(s) != nil {
@@ -164,14 +180,19 @@ func (c *Collector) Recall(account, resource, encoding string, body []byte) {
 	}
 	r := c.newRun(collectors.Scope{Account: account}, nil)
 	r.notice(s, a)
+	r.hear(s, 1, a)
+	r.heard(s, nil)
 	c.learned.mu.Lock()
 	defer c.learned.mu.Unlock()
 	one := c.learned.at(account)
 	if r.user != nil {
 		one.user = r.user
 	}
-	if r.aliases != nil {
-		one.aliases = r.aliases
+	if l := r.lists[sendAsResource]; l != nil {
+		one.sendAs = l
+	}
+	if id := r.mail.historyID(); id != 0 {
+		one.newest = id
 	}
 }
 

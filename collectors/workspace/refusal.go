@@ -22,7 +22,10 @@ var (
 	ErrScope         = errors.New("insufficient scope")    // the API
 	ErrAPIDisabled   = errors.New("API disabled")          // in the service account's project
 	ErrNotAuthorised = errors.New("not authorised")        // the administrator lacks the right, or the domain's policy forbids it
+	ErrNotLicensed   = errors.New("not licensed")          // Google says that the user does not have the service at all
+	ErrServiceOff    = errors.New("service off")           // the domain has switched the service off for the user
 	ErrNoMailbox     = errors.New("mailbox not available") // Gmail is not enabled for the user, or he is suspended
+	ErrGone          = errors.New("not there any more")    // it was listed before
 	ErrRefused       = errors.New("refused")               // any other no
 	ErrUnavailable   = errors.New("not available")         // busy, over its quota or broken, however often it was asked
 	ErrLost          = errors.New("connection lost")
@@ -60,6 +63,9 @@ func class(err error) evidence.GapClass {
 		if errors.Is(err, kind) {
 			return evidence.GapFailed
 		}
+	}
+	if errors.Is(err, ErrGone) {
+		return evidence.GapVanished
 	}
 	return evidence.GapRefused
 }
@@ -114,6 +120,10 @@ func kindOf(status int, reasons []string) (kind error, again bool) {
 		return ErrScope, false
 	case is("accessNotConfigured", "SERVICE_DISABLED"):
 		return ErrAPIDisabled, false
+	case is("notACalendarUser"):
+		return ErrNotLicensed, false
+	case is("domainPolicy"):
+		return ErrServiceOff, false
 	case is("failedPrecondition", "FAILED_PRECONDITION") && status == http.StatusBadRequest:
 		return ErrNoMailbox, false
 	case status == http.StatusNotFound && is("notFound", "NOT_FOUND"):
@@ -183,10 +193,19 @@ func retryAfter(header http.Header) time.Duration {
 // hint says what to do about a failure to read a source; "" where there is nothing.
 func (c *Collector) hint(err error, s source, account string) string {
 	switch {
+	case s.listed && errors.Is(err, ErrSubject):
+		return "it went between the list and the question: the logs of Reports may say who removed it"
+	case s.listed && errors.Is(err, ErrNotAuthorised) && s.api != gmail && s.api.facts().asUser:
+		return "Google does not show it to the user himself: collect its owner's account too"
+	case errors.Is(err, ErrServiceOff):
+		return fmt.Sprintf("the service behind the %s is off for the user: an administrator can switch it on for his organisational unit, which changes the source; else the gap stays", s.api.facts().console)
 	case errors.Is(err, ErrDelegation), errors.Is(err, ErrScope):
 		return fmt.Sprintf("add %s to the domain-wide delegation of client %s (docs/WORKSPACE.md), then collect again", s.scope, c.clientID())
 	case errors.Is(err, ErrAPIDisabled):
 		return fmt.Sprintf("enable the %s in project %s, wait some minutes, then collect again", s.api.facts().console, c.key.project)
+	case errors.Is(err, ErrNotAuthorised) && !s.api.facts().asUser && s.needs != "":
+		return fmt.Sprintf("%s lacks the right, which is %s: name a super administrator with --google-admin, then collect again; where he is one, the edition does not have it",
+			c.cfg.Admin, s.needs)
 	case errors.Is(err, ErrNotAuthorised) && !s.api.facts().asUser:
 		return fmt.Sprintf("%s lacks the right: name a super administrator with --google-admin, then collect again", c.cfg.Admin)
 	case errors.Is(err, ErrNotAuthorised):

@@ -24,7 +24,7 @@ const (
 	firstWait      = time.Second
 	longestPause   = 32 * time.Second
 	longestWait    = 15 * time.Minute // that a server may ask for
-	bodyLimit      = 64 << 20
+	bodyLimit      = 256 << 20        // a message of 150 MB, which Gmail imports, is 200 MB as base64
 	refusalLimit   = 1 << 20
 	userAgent      = "mbaudit"
 	headerLongest  = 200

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -76,22 +77,6 @@ func (c *Collector) queries() []string { return []string{c.root(driveActivity) +
 
 const driveActivityQuery = "v2/activity:query"
 
-// The scopes that are asked for, one with each token.
-const (
-	scopePrefix   = "https://www.googleapis.com/auth/"
-	scopeGmail    = scopePrefix + "gmail.readonly"
-	scopeUser     = scopePrefix + "admin.directory.user.readonly"
-	scopeSecurity = scopePrefix + "admin.directory.user.security" // Google has no read-only form of it
-	scopeMobile   = scopePrefix + "admin.directory.device.mobile.readonly"
-	scopeGroup    = scopePrefix + "admin.directory.group.readonly"
-	scopeRoles    = scopePrefix + "admin.directory.rolemanagement.readonly"
-)
-
-// Scopes lists all scopes to delegate for a whole collection, in the order of docs/WORKSPACE.md.
-func Scopes() []string {
-	return []string{scopeGmail, scopeUser, scopeSecurity, scopeMobile, scopeGroup, scopeRoles, scopeAudit, scopeUsage}
-}
-
 // A source is one thing that Google tells of an account: a row of the coverage ledger, or of gmail/smimeInfo a part of
 // one.
 type source struct {
@@ -106,6 +91,22 @@ type source struct {
 	list     string // the field that lists things; "" where the answer is one thing
 	secret   bool   // the answer must not be kept
 	units    int    // what a page costs of the quota of a new project (see Quota); 0 is 1
+	messages int64  // that an answer is, for who waits
+	vanishes bool   // "404" says that a thing that was listed is gone, not that there is no such user
+	edition  string // what it is called, where not all editions of Google Workspace have it
+	note     string // for the ledger, where the list came whole
+
+	// about adds to what is said of an answer beside its body, and hears each answer before it is kept. It may be nil.
+	about   func(a *answer, attrs map[string]string)
+	needs   string // what an administrator must be allowed to do, for the hint
+	partial string // the field that is true where Google itself says that the list is not whole; "" has none
+	listed  bool   // it is about one of the things that a list names
+
+	// before is called with an answer before it is kept; nil does nothing.
+	before func(s source, a *answer) error
+
+	// things are those that an item of the list names, where a fan-out asks about them.
+	things func(item json.RawMessage) []thing
 
 	// post makes the body of a read by POST, of which there is but one (see queries); nil is a GET.
 	post func(pageToken string) []byte
@@ -118,14 +119,14 @@ func emergencySources() []source {
 		setting("autoForwarding", ""),
 		setting("forwardingAddresses", "forwardingAddresses"),
 		setting("delegates", "delegates"),
-		setting("sendAs", "sendAs"),
+		sendAs(),
 		setting("vacation", ""),
 		setting("imap", ""),
 		setting("pop", ""),
 		{resource: "directory/tokens", api: directory, path: "admin/directory/v1/users/{user}/tokens", scope: scopeSecurity, list: "items"},
 		{resource: "directory/asps", api: directory, path: "admin/directory/v1/users/{user}/asps", scope: scopeSecurity, list: "items"},
-		{resource: userResource, api: directory, path: "admin/directory/v1/users/{user}", query: url.Values{"projection": {"full"}}, scope: scopeUser},
-		{resource: "gmail/profile", api: gmail, path: "gmail/v1/users/{user}/profile", scope: scopeGmail},
+		userRecord(),
+		profileSource(),
 	}
 }
 
@@ -133,12 +134,11 @@ func emergencySources() []source {
 func otherSources() []source {
 	return []source{
 		setting("language", ""),
-		{resource: "gmail/labels", api: gmail, path: "gmail/v1/users/{user}/labels", scope: scopeGmail, list: "labels"},
+		labelsSource(),
 		{resource: "directory/aliases", api: directory, path: "admin/directory/v1/users/{user}/aliases", scope: scopeUser, list: "aliases"},
 		{resource: "directory/mobiledevices", api: directory, path: "admin/directory/v1/customer/my_customer/devices/mobile",
 			query: url.Values{"query": {"email:{user}"}, "projection": {"FULL"}, "maxResults": {"100"}}, scope: scopeMobile, list: "mobiledevices"},
-		{resource: "directory/groups", api: directory, path: "admin/directory/v1/groups",
-			query: url.Values{"userKey": {"{user}"}, "maxResults": {"200"}}, scope: scopeGroup, list: "groups"},
+		groups(),
 		{resource: "directory/roleAssignments", api: directory, path: "admin/directory/v1/customer/my_customer/roleassignments",
 			query: url.Values{"userKey": {"{user}"}, "includeIndirectRoleAssignments": {"true"}, "maxResults": {"200"}}, scope: scopeRoles, list: "items"},
 		{resource: "directory/verificationCodes", api: directory, path: "admin/directory/v1/users/{user}/verificationCodes", scope: scopeSecurity,
@@ -146,19 +146,24 @@ func otherSources() []source {
 	}
 }
 
-// tenantSources are read once for all accounts.
-func tenantSources() []source {
-	return []source{
-		{resource: "directory/roles", api: directory, path: "admin/directory/v1/customer/my_customer/roles",
-			query: url.Values{"maxResults": {"100"}}, scope: scopeRoles, list: "items"},
-	}
-}
-
 const (
 	userResource   = "directory/user"
-	sendAsResource = "gmail/sendAs"
-	smimeResource  = "gmail/smimeInfo"
+	groupsResource = "directory/groups"
 )
+
+// userRecord is all that the Directory says of the user himself.
+func userRecord() source {
+	return source{resource: userResource, api: directory, path: "admin/directory/v1/users/{user}", query: url.Values{"projection": {"full"}}, scope: scopeUser}
+}
+
+const sendAsResource = "gmail/sendAs"
+
+// sendAs are the addresses that the user sends as.
+func sendAs() source {
+	s := setting("sendAs", "sendAs")
+	s.things = field("sendAsEmail")
+	return s
+}
 
 // setting is one of the settings that Gmail has of a user.
 func setting(name, list string) source {

@@ -25,11 +25,32 @@ func (c *Collector) accountStages() []stage {
 	case c.cfg.Again != nil:
 		return logs
 	}
-	return append([]stage{
+	settings := []stage{
 		emergency,
+		{"history", oneRow(historyResource), func(ctx context.Context, r *run) error { return r.history(ctx) }}, // it goes after a week, or after hours
 		listed("settings", otherSources),
-		{"S/MIME", func(*run) []source { return []source{{resource: smimeResource}} }, func(ctx context.Context, r *run) error { return r.smime(ctx, r.part == Rest) }},
-	}, logs...)
+		smimeStage(),
+		listed("client-side encryption", encryptionSources),
+		{"labels", oneRow(labelDetails), func(ctx context.Context, r *run) error { return r.labelDetails(ctx) }},
+		{"drafts", draftRows, func(ctx context.Context, r *run) error { return r.drafts(ctx) }},
+		groupDetails(),
+		transitiveStage(),
+		chromeDetails(),
+		deviceStage(),
+		alertDetails(),
+		driveStage(),
+		activityStage(),
+		calendarStage(),
+		scriptStage(),
+		manualStage(ofAccount),
+	}
+	messages := stage{"messages", messageRows, func(ctx context.Context, r *run) error { return r.messages(ctx) }} // the longest
+	return append(append(settings, logs...), messages)
+}
+
+// oneRow is the row of a stage that has but one.
+func oneRow(resource string) func(*run) []source {
+	return func(*run) []source { return []source{{resource: resource}} }
 }
 
 // tenantStages are what is read once of a whole tenant, for the administrator.
@@ -38,9 +59,27 @@ func (c *Collector) tenantStages() []stage {
 	if c.cfg.Again != nil {
 		return logs
 	}
-	return append([]stage{
-		listed("roles", tenantSources),
+	stages := append([]stage{
+		listed("organisation", organisationSources),
+		usersStage(),
+		listed("alerts", alertSources),
+		listed("policies", identitySources),
+		ssoStage(),
+		vaultStage(),
+		manualStage(ofTenant),
 	}, logs...)
+	if c.cfg.Sweep {
+		stages = append(stages, sweepStage())
+	}
+	return stages
+}
+
+// smimeStage are the certificates of each address that the user sends as.
+func smimeStage() stage {
+	return fanOut{name: "S/MIME", list: sendAs(), rows: []perThing{
+		{source: source{resource: "gmail/smimeInfo", name: "gmail/settings/smimeInfo", api: gmail, path: "gmail/v1/users/{user}/settings/sendAs/{thing}/smimeInfo",
+			scope: scopeGmail, list: "smimeInfo"}, part: address},
+	}}.stage()
 }
 
 // listed is a stage of sources that are known from the start, and are read side by side.

@@ -260,7 +260,7 @@ func (c *comparison) folders() {
 			keys[key] = true
 		}
 		for _, row := range s.bundle.Coverage {
-			if strings.HasPrefix(row.Resource, "messages/") {
+			if ofMessages(row.Resource) {
 				keys[folderKey{row.Account, row.Resource}] = true
 			}
 		}

@@ -1,6 +1,7 @@
 package bundlediff
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -61,6 +62,11 @@ func build(t *testing.T, n int, s source) *evidence.Bundle {
 			MediaType: "text/plain", FetchedAt: time.Now()}
 		if strings.HasPrefix(r.resource, "messages/") {
 			ex.MediaType, ex.Attrs = "message/rfc822", map[string]string{"flags": r.flags}
+		}
+		if r.resource == gmailMessages {
+			ex.Collector = "workspace"
+			ex.Attrs = map[string]string{"gmail": "raw", "label-ids": r.flags, "raw.sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(r.body)))}
+			r.body = fmt.Sprintf(`{"raw":%q,"labelIds":%q}`, r.body, r.flags)
 		}
 		if _, err := w.Put(ex, strings.NewReader(r.body)); err != nil {
 			t.Fatal(err)
@@ -148,6 +154,26 @@ func TestCompare(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 		})
+	}
+}
+
+// TestGmail compares messages that were read over Gmail's API: by their ids, and their own bytes rather than the answers'.
+func TestGmail(t *testing.T) {
+	message := func(id, body, labels string) record { return record{gmailMessages, id, body, labels} }
+	a := build(t, 1, source{records: []record{message("18a", "one", "INBOX UNREAD"), message("18b", "two", "INBOX"), message("18c", "three", "TRASH"), message("18d", "four", "SENT")}})
+	b := build(t, 2, source{records: []record{message("18a", "one", "UNREAD INBOX"), message("18b", "two", "TRASH"), message("18d", "for", "SENT"), message("18e", "five", "INBOX")}})
+	diff, err := Compare(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range diff.Messages {
+		got = append(got, fmt.Sprintf("%s %s %s>%s %s>%s", m.Change, m.Folder, m.A, m.B, m.FlagsA, m.FlagsB))
+	}
+	want := []string{"altered gmail/messages P-000004>P-000003 >", "appeared gmail/messages >P-000004 >INBOX", "re-flagged gmail/messages P-000002>P-000002 INBOX>TRASH",
+		"vanished gmail/messages P-000003> TRASH>"}
+	if !slices.Equal(got, want) || diff.Same != 1 || len(diff.Settings) > 0 {
+		t.Errorf("got %q, %d the same, settings %+v, want %q", got, diff.Same, diff.Settings, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -95,7 +96,7 @@ func load(b *evidence.Bundle, t *table) (*side, error) {
 			s.gaps[settingKey{g.Account, g.Collector, g.Resource, g.Item}] = true
 			continue
 		}
-		if strings.HasPrefix(r.Exhibit.Resource, "messages/") {
+		if ofMessages(r.Exhibit.Resource) {
 			s.addMessage(r, t)
 			continue
 		}
@@ -109,6 +110,25 @@ func load(b *evidence.Bundle, t *table) (*side, error) {
 	return s, nil
 }
 
+// gmailMessages is the resource of messages that were read over Gmail's API: each exhibit is the answer about one.
+const gmailMessages = "gmail/messages"
+
+// ofMessages says whether the exhibits of a resource are messages.
+func ofMessages(resource string) bool {
+	return strings.HasPrefix(resource, "messages/") || resource == gmailMessages
+}
+
+// ofGmail takes from an answer of Gmail's API what its bytes do not tell: they change with labels. A message's own never
+// do under the same id, and where the answer has the header only, the id stands for them.
+func (m *message) ofGmail(x *evidence.StoredExhibit, t *table) {
+	m.flags, m.whole = t.add(earlier.NormalFlags(x.Attrs["label-ids"])), x.Attrs["gmail"] == "raw"
+	sum := sha256.Sum256([]byte(x.Item))
+	if raw, err := hex.DecodeString(x.Attrs["raw.sha256"]); err == nil && len(raw) == len(sum) {
+		copy(sum[:], raw)
+	}
+	copy(m.digest[:], sum[:])
+}
+
 func (s *side) addMessage(r evidence.Record, t *table) {
 	x := r.Exhibit
 	key := folderKey{x.Account, x.Resource}
@@ -119,6 +139,9 @@ func (s *side) addMessage(r evidence.Record, t *table) {
 	}
 	m := message{n: uint32(r.N), flags: t.add(earlier.NormalFlags(x.Attrs["flags"])), whole: x.MediaType != "text/rfc822-headers"}
 	copy(m.digest[:], x.SHA256[:])
+	if x.Resource == gmailMessages {
+		m.ofGmail(x, t)
+	}
 	s.bodies, s.headers = s.bodies || m.whole, s.headers || !m.whole
 	var numbered bool
 	if m.uidValidity, m.uid, numbered = splitItem(x.Item); !numbered {
@@ -176,7 +199,7 @@ func (s *side) reads(account, resource, collector string) (complete bool, why st
 		return false, "it does not examine " + account
 	}
 	row := s.coverage(account, resource)
-	isMessages := strings.HasPrefix(resource, "messages/")
+	isMessages := ofMessages(resource)
 	switch {
 	case isMessages && s.bounded() != "":
 		return false, "it was limited by " + s.bounded()

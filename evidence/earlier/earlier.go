@@ -24,6 +24,7 @@ type State struct {
 	bundles []string           // from the oldest to Bundle
 	flags   []string           // each combination once
 	index   map[string]uint32
+	gmail   gmailBox
 }
 
 // A Folder is what is known of one folder under one UIDVALIDITY.
@@ -46,7 +47,8 @@ type message struct {
 // A Message is one that an earlier bundle holds.
 type Message struct {
 	UID             uint32
-	Flags           string // as NormalFlags writes them
+	ID              string // of Gmail's API, in place of a UID
+	Flags           string // as NormalFlags writes them; of Gmail the ids of labels
 	Bundle, Exhibit string
 	Whole           bool // not only its header
 }
@@ -104,6 +106,12 @@ func (s *State) add(b *evidence.Bundle, account string) error {
 		switch {
 		case strings.HasPrefix(x.Resource, "messages/"):
 			s.addMessage(r)
+		case x.Resource == GmailResource:
+			s.addGmail(r)
+		case x.Resource == profileResource:
+			if err := s.addProfile(b, x); err != nil {
+				return err
+			}
 		case x.Resource == "examine":
 			if err := s.addCounters(b, x); err != nil {
 				return err
@@ -188,6 +196,10 @@ func (s *State) addCounters(b *evidence.Bundle, x *evidence.StoredExhibit) error
 // apply takes out what a later bundle did not find any more, and renews flags.
 func (s *State) apply(report *Report) {
 	for _, fr := range report.Folders {
+		if fr.Resource == GmailResource {
+			s.applyGmail(fr.Earlier)
+			continue
+		}
 		f := s.folders[fr.Resource]
 		if f == nil || fr.Earlier == nil || f.UIDValidity != fr.UIDValidity {
 			continue
@@ -284,8 +296,10 @@ func (f *Folder) find(uid uint32) (int, bool) {
 
 func (f *Folder) message(i int) Message {
 	m := f.messages[i]
-	return Message{UID: m.uid, Flags: f.state.flags[m.flags], Bundle: f.state.bundles[m.bundle], Exhibit: fmt.Sprintf("P-%06d", m.n), Whole: m.whole}
+	return Message{UID: m.uid, Flags: f.state.flags[m.flags], Bundle: f.state.bundles[m.bundle], Exhibit: exhibitID(m.n), Whole: m.whole}
 }
+
+func exhibitID(n uint32) string { return fmt.Sprintf("P-%06d", n) }
 
 // NormalFlags puts flags in order, without \Recent, which a server sets and takes off by itself.
 func NormalFlags(text string) string {

@@ -22,7 +22,7 @@ type Since struct {
 
 // A FolderReport is about one folder.
 type FolderReport struct {
-	Resource    string `json:"resource"` // as in the index: "messages/INBOX"
+	Resource    string `json:"resource"` // as in the index: "messages/INBOX", or GmailResource
 	UIDValidity uint32 `json:"uidvalidity"`
 	UIDNext     uint32 `json:"uidnext,omitempty"`
 	ModSeq      uint64 `json:"highestmodseq,omitempty"`
@@ -64,14 +64,16 @@ type FlagKnowledge string
 
 // The ways.
 const (
-	FlagsByModSeq FlagKnowledge = "modseq"    // the server listed what changed (CONDSTORE)
-	FlagsCompared FlagKnowledge = "compared"  // all flags were read and compared
-	FlagsUnknown  FlagKnowledge = "not known" // they were not read
+	FlagsByModSeq  FlagKnowledge = "modseq"    // the server listed what changed (CONDSTORE)
+	FlagsByHistory FlagKnowledge = "history"   // Gmail listed what was relabelled since
+	FlagsCompared  FlagKnowledge = "compared"  // all flags were read and compared
+	FlagsUnknown   FlagKnowledge = "not known" // they were not read
 )
 
 // Gone is a message of the earlier bundle that is not there any more.
 type Gone struct {
 	UID     uint32 `json:"uid"`
+	ID      string `json:"id,omitempty"` // of Gmail's API, in place of a UID
 	Bundle  string `json:"bundle"`
 	Exhibit string `json:"exhibit"`
 }
@@ -79,6 +81,7 @@ type Gone struct {
 // Reflagged is a message of the earlier bundle with other flags.
 type Reflagged struct {
 	UID     uint32 `json:"uid"`
+	ID      string `json:"id,omitempty"` // of Gmail's API, in place of a UID
 	Bundle  string `json:"bundle"`
 	Exhibit string `json:"exhibit"`
 	Before  string `json:"before"`

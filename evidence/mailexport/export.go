@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func EML(b *evidence.Bundle, numbers []int64, dir string, at time.Time) (Summary
 }
 
 // each calls write for each whole message among the numbers.
-func each(b *evidence.Bundle, numbers []int64, write func(r evidence.Record, body io.Reader) error) (Summary, error) {
+func each(b *evidence.Bundle, numbers []int64, write func(r evidence.Record, body *message) error) (Summary, error) {
 	var s Summary
 	left := slices.Clone(numbers)
 	slices.Sort(left)
@@ -74,25 +75,47 @@ func each(b *evidence.Bundle, numbers []int64, write func(r evidence.Record, bod
 		case r.Exhibit == nil || !selection.IsMessage(r.Exhibit), r.Exhibit.Attrs["derived"] != "": // of that the message is there too
 			s.NoMessage++
 			continue
-		case r.Exhibit.MediaType != "message/rfc822":
+		case !selection.IsWhole(r.Exhibit):
 			s.HeadersOnly++
 			continue
 		}
-		body, err := b.Body(r.Exhibit)
-		if err == nil {
-			err = write(r, body)
+		m := &message{sum: sha256.New()}
+		body, err := selection.Message(b, r.Exhibit)
+		if m.r = body; err == nil {
+			err = write(r, m)
+		}
+		if within := selection.WithinDigest(r.Exhibit); err == nil && within != "" && within != m.digest() {
+			err = fmt.Errorf("the message in the answer has another SHA-256 than when it was collected: %s", m.digest())
 		}
 		if err != nil {
 			return s, fmt.Errorf("exporting %s: %w", r.ID(), err)
 		}
 		s.Messages++
-		s.Bytes += r.Exhibit.Size
+		s.Bytes += m.size
 	}
 	if s.Messages == 0 {
 		return s, ErrNoMessages
 	}
 	return s, nil
 }
+
+// A message counts and digests what is read of it.
+type message struct {
+	r    io.Reader
+	sum  hash.Hash
+	size int64
+}
+
+// Read implements io.Reader.
+func (m *message) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.sum.Write(p[:n])
+	m.size += int64(n)
+	return n, err
+}
+
+// digest is the SHA-256 of what was read so far.
+func (m *message) digest() string { return hex.EncodeToString(m.sum.Sum(nil)) }
 
 type emlExport struct {
 	dir   string
@@ -101,13 +124,14 @@ type emlExport struct {
 	sums  bytes.Buffer
 }
 
-func (e *emlExport) write(r evidence.Record, body io.Reader) error {
-	name := r.Exhibit.Name // a valid one: see evidence.SafeName
-	if path.Ext(name) != ".eml" {
-		name += ".eml"
+func (e *emlExport) write(r evidence.Record, body *message) error {
+	base := r.Exhibit.Name // a valid one: see evidence.SafeName
+	for _, ending := range []string{".eml", ".json", ".json.gz"} {
+		base = strings.TrimSuffix(base, ending)
 	}
+	name := base + ".eml"
 	for n := 2; e.taken[strings.ToLower(name)]; n++ {
-		name = fmt.Sprintf("%s~%d.eml", strings.TrimSuffix(r.Exhibit.Name, ".eml"), n)
+		name = fmt.Sprintf("%s~%d.eml", base, n)
 	}
 	e.taken[strings.ToLower(name)] = true
 	file := filepath.Join(e.dir, "messages", filepath.FromSlash(name))
@@ -122,15 +146,17 @@ func (e *emlExport) write(r evidence.Record, body io.Reader) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(&e.list, "%s  %s  messages/%s\n", r.ID(), r.Exhibit.SHA256, name)
-	fmt.Fprintf(&e.sums, "%s  messages/%s\n", r.Exhibit.SHA256, name)
+	fmt.Fprintf(&e.list, "%s  %s  messages/%s\n", r.ID(), body.digest(), name)
+	fmt.Fprintf(&e.sums, "%s  messages/%s\n", body.digest(), name)
 	return nil
 }
 
 func (e *emlExport) label(b *evidence.Bundle, at time.Time) error {
 	text := head(b, at) + `
 Each file is the message as the mail system sent it, byte for byte: its SHA-256 is the one
-of the exhibit. To check:  sha256sum -c --quiet ` + SumsFile + "\n\n" + e.list.String()
+of the exhibit; where that is an answer of Gmail's API (.json), it is the attribute
+raw.sha256 of the exhibit, and the file is the answer's "raw", base64url undone.
+To check:  sha256sum -c --quiet ` + SumsFile + "\n\n" + e.list.String()
 	return errors.Join(create(filepath.Join(e.dir, LabelFile), []byte(text)), create(filepath.Join(e.dir, SumsFile), e.sums.Bytes()))
 }
 
@@ -173,9 +199,10 @@ func Mbox(b *evidence.Bundle, numbers []int64, name string, at time.Time) (Summa
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(f, sum), 256<<10)
 	var list bytes.Buffer
-	summary, err := each(b, numbers, func(r evidence.Record, body io.Reader) error {
-		fmt.Fprintf(&list, "%s  %s\n", r.ID(), r.Exhibit.SHA256)
-		return writeMboxrd(out, r.Exhibit, body)
+	summary, err := each(b, numbers, func(r evidence.Record, body *message) error {
+		err := writeMboxrd(out, r.Exhibit, body)
+		fmt.Fprintf(&list, "%s  %s\n", r.ID(), body.digest())
+		return err
 	})
 	if err == nil {
 		err = out.Flush()

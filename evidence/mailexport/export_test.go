@@ -1,7 +1,10 @@
 package mailexport
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/selection"
 	"github.com/mbaudit/mbaudit/evidence/signature"
 )
 
@@ -128,5 +132,72 @@ func TestMbox(t *testing.T) {
 	}
 	if _, err := os.Lstat(none); err == nil {
 		t.Error("a run that failed leaves a file")
+	}
+}
+
+// TestGmailAnswers takes the message out of an answer of Gmail's API, and refuses one whose digest is not that of the
+// collection.
+func TestGmailAnswers(t *testing.T) {
+	id, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "01JDCTZ0000000000000000001")
+	w, err := evidence.Create(dir, evidence.Opening{Bundle: filepath.Base(dir), Accounts: []string{"a"}, Signer: id.Fingerprint()}, evidence.WriterConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "From: a@example.test\r\nSubject: one\r\n\r\n\xff\r\n"
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+	answer := `{"id":"18c","raw":"` + base64.URLEncoding.EncodeToString([]byte(text)) + `"}`
+	for n, c := range []struct{ body, format, digest, damaged string }{
+		{answer, "raw", digest, ""},
+		{`{"id":"18d","payload":{"headers":[{"name":"Subject","value":"two"}]}}`, "metadata", "", ""},
+		{`{"id":"18e","raw":"!"}`, "raw", "", "no base64url"},
+		{answer, "raw", strings.Repeat("0", 64), ""},
+	} {
+		attrs := map[string]string{"gmail": c.format, "raw.sha256": c.digest, "damaged": c.damaged, "internaldate": "12-Oct-2026 07:00:00 +0000"}
+		ex := evidence.Exhibit{Account: "a", Collector: "workspace", Resource: "gmail/messages", Item: fmt.Sprint(n), Name: fmt.Sprintf("a/gmail/messages/%d.json", n),
+			MediaType: "application/json", FetchedAt: time.Now(), Attrs: attrs}
+		if _, err := w.Put(ex, strings.NewReader(c.body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Seal(evidence.SealConfig{Identity: id, Principal: "op@example.test", Journal: strings.NewReader("")}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := evidence.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	out := filepath.Join(t.TempDir(), "copies")
+	s, err := EML(b, []int64{1, 2, 3}, out, time.Now())
+	if err != nil || s.Messages != 1 || s.HeadersOnly != 2 || s.Bytes != int64(len(text)) {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got := read(t, out, "messages/a/gmail/messages/0.eml"); got != text {
+		t.Errorf("%q", got)
+	}
+	if sums := read(t, out, SumsFile); sums != digest+"  messages/a/gmail/messages/0.eml\n" {
+		t.Errorf("%s", sums)
+	}
+	if _, err := EML(b, []int64{4}, filepath.Join(t.TempDir(), "other"), time.Now()); err == nil || !strings.Contains(err.Error(), "another SHA-256") {
+		t.Errorf("a message that is not the one collected: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "copies.mbox")
+	if _, err := Mbox(b, []int64{1}, file, time.Now()); err != nil || !strings.Contains(read(t, file), "From MAILER-DAEMON Mon Oct 12 07:00:00 2026\nFrom: a@example.test\nSubject: one\n") ||
+		!strings.Contains(read(t, file+"."+LabelFile), digest) {
+		t.Errorf("%v: %q", err, read(t, file))
+	}
+	for n, want := range map[int64]string{1: "one", 2: "two", 3: ""} {
+		for r, err := range b.Records() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if head, err := selection.ReadRecordHead(b, r); r.N == n && (err != nil || head.Subject != want) {
+				t.Errorf("the subject of %d is %q, %v", n, head.Subject, err)
+			}
+		}
 	}
 }

@@ -3,6 +3,7 @@ package selection
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ type Filter struct {
 type condition func(r evidence.Record, head func() (Head, error)) (bool, error)
 
 // Syntax says how the conditions are written, for a command's help.
-const Syntax = `  folder=GLOB      folder of the message; * stands for anything, ? for one character
+const Syntax = `  folder=GLOB      folder or Gmail label of the message; * stands for anything, ? for one character
   since=DAY        received on that day (YYYY-MM-DD, UTC) or later
   until=DAY        received on that day or earlier
   from=TEXT        the From field holds this text
@@ -62,8 +63,7 @@ func parseCondition(name, value string) (condition, error) {
 	switch name {
 	case "folder":
 		return func(r evidence.Record, _ func() (Head, error)) (bool, error) {
-			folder := folderOf(r)
-			return folder != "" && glob(fold(value), fold(folder)), nil
+			return slices.ContainsFunc(placesOf(r), func(place string) bool { return glob(fold(value), fold(place)) }), nil
 		}, nil
 	case "account":
 		return func(r evidence.Record, _ func() (Head, error)) (bool, error) {
@@ -137,7 +137,17 @@ func parseDate(text string) time.Time {
 
 // IsMessage says whether an exhibit is a message, or the header of one.
 func IsMessage(x *evidence.StoredExhibit) bool {
-	return x.MediaType == "message/rfc822" || x.MediaType == "text/rfc822-headers"
+	return x.MediaType == "message/rfc822" || x.MediaType == "text/rfc822-headers" || isAnswer(x)
+}
+
+// IsWhole says whether an exhibit is, or holds, a message and not its header only. One that is damaged is neither.
+func IsWhole(x *evidence.StoredExhibit) bool {
+	return x.MediaType == "message/rfc822" || isAnswer(x) && x.Attrs["gmail"] == "raw" && x.Attrs["damaged"] == ""
+}
+
+// isAnswer says whether an exhibit is the answer of Gmail's API about a message: the message is within.
+func isAnswer(x *evidence.StoredExhibit) bool {
+	return x.Collector == "workspace" && x.Attrs["gmail"] != ""
 }
 
 func accountOf(r evidence.Record) string {
@@ -163,6 +173,17 @@ func folderOf(r evidence.Record) string {
 		return ""
 	}
 	return folder
+}
+
+// placesOf is where a message lies: in its folder, or with Gmail's labels.
+func placesOf(r evidence.Record) []string {
+	if r.Exhibit != nil && isAnswer(r.Exhibit) {
+		return append(strings.Fields(r.Exhibit.Attrs["label-ids"]), strings.Split(r.Exhibit.Attrs["labels"], ", ")...)
+	}
+	if folder := folderOf(r); folder != "" {
+		return []string{folder}
+	}
+	return nil
 }
 
 // glob matches a whole text against a pattern of which * is anything, separators too, and ? one character.

@@ -1,12 +1,16 @@
 package selection
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/gmailmessage"
 )
 
 // ErrNoRecord says that a bundle has no exhibit or gap of a name.
@@ -42,11 +46,59 @@ func ReadRecordHead(b *evidence.Bundle, r evidence.Record) (Head, error) {
 	if r.Exhibit == nil || !IsMessage(r.Exhibit) {
 		return Head{}, nil
 	}
-	body, err := b.Body(r.Exhibit)
+	message, err := Message(b, r.Exhibit)
 	if err != nil {
 		return Head{}, err
 	}
-	return ReadHead(body)
+	return ReadHead(message)
+}
+
+// Message gives the bytes of an exhibit that is a message, or the header of one. Of Gmail's answers it is the message
+// within, or, where that is not whole, the header fields that the answer lists; nothing where it is damaged. The digest of
+// the exhibit is checked when all is read, of an answer before.
+func Message(b *evidence.Bundle, x *evidence.StoredExhibit) (io.Reader, error) {
+	body, err := b.Body(x)
+	if err != nil || !isAnswer(x) {
+		return body, err
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	if x.Attrs["encoding"] == "gzip" {
+		if data, err = ungzip(data); err != nil {
+			return nil, err
+		}
+	}
+	m, err := gmailmessage.Parse(data)
+	var head []byte
+	if err == nil {
+		head, err = m.Head()
+	}
+	if errors.Is(err, gmailmessage.ErrDamaged) || errors.Is(err, gmailmessage.ErrNoAnswer) {
+		err = nil
+	}
+	return bytes.NewReader(head), err
+}
+
+// maxAnswer is how large an answer may become when it is unpacked: larger ones are not kept.
+const maxAnswer = 1 << 30
+
+func ungzip(data []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(z, maxAnswer))
+}
+
+// WithinDigest is the SHA-256 of the message that an answer of Gmail's holds, in hexadecimal digits, as it was when it was
+// collected; "" of what is no such answer.
+func WithinDigest(x *evidence.StoredExhibit) string {
+	if !isAnswer(x) {
+		return ""
+	}
+	return x.Attrs["raw.sha256"]
 }
 
 // Choose goes through the bundle's records. Headers of messages are read only where a condition needs them. The error

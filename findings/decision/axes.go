@@ -111,7 +111,7 @@ func (m *maker) otherAccounts(a *Axis) {
 // scopeFloors: a super administrator who was taken over is the organisation; an infostealer is never one account.
 func (m *maker) scopeFloors(a *Axis) {
 	for account, u := range m.Survey.users {
-		if !u.super || m.sure[account] < suspected {
+		if !u.super || !m.examined(account) || m.sure[account] < suspected && (m.anySuspect() || m.d.Confirmation.Possible < suspected) {
 			continue
 		}
 		g := Ground{Value: 3, Strength: "strong", Source: "fact", Account: account, Exhibits: u.places, Text: Text{"super-administrateur détourné", "a super administrator was taken over"},
@@ -138,27 +138,24 @@ func (m *maker) scopeFloors(a *Axis) {
 	}
 }
 
-// gaps adds to what is possible what rules of unknown state could have shown. Where nothing speaks for an intruder but gaps, one
-// thing more is reachable and not more: what was not read does not make an incident of every account.
+// gaps adds to what is possible what rules of unknown state could have shown, of an account that is suspected, or, where none is
+// and what was not read could make one so, of every account.
 func (m *maker) gaps(a *Axis, value int, rules ...string) {
 	if m.d.Confirmation.Possible < suspected {
 		return
-	}
-	if !m.anySuspect() {
-		value = 1
 	}
 	for _, o := range m.Result.Outcomes {
 		if o.State != findings.Unknown || !slices.Contains(rules, o.Rule) || !m.anySuspect() && !m.examined(o.Account) || m.anySuspect() && !m.suspectOf(o.Account) {
 			continue
 		}
-		if !m.worlds.workspace(o.Account) && !strings.HasPrefix(o.Rule, "mail-") {
-			continue // an IMAP server has no such logs
+		if !m.fitsAll(o) {
+			continue // this sort of mail system has no such log
 		}
 		a.Open = append(a.Open, gapGround(value, o))
 	}
-	if m.anySuspect() && a == &m.d.Scope {
+	if a == &m.d.Scope {
 		for _, account := range m.accounts {
-			if m.suspectOf(account) && !m.worlds.workspace(account) {
+			if (m.suspectOf(account) || !m.anySuspect()) && !m.worlds.workspace(account) {
 				a.Open = append(a.Open, Ground{Value: value, Source: "gap", Account: account, Exhibits: []string{}, Text: Text{"VPN, applications et fichiers sont hors de portée d'IMAP", "VPN, applications and files are out of IMAP's reach"},
 					Refutes: Text{"les journaux de ces services", "the logs of those services"}})
 			}
@@ -194,10 +191,7 @@ func (m *maker) impact() {
 				Refutes: Text{"la comptabilité répond : mbaudit ask", "the accounts department answers: mbaudit ask"}})
 		}
 	}
-	m.gaps(a, 2, "mail-read-suspect", "mail-bulk-read", "mail-auto-forwarded")
-	if !m.anySuspect() && len(a.Open) > 0 {
-		a.Open[0].Value = 2 // a whole mailbox may have been read
-	}
+	m.gaps(a, 2, "mail-read-suspect", "mail-bulk-read", "mail-auto-forwarded", "forwarding-external", "filter-forwards", "rule-sends-outside", "token-mail")
 	a.finish(Text{"Impact", "Impact"}, []Text{{"aucun constaté", "none seen"}, {"limité", "limited"}, {"fort", "strong"}, {"vital", "vital"}}, 2)
 }
 
@@ -274,7 +268,7 @@ func (m *maker) urgency() {
 		m.opened(a)
 		m.live(a)
 	} else if m.d.Confirmation.Possible >= suspected {
-		a.Open = append(a.Open, Ground{Value: 1, Source: "gap", Exhibits: []string{}, Text: Text{"on ne sait pas si quelqu'un est entré", "nobody knows whether somebody got in"},
+		a.Open = append(a.Open, Ground{Value: 2, Source: "gap", Exhibits: []string{}, Text: Text{"on ne sait pas si quelqu'un est entré", "nobody knows whether somebody got in"},
 			Refutes: Text{"lire les journaux qui manquent", "read the logs that are missing"}})
 	}
 	a.finish(Text{"Urgence", "Urgency"}, []Text{{"ancien et stable", "old and stable"}, {"dans la semaine", "within the week"}, {"sous 24 à 48 h, ou accès ouvert", "within 24 to 48 h, or access open"}, {"chaque heure compte", "each hour counts"}}, 2)

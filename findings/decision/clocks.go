@@ -153,6 +153,10 @@ func (m *maker) unknowns() []NotKnown {
 			}
 		}
 	}
+	if n := m.Survey.leftOut; n > 0 {
+		all = append(all, NotKnown{Text: Text{fmt.Sprintf("%d sessions, services ou réglages au-delà de ce qui est retenu", n), fmt.Sprintf("%d sessions, services or settings beyond what is kept", n)},
+			Source: "facts.jsonl", Reason: "too many to keep", Do: Text{"lire analysis/facts.jsonl", "read analysis/facts.jsonl"}, Raises: []string{"scope"}})
+	}
 	slices.SortStableFunc(all, compareUnknowns)
 	return all[:min(len(all), maxUnknowns)]
 }

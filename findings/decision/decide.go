@@ -26,7 +26,6 @@ type Input struct {
 type maker struct {
 	Input
 	*judge
-	worlds   worlds
 	accounts []string
 	sure     map[string]int // confirmation by account, in lower case
 	d        *Decision
@@ -34,8 +33,7 @@ type maker struct {
 
 // Decide makes the decision. It changes nothing of what it is given.
 func Decide(in Input) *Decision {
-	rows := worlds(in.Coverage.Rows())
-	m := &maker{Input: in, judge: newJudge(in.Result, in.Survey, rows), worlds: rows, accounts: mailboxes(in.Coverage.Accounts()), sure: map[string]int{}}
+	m := &maker{Input: in, judge: newJudge(in.Result, in.Survey, newWorlds(in.Coverage.Rows())), accounts: mailboxes(in.Coverage.Accounts()), sure: map[string]int{}}
 	m.d = &Decision{V: 1, MadeAt: in.Now.UTC().Truncate(time.Second), Case: in.Case.Case, Accounts: m.accounts, Bundles: in.Result.Bundles, Bias: bias(), Precautions: precautions()}
 	for _, account := range m.accounts {
 		m.sure[key(account)] = m.confirmation(account)

@@ -22,7 +22,7 @@ type way struct {
 	name     Text
 	then     Text
 	rules    []string // findings that speak for it
-	yes, no  string   // items whose answer yes, or no, speaks for it or against it
+	yes      string   // item whose answer yes speaks for it, and no against it
 	saysYes  Text
 	saysNo   Text
 	without  []string // rules that speak against it where all that they look at was read and they do not hold
@@ -163,7 +163,7 @@ func (m *maker) special(w way, h *Hypothesis) {
 	switch w.id {
 	case "session", "infostealer":
 		for k, n := range m.Survey.sources {
-			if !m.suspectOf(n.account) || m.recognised[k] {
+			if !m.intruders(k) {
 				continue
 			}
 			login := m.worlds.read(n.account, "reports/login") == wholly

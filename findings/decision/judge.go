@@ -43,14 +43,20 @@ type weighed struct {
 type judge struct {
 	result     *findings.Result
 	survey     *Survey
-	worlds     worlds
+	worlds     *worlds
 	recognised map[string]bool // account and network
+	open       map[string]bool // accounts with a new source that nobody has recognised
 	flagged    map[string]bool // accounts of which a new source is suspect by more than its being new
 	all        []*weighed
 }
 
-func newJudge(result *findings.Result, survey *Survey, worlds worlds) *judge {
-	j := &judge{result: result, survey: survey, worlds: worlds, recognised: recognisedNetworks(result), flagged: map[string]bool{}}
+func newJudge(result *findings.Result, survey *Survey, worlds *worlds) *judge {
+	j := &judge{result: result, survey: survey, worlds: worlds, recognised: recognisedNetworks(result), flagged: map[string]bool{}, open: map[string]bool{}}
+	for k, n := range survey.sources {
+		if !j.recognised[k] {
+			j.open[key(n.account)] = true
+		}
+	}
 	for _, f := range result.Findings {
 		switch f.Rule {
 		case "sign-in-suspicious", "google-failure-then-suspect", "google-guessed", "mail-guessed", "session-stolen", "account-hijacked", "second-factor-fatigue":
@@ -60,7 +66,7 @@ func newJudge(result *findings.Result, survey *Survey, worlds worlds) *judge {
 		}
 	}
 	for _, f := range result.Findings {
-		w := &weighed{Finding: f, tied: j.tied(f), known: knownSource(f)}
+		w := &weighed{Finding: f, tied: j.tied(f), known: knownSource(f) || j.begunAtHome(f)}
 		w.weight, w.family = j.weigh(w)
 		j.all = append(j.all, w)
 	}
@@ -69,7 +75,7 @@ func newJudge(result *findings.Result, survey *Survey, worlds worlds) *judge {
 
 // tied says whether what was found comes from a source that was new for the person, and that is not recognised.
 func (j *judge) tied(f *findings.Finding) bool {
-	if !j.openSource(f.Account) {
+	if !j.open[key(f.Account)] {
 		return false
 	}
 	tied := slices.Contains(f.Raised, "new source") || strings.HasSuffix(f.Rule, "-suspect") || strings.HasSuffix(f.Rule, "-after-new-source")
@@ -77,6 +83,10 @@ func (j *judge) tied(f *findings.Finding) bool {
 		ip, there := fieldOf(o, "ip")
 		if there && j.recognised[key(f.Account, networks.Prefix(ip))] {
 			continue
+		}
+		prefix := networks.Prefix(ip)
+		if n := j.survey.sources[key(f.Account, prefix)]; prefix != "" && n != nil && !o.Time.Before(n.first) {
+			return true
 		}
 		minutes, near := fieldOf(o, "minutes_since_new_source")
 		n, err := strconv.Atoi(minutes)
@@ -103,16 +113,6 @@ func (j *judge) allRecognised(f *findings.Finding) bool {
 	return some
 }
 
-// openSource says whether there is a new source of the account that nobody has recognised.
-func (j *judge) openSource(account string) bool {
-	for k, n := range j.survey.sources {
-		if strings.EqualFold(n.account, account) && !j.recognised[k] {
-			return true
-		}
-	}
-	return false
-}
-
 // knownSource says whether all that was seen was done from where the person is known.
 func knownSource(f *findings.Finding) bool {
 	some := false
@@ -126,6 +126,25 @@ func knownSource(f *findings.Finding) bool {
 	return some
 }
 
+// begunAtHome says whether a state was begun by events that were all done from where the person is known.
+func (j *judge) begunAtHome(f *findings.Finding) bool {
+	if !slices.Contains(f.Raised, "state and event") || !f.First.IsZero() {
+		return false
+	}
+	target, _, _ := strings.Cut(strings.ToLower(f.Subject), " ")
+	some := false
+	for _, e := range j.result.Findings {
+		other, _, _ := strings.Cut(strings.ToLower(e.Subject), " ")
+		if e.First.IsZero() || e.Class != f.Class || other != target || !strings.EqualFold(e.Account, f.Account) {
+			continue
+		}
+		if some = true; !knownSource(e) {
+			return false
+		}
+	}
+	return some
+}
+
 // weigh says what a finding is worth for the word confirmed, and what sort of thing it shows. The bar is the doctrine's: a rule
 // that forwards or hides and was made from an unfamiliar source, the provider's own verdict, a guessed password, and a new
 // factor, device or grant from a source that is suspect by more than being new are strong.
@@ -134,7 +153,7 @@ func (j *judge) weigh(w *weighed) (weight, string) {
 		return context, w.Class
 	}
 	base, family := j.base(w)
-	if w.known && w.Recognition != findings.NotRecognised && base > weak {
+	if w.known && w.Recognition != findings.NotRecognised && (base == strong || base == medium && w.Strength != "strong") {
 		base-- // done from where the person is known
 	}
 	if w.Recognition == findings.NotRecognised {
@@ -227,6 +246,9 @@ func (j *judge) hasRule(account string) bool {
 	})
 }
 
+// maxMediums is how many medium signs of an account are compared with each other.
+const maxMediums = 500
+
 // confirmation says how sure it is that somebody else was in an account.
 func (j *judge) confirmation(account string) int {
 	var mediums []*weighed
@@ -239,7 +261,9 @@ func (j *judge) confirmation(account string) int {
 		case strong:
 			return confirmed
 		case medium:
-			mediums = append(mediums, w)
+			if len(mediums) < maxMediums {
+				mediums = append(mediums, w)
+			}
 		case weak:
 			open = open || w.Class != "posture"
 		}

@@ -17,9 +17,8 @@ const lagAfter = 72 * time.Hour
 // exfiltration says of each session of a suspected intruder and of each way out what left by it.
 func (m *maker) exfiltration() []Exfiltration {
 	all := []Exfiltration{}
-	for k, s := range m.Survey.sessions {
-		if m.suspectOf(s.account) && !m.recognised[key(s.account, s.prefix)] {
-			_ = k
+	for _, s := range m.Survey.sessions {
+		if m.intruders(key(s.account, s.prefix)) {
 			all = append(all, m.ofSession(s))
 		}
 	}
@@ -125,7 +124,7 @@ func (m *maker) perimeter() []Reach {
 			continue
 		}
 		reach := *r
-		if reach.State == "used" && !m.suspectOf(r.Account) {
+		if reach.State == "used" && !m.duringIntrusion(r.Account, r.At) {
 			reach.State = "reachable"
 		}
 		if reach.State == "used" {
@@ -148,6 +147,35 @@ func (m *maker) perimeter() []Reach {
 }
 
 const maxReach = 500
+
+// intruders says whether a new source is taken for an intruder's: nobody has recognised it, the account is suspected, and where
+// anything but the source itself speaks for that, it was done near. A journey of last summer is none of it.
+func (m *maker) intruders(k string) bool {
+	n := m.Survey.sources[k]
+	if n == nil || m.recognised[k] || !m.suspectOf(n.account) {
+		return false
+	}
+	anchored := false
+	for _, w := range m.all {
+		if !strings.EqualFold(w.Account, n.account) || w.weight < medium || w.family == "source" || w.First.IsZero() {
+			continue
+		}
+		if anchored = true; w.Last.After(n.first.Add(-time.Hour)) && w.First.Before(n.last.Add(nearSource)) {
+			return true
+		}
+	}
+	return !anchored
+}
+
+// duringIntrusion says whether a moment is one at which an intruder's source of the account was seen.
+func (m *maker) duringIntrusion(account string, at time.Time) bool {
+	for k, n := range m.Survey.sources {
+		if strings.EqualFold(n.account, account) && !at.Before(n.first.Add(-time.Hour)) && !at.After(n.last.Add(nearSource)) && m.intruders(k) {
+			return true
+		}
+	}
+	return false
+}
 
 func (m *maker) examined(account string) bool {
 	return slices.ContainsFunc(m.accounts, func(a string) bool { return strings.EqualFold(a, account) })
@@ -177,9 +205,12 @@ func reachOf(s *state) (Reach, bool) {
 
 // struck marks what the person has recognised.
 func (m *maker) struck(all []Reach) {
-	for i := range all {
-		for _, f := range m.Result.Findings {
-			if f.Recognition == findings.Recognised && strings.EqualFold(f.Account, all[i].Account) && all[i].Name != "" && strings.Contains(strings.ToLower(f.Subject), strings.ToLower(all[i].Name)) {
+	for _, f := range m.Result.Findings {
+		if f.Recognition != findings.Recognised || f.Subject == "" {
+			continue
+		}
+		for i := range all {
+			if all[i].Name != "" && strings.EqualFold(f.Account, all[i].Account) && strings.Contains(strings.ToLower(f.Subject), strings.ToLower(all[i].Name)) {
 				all[i].State, all[i].Finding = "recognised", f.ID
 			}
 		}
@@ -189,6 +220,7 @@ func (m *maker) struck(all []Reach) {
 // fingerprints finds other accounts with the same source, forwarding target, application or filter.
 func (m *maker) fingerprints() []Reach {
 	var all []Reach
+	ours := m.ownFingerprints()
 	for _, w := range m.all {
 		switch {
 		case w.Recognition == findings.Recognised || !m.anySuspect():
@@ -196,7 +228,7 @@ func (m *maker) fingerprints() []Reach {
 		case w.Rule == "source-suspect-elsewhere" || w.Rule == "same-source-other-accounts" && !m.examined(w.Account):
 			all = append(all, Reach{Kind: "account", Name: w.Account, Account: m.suspectName(), State: "used", At: w.First, Exhibits: firsts(w.Exhibits), Finding: w.ID,
 				How: Text{"utilisé depuis la même origine nouvelle : " + w.Subject, "used from the same new source: " + w.Subject}})
-		case !w.Examined && same(w, m.all):
+		case !w.Examined && ours[key(w.Rule, w.Subject)]:
 			all = append(all, Reach{Kind: "account", Name: w.Account, Account: m.suspectName(), State: "unknown", At: w.First, Exhibits: firsts(w.Exhibits), Finding: w.ID,
 				How: Text{"même empreinte : " + w.Title["fr"] + " " + w.Subject, "same fingerprint: " + w.Title["en"] + " " + w.Subject}})
 		}
@@ -204,14 +236,15 @@ func (m *maker) fingerprints() []Reach {
 	return all
 }
 
-// same says whether another account under examination has a finding of the same rule about the same thing that names one.
-func same(w *weighed, all []*weighed) bool {
-	if w.Subject == "" || !slices.Contains([]string{"forwarding", "hiding", "application", "delegation"}, w.Class) {
-		return false
+// ownFingerprints are the rule and subject of what was found of the accounts under examination and names something.
+func (m *maker) ownFingerprints() map[string]bool {
+	ours := map[string]bool{}
+	for _, w := range m.all {
+		if w.Examined && w.Subject != "" && w.weight >= medium && slices.Contains([]string{"forwarding", "hiding", "application", "delegation"}, w.Class) {
+			ours[key(w.Rule, w.Subject)] = true
+		}
 	}
-	return slices.ContainsFunc(all, func(x *weighed) bool {
-		return x.Examined && x.Rule == w.Rule && strings.EqualFold(x.Subject, w.Subject) && x.Recognition != findings.Recognised && x.weight >= medium
-	})
+	return ours
 }
 
 func (m *maker) anySuspect() bool { return m.worstOf() >= suspected }
@@ -244,14 +277,16 @@ func (m *maker) story() Story {
 		}
 	}
 	for k, n := range m.Survey.sources {
-		if m.suspectOf(n.account) && !m.recognised[k] {
+		if m.intruders(k) {
 			take(n.first, n.last)
 		}
 	}
 	var strongest *weighed
 	for _, w := range m.all {
 		if w.Examined && w.weight >= medium && m.suspectOf(w.Account) {
-			take(w.First, w.Last)
+			if w.family != "source" {
+				take(w.First, w.Last)
+			}
 			if strongest == nil || w.weight > strongest.weight {
 				strongest = w
 			}

@@ -53,9 +53,8 @@ type session struct {
 
 // A user is what the directory says of an account.
 type user struct {
-	twoStep, twoStepKnown, super, admin, rolesKnown bool
-	imap                                            bool
-	places                                          []string
+	twoStep, twoStepKnown, super, admin, imap bool
+	places                                    []string
 }
 
 // A state is a fact without which the reach of an account is not known.

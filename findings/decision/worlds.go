@@ -8,38 +8,50 @@ import (
 )
 
 // worlds are the rows of what was collected, and so what sort of mail system each account is on.
-type worlds []*facts.Row
-
-// rows gives the rows that concern an account: its own, those of its tenant, and logs that hold everybody.
-func (w worlds) rows(account string) []*facts.Row {
-	_, domain, _ := strings.Cut(strings.ToLower(account), "@")
-	var all []*facts.Row
-	for _, r := range w {
-		owner := strings.ToLower(r.Account)
-		if owner == strings.ToLower(account) || domain != "" && owner == "@"+domain || strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
-			all = append(all, r)
-		}
-	}
-	return all
+type worlds struct {
+	all       []*facts.Row
+	byAccount map[string][]*facts.Row // of rows
 }
 
-func (w worlds) has(account string, prefixes ...string) bool {
+func newWorlds(rows []*facts.Row) *worlds {
+	return &worlds{all: rows, byAccount: map[string][]*facts.Row{}}
+}
+
+// rows gives the rows that concern an account: its own, those of its tenant, and logs that hold everybody.
+func (w *worlds) rows(account string) []*facts.Row {
+	account = strings.ToLower(account)
+	if known, there := w.byAccount[account]; there {
+		return known
+	}
+	_, domain, _ := strings.Cut(account, "@")
+	var mine []*facts.Row
+	for _, r := range w.all {
+		owner := strings.ToLower(r.Account)
+		if owner == account || domain != "" && owner == "@"+domain || strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
+			mine = append(mine, r)
+		}
+	}
+	w.byAccount[account] = mine
+	return mine
+}
+
+func (w *worlds) has(account string, prefixes ...string) bool {
 	return slices.ContainsFunc(w.rows(account), func(r *facts.Row) bool {
 		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(r.Resource, p) })
 	})
 }
 
 // workspace and imap say what sort of mail system an account is on; both where it was read in both ways.
-func (w worlds) workspace(account string) bool {
+func (w *worlds) workspace(account string) bool {
 	return w.has(account, "gmail/", "directory/", "reports/", "report-events:")
 }
 
-func (w worlds) imap(account string) bool {
+func (w *worlds) imap(account string) bool {
 	return w.has(account, "messages/", "acl", "sieve", "scripts/", "log-events:") || !w.workspace(account)
 }
 
 // essential names the rules without whose sources nobody can say that an account is in order.
-func (w worlds) essential(account string) []string {
+func (w *worlds) essential(account string) []string {
 	rules := []string{"rule-sends-outside"}
 	if w.workspace(account) {
 		rules = append(rules, "sign-in-new-source", "filter-hides", "forwarding-external", "delegate-external", "token-mail", "app-password-recent")
@@ -59,8 +71,20 @@ const (
 	notThere // the source does not have it
 )
 
-// read says how far a resource was read; a pattern that ends in * stands for all that begin so.
-func (w worlds) read(account, pattern string) reading {
+// read says how far a resource was read; a pattern that ends in * stands for all that begin so, and of several, separated by |, the
+// one that was read best counts.
+func (w *worlds) read(account, patterns string) reading {
+	best := notThere
+	for pattern := range strings.SplitSeq(patterns, "|") {
+		order := []reading{notThere, notRead, partly, wholly}
+		if how := w.readOne(account, pattern); slices.Index(order, how) > slices.Index(order, best) {
+			best = how
+		}
+	}
+	return best
+}
+
+func (w *worlds) readOne(account, pattern string) reading {
 	prefix, wild := strings.CutSuffix(pattern, "*")
 	best := notRead
 	for _, r := range w.rows(account) {
@@ -70,11 +94,8 @@ func (w worlds) read(account, pattern string) reading {
 		switch {
 		case r.Whole():
 			return wholly
-		case r.Status == "not offered":
-			best = max(best, notRead)
-			if best == notRead {
-				best = notThere
-			}
+		case r.Status == "not offered" && best == notRead:
+			best = notThere
 		case r.Got > 0:
 			best = partly
 		}

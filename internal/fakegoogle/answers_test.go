@@ -117,6 +117,8 @@ func (w *wire) succeed(d documented) (int, []byte) {
 	switch id {
 	case "directory.users.list", "directory.groups.list":
 		query.Set("customer", "my_customer")
+	case "cloudidentity.groups.memberships.searchTransitiveGroups":
+		query.Set("query", "member_key_id == '"+Victim+"' && 'cloudidentity.googleapis.com/groups.discussion_forum' in labels")
 	case "drive.about.get":
 		query.Set("fields", "*")
 	case "drive.files.list", "drive.files.get", "drive.permissions.list", "drive.permissions.get":

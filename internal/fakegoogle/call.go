@@ -216,7 +216,7 @@ func (c *call) ignored() *apiError {
 			"includeIndirectRoleAssignments", "includeSpamTrash":
 			continue // more than the default is always answered, or there is no more
 		}
-		if slices.Contains([]string{"", "false", "user", "drive", "admin_view", "createTime desc"}, values[0]) {
+		if slices.Contains([]string{"", "false", "user", "drive", "admin_view", "createTime desc", "FULL", "FULL_HOLD"}, values[0]) {
 			continue // the default
 		}
 		return failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand %s=%s", name, values[0])

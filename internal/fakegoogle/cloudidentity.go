@@ -23,10 +23,10 @@ func cloudIdentity() map[string]handler {
 		c + "inboundSamlSsoProfiles.list":                onlyAdmins(listSamlProfiles),
 		c + "inboundSamlSsoProfiles.delete":              onlyAdmins(deleteSamlProfile),
 		c + "inboundSamlSsoProfiles.idpCredentials.list": onlyAdmins(listCredentials),
-		c + "inboundOidcSsoProfiles.list":                onlyAdmins(func(*Tenant, *call) (object, *apiError) { return object{}, nil }),
+		c + "inboundOidcSsoProfiles.list":                onlyAdmins(listNothing),
 		c + "inboundSsoAssignments.list":                 onlyAdmins(listSsoAssignments),
 		c + "inboundSsoAssignments.delete":               onlyAdmins(deleteSsoAssignment),
-		c + "allowlistedDomains.list":                    onlyAdmins(func(*Tenant, *call) (object, *apiError) { return object{}, nil }),
+		c + "allowlistedDomains.list":                    onlyAdmins(listNothing),
 	}
 }
 
@@ -71,9 +71,14 @@ func getDevice(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listDeviceUsers(t *Tenant, c *call) (object, *apiError) {
+	owner := c.arg("filter")
+	if owner != "" && !strings.HasPrefix(owner, "email:") {
+		return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand filter %s", owner)
+	}
+	owner = strings.TrimPrefix(owner, "email:")
 	var items []object
 	for _, mobile := range t.org.mobiles {
-		if id := c.path["devicesId"]; id == "-" || id == text(mobile, "deviceId") {
+		if id := c.path["devicesId"]; (id == "-" || id == text(mobile, "deviceId")) && (owner == "" || owner == deviceOwner(mobile)) {
 			items = append(items, deviceUser(mobile))
 		}
 	}
@@ -122,12 +127,12 @@ func changeDeviceUser(state string) handler {
 
 func listClientStates(t *Tenant, c *call) (object, *apiError) {
 	if c.path["devicesId"] == "-" {
-		return object{}, nil
+		return listNothing(t, c)
 	}
 	if _, err := getDeviceUser(t, c); err != nil {
 		return nil, err
 	}
-	return object{}, nil
+	return listNothing(t, c)
 }
 
 func (t *Tenant) addPolicies(o *organisation) {
@@ -232,4 +237,9 @@ func deleteSsoAssignment(t *Tenant, c *call) (object, *apiError) {
 		return nil, err
 	}
 	return operation(t), nil
+}
+
+// listNothing is the answer of a list that is empty here.
+func listNothing(t *Tenant, c *call) (object, *apiError) {
+	return c.paged(object{}, "items", nil, 100, 100)
 }

@@ -93,7 +93,15 @@ func listFiles(c *call, a *account) (object, *apiError) {
 	default:
 		return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand q=%s", q)
 	}
-	answer, err := c.paged(object{"kind": "drive#fileList", "incompleteSearch": false}, "files", c.tenant.files(a), 100, 1000)
+	var files []object
+	for _, file := range c.tenant.files(a) {
+		if text(file, "driveId") != "" { // who has access to what lies on a shared drive is not in a list of files
+			file = clone(file)
+			delete(file, "permissions")
+		}
+		files = append(files, file)
+	}
+	answer, err := c.paged(object{"kind": "drive#fileList", "incompleteSearch": false}, "files", files, 100, 1000)
 	if err != nil {
 		return nil, err
 	}
@@ -326,6 +334,7 @@ func listAccess(c *call, a *account) (object, *apiError) {
 	if err := c.ownCalendar(a); err != nil {
 		return nil, err
 	}
+	c.arg("showDeleted") // none is
 	return c.paged(object{"kind": "calendar#acl"}, "items", c.tenant.access(a), 100, 250)
 }
 

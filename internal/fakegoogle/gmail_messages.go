@@ -242,8 +242,12 @@ func getThread(c *call, a *account) (object, *apiError) {
 }
 
 func listDrafts(c *call, a *account) (object, *apiError) {
+	found, err := c.find(a)
+	if err != nil {
+		return nil, err
+	}
 	var items []object
-	for _, m := range slices.Backward(c.tenant.box(a).messages) {
+	for _, m := range found {
 		if slices.Contains(m.labels, "DRAFT") {
 			items = append(items, object{"id": "r" + m.id, "message": object{"id": m.id, "threadId": m.thread}})
 		}

@@ -42,19 +42,18 @@ func listProcesses(c *call, a *account) (object, *apiError) {
 			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand %s%s", f, unknown)
 		}
 	}
+	from, to, types, statuses := c.arg(f+"startTime"), c.arg(f+"endTime"), c.args(f+"types"), c.args(f+"statuses")
+	project, function := c.arg(f+"projectName"), c.arg(f+"functionName")
 	var kept []object
 	for _, p := range c.tenant.processes(a) {
 		began := text(p, "startTime")
-		if from := c.arg(f + "startTime"); from != "" && began < utc(from) {
+		if from != "" && began < utc(from) || to != "" && began > utc(to) {
 			continue
 		}
-		if to := c.arg(f + "endTime"); to != "" && began > utc(to) {
+		if !oneOf(text(p, "processType"), types) || !oneOf(text(p, "processStatus"), statuses) {
 			continue
 		}
-		if !oneOf(text(p, "processType"), c.args(f+"types")) || !oneOf(text(p, "processStatus"), c.args(f+"statuses")) {
-			continue
-		}
-		if !strings.Contains(text(p, "projectName"), c.arg(f+"projectName")) || c.arg(f+"functionName") != "" && c.arg(f+"functionName") != text(p, "functionName") {
+		if !strings.Contains(text(p, "projectName"), project) || function != "" && function != text(p, "functionName") {
 			continue
 		}
 		kept = append(kept, p)

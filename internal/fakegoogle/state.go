@@ -114,6 +114,8 @@ type Seed struct {
 	Account                                     string // address or id
 	Filters, ForwardingAddresses, Delegates     []map[string]any
 	SendAs, Tokens, AppPasswords, MobileDevices []map[string]any
+	Files                                       []map[string]any // each with its permissions
+	Holds                                       []map[string]any // of Vault, in a matter of their own
 	Messages                                    []seedmail.Message
 	Activities                                  []SeedActivity
 }
@@ -158,6 +160,14 @@ func (t *Tenant) Seed(s Seed) error {
 	a.tokens = append(a.tokens, clone(s.Tokens)...)
 	a.asps = append(a.asps, clone(s.AppPasswords)...)
 	t.org.mobiles = append(t.org.mobiles, clone(s.MobileDevices)...)
+	if len(s.Files) > 0 {
+		t.org.files[a.number] = append(t.files(a), clone(s.Files)...)
+	}
+	if len(s.Holds) > 0 {
+		id := fmt.Sprintf("0b0b0b0b-0000-4000-8000-%012d", t.next())
+		t.org.matters = append(t.org.matters, object{"matterId": id, "name": "Dossier", "state": "OPEN"})
+		t.org.holds[id] = clone(s.Holds)
+	}
 	t.box(a)
 	for _, msg := range s.Messages {
 		raw := msg.Raw

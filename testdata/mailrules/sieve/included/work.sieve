@@ -1,0 +1,1 @@
+redirect "mirror.box77@mailfree.example";
