@@ -73,6 +73,7 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit ask              what to ask the people concerned, and what they answered
   mbaudit contain …        take an account back: plan, apply, verify, undo
   mbaudit rules …          the rules that findings are made by
+  mbaudit report           the report: HTML, PDF, Markdown, JSON; French, English
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 
@@ -120,6 +121,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newQualifyCommand(t, g),
 		newAskCommand(t, g),
 		newRulesCommand(t, g),
+		newReportCommand(t, g),
 		newDemoCommand(t, g),
 	)
 	return root

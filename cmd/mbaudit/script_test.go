@@ -20,6 +20,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/internal/seedmail"
 	"github.com/mbaudit/mbaudit/internal/servertest"
+	"github.com/mbaudit/mbaudit/report/browser"
 )
 
 // TestMain lets the scripts run the real main under the name mbaudit.
@@ -178,7 +179,16 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 
 // condition knows [mounts]: this user can mount a small file system in a namespace of its own, as root outside of a
 // container can. Where not, what needs that is skipped, unless MBAUDIT_TEST_REQUIRE names mounts, as .ci/run does.
+//
+// [browser]: a browser that prints is installed; the word browser makes a missing one a failure.
 func condition(name string) (bool, error) {
+	if name == "browser" {
+		_, err := browser.Find()
+		if err != nil && slices.Contains(strings.Split(os.Getenv(servertest.RequireVariable), ","), "browser") {
+			return false, fmt.Errorf("%w, and %s requires one", err, servertest.RequireVariable)
+		}
+		return err == nil, nil
+	}
 	if name != "mounts" {
 		return false, fmt.Errorf("there is no condition %q", name)
 	}

@@ -61,6 +61,9 @@ func allowed() map[string][]string {
 		"findings/sigma":        {},
 		"findings/mailrule":     {"internal/visible"},
 
+		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "internal/casefile", "internal/visible"},
+		"report/browser": {"internal/visible"},
+
 		"internal/casefile":      {},
 		"internal/gmailmessage":  {},
 		"internal/demo":          {"evidence/timestamp", "internal/fakegoogle", "internal/seedmail"},

@@ -1,7 +1,7 @@
 #!/bin/bash
-# install.sh [--minio|--bench]: sees to it that what the servers for tests need is installed: Debian packages as root,
+# install.sh [--minio|--bench|--browser]: sees to it that what the servers for tests need is installed: Debian packages as root,
 # versitygw (and with --minio the pinned MinIO) with go install; with --bench mbsync (isync), which the benchmarks compare
-# with. Cyrus' packages, which cannot be installed beside Dovecot's, are unpacked into a directory. Google's Python client is
+# with; with --browser chromium and pdftotext (poppler-utils), for the report on paper. Cyrus' packages, which cannot be installed beside Dovecot's, are unpacked into a directory. Google's Python client is
 # installed as well where that is possible. Says nothing when all is there. As another user than root it names what is
 # missing and the command that installs it, and exits 1.
 set -eu
@@ -96,6 +96,10 @@ install_go() {
 mapfile -t packages < <(missing_packages)
 if [ "${1:-}" = --bench ] && ! command -v mbsync >/dev/null; then
 	packages+=(isync)
+fi
+if [ "${1:-}" = --browser ]; then
+	command -v chromium >/dev/null || packages+=(chromium)
+	command -v pdftotext >/dev/null || packages+=(poppler-utils)
 fi
 if [ ! -x "$cyrus/usr/lib/cyrus/bin/imapd" ] && [ "$(id -u)" != 0 ]; then
 	fail "missing: ${packages[*]+"${packages[*]} and "}cyrus-imapd, unpacked in $cyrus; to install: sudo testdata/servers/install.sh"

@@ -1,0 +1,215 @@
+package report
+
+import (
+	"time"
+
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+)
+
+// A Model is a report before it has a form: report.json. Strings out of mailboxes and logs are as they were.
+type Model struct {
+	V        int       `json:"v"`
+	Number   int       `json:"version"` // of this case's reports, from 1
+	MadeAt   time.Time `json:"made_at"`
+	Tool     string    `json:"tool"`
+	Audience Audience  `json:"audience"`
+	Withheld []string  `json:"withheld"` // sections that this audience does not get
+
+	Case     CaseInfo `json:"case"`
+	Accounts []string `json:"accounts"`
+
+	Decision *decision.Decision  `json:"decision"` // nil: nobody decided, or this audience does not get it
+	Level    decision.Level      `json:"level,omitempty"`
+	Possible decision.Level      `json:"possible,omitempty"`
+	Findings []*findings.Finding `json:"findings"`
+	Analysed bool                `json:"analysed"` // the case was qualified: no finding means that no rule holds
+	Others   int                 `json:"other_findings"`
+	Foreign  int                 `json:"third_party_hits"`
+	Rules    map[string]int64    `json:"rule_states"`
+
+	Timeline []Event   `json:"timeline"`
+	More     int       `json:"timeline_left_out"`
+	Picture  Pictures  `json:"pictures"`
+	Sent     []Message `json:"fraudulent_messages"`
+	Contacts []Contact `json:"contacts_to_warn"`
+	Sources  []Source  `json:"suspect_sources"`
+	Personal int64     `json:"personal_messages"` // marked personal: counted, never shown
+
+	Bundles  []Bundle            `json:"bundles"`
+	Exhibits []Exhibit           `json:"exhibits"`
+	Unlisted int64               `json:"exhibits_not_listed"`
+	Coverage []evidence.Coverage `json:"coverage"`
+	Gaps     []Gap               `json:"gaps"`
+	MoreGaps int64               `json:"gaps_not_listed"`
+
+	Journal       []journal.Line `json:"-"`
+	Entries       int            `json:"journal_entries"`
+	Head          string         `json:"journal_head,omitempty"`
+	JournalBroken string         `json:"journal_broken,omitempty"`
+	JournalKept   int            `json:"journal_entries_withheld"`
+}
+
+// CaseInfo is what case.yaml says, as far as a report shows it.
+type CaseInfo struct {
+	Reference    string             `json:"reference"`
+	OpenedAt     time.Time          `json:"opened_at"`
+	TimeZone     string             `json:"time_zone"`
+	Organisation string             `json:"organisation"`
+	Operator     string             `json:"operator"`
+	Contact      string             `json:"operator_contact,omitempty"`
+	Authority    string             `json:"authority"`
+	Roles        map[string]string  `json:"roles,omitempty"`
+	Contacts     []casefile.Contact `json:"contacts,omitempty"`
+	Business     casefile.Business  `json:"business"`
+	OwnDomains   []string           `json:"own_domains"`
+	Detected     []Detection        `json:"detections"`
+}
+
+// A Detection is an entry of the journal that says how the incident became known.
+type Detection struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
+	Text string    `json:"text"`
+	Seq  uint64    `json:"journal"`
+}
+
+// The lanes of the chronology.
+const (
+	LaneAttacker  = "attacker"
+	LaneUser      = "user"
+	LaneResponder = "responder"
+)
+
+// An Event is one line of the chronology.
+type Event struct {
+	At       time.Time     `json:"at"` // UTC
+	Until    time.Time     `json:"until,omitzero"`
+	Lane     string        `json:"lane"`
+	Account  string        `json:"account,omitempty"`
+	Text     decision.Text `json:"text"`
+	Name     string        `json:"name,omitempty"` // of an event, where it has no Text
+	Subject  string        `json:"subject,omitempty"`
+	Count    int64         `json:"count,omitempty"`
+	Exhibits []string      `json:"exhibits,omitempty"`
+	Journal  uint64        `json:"journal,omitempty"`
+}
+
+// Pictures are the numbers that pictures are drawn of.
+type Pictures struct {
+	Zone     string       `json:"time_zone"`
+	Usual    [7][24]int64 `json:"hours_usual"`   // Monday first: what the accounts did, from sources they are known to use
+	Suspect  [7][24]int64 `json:"hours_suspect"` // from sources that were new
+	Networks []Network    `json:"networks"`
+	Days     []Day        `json:"mail_by_day"`
+	Links    []Link       `json:"links"`
+
+	Correspondents int `json:"correspondents"`   // how many addresses the messages at hand name, up to a bound
+	Touched        int `json:"messages_touched"` // messages that were read, downloaded, forwarded or sent from a suspect source
+}
+
+// A Network is where sign-ins came from.
+type Network struct {
+	Name     string    `json:"network"`
+	ASN      int64     `json:"asn,omitempty"`
+	Owner    string    `json:"asn_name,omitempty"`
+	Country  string    `json:"country,omitempty"`
+	Good     int64     `json:"sign_ins"`
+	Failed   int64     `json:"failures"`
+	Suspect  bool      `json:"suspect"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	Exhibits []string  `json:"exhibits,omitempty"`
+}
+
+// A Day is how much mail there was on one day of the case's time zone.
+type Day struct {
+	Day       string `json:"day"`
+	Received  int64  `json:"received"`
+	Sent      int64  `json:"sent"`
+	Deleted   int64  `json:"deleted"`
+	Forwarded int64  `json:"forwarded"`
+}
+
+// A Link is mail or a right that goes from one address to another.
+type Link struct {
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Kind    string `json:"kind"` // forward, filter, send-as, reply-to, delegate, right, rule
+	Outside bool   `json:"outside"`
+	Exhibit string `json:"exhibit"`
+}
+
+// A Message is a message that was sent from a suspect source, as a log or the mailbox tells of it.
+type Message struct {
+	At         time.Time `json:"at"`
+	Account    string    `json:"account"`
+	Subject    string    `json:"subject,omitempty"`
+	ID         string    `json:"message_id,omitempty"`
+	Recipients []string  `json:"recipients,omitempty"`
+	IP         string    `json:"ip,omitempty"`
+	Exhibit    string    `json:"exhibit"`
+	Action     string    `json:"action"` // sent, read, deleted, forwarded, downloaded
+}
+
+// A Contact is somebody outside who got a fraudulent message.
+type Contact struct {
+	Address string    `json:"address"`
+	First   time.Time `json:"first"`
+	Count   int       `json:"count"`
+	Exhibit string    `json:"exhibit"`
+}
+
+// A Source is an address that is to be detected, not blocked.
+type Source struct {
+	IP       string    `json:"ip"`
+	Network  string    `json:"network,omitempty"`
+	ASN      int64     `json:"asn,omitempty"`
+	Country  string    `json:"country,omitempty"`
+	Agent    string    `json:"user_agent,omitempty"`
+	Events   int64     `json:"events"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	Accounts []string  `json:"accounts"`
+	Exhibit  string    `json:"exhibit"` // of the first
+}
+
+// A Bundle is a sealed bundle in short.
+type Bundle struct {
+	ID          string            `json:"bundle"`
+	CreatedAt   time.Time         `json:"created_at"`
+	SealedAt    time.Time         `json:"sealed_at"`
+	TagManifest string            `json:"tagmanifest_sha256"` // the one number for the record
+	Counts      evidence.Counts   `json:"counts"`
+	Operator    string            `json:"operator"`
+	Signer      string            `json:"signer"`
+	Tool        string            `json:"tool"`
+	Sources     []evidence.Source `json:"sources"`
+	Clocks      []evidence.Clock  `json:"clocks"`
+	Partial     bool              `json:"partial,omitempty"`
+}
+
+// An Exhibit is one line of the list.
+type Exhibit struct {
+	ID        string    `json:"exhibit"` // BUNDLE/P-000042
+	Account   string    `json:"account"`
+	Resource  string    `json:"resource"`
+	Name      string    `json:"name"`
+	Size      int64     `json:"size"`
+	SHA256    string    `json:"sha256"`
+	FetchedAt time.Time `json:"fetched_at"`
+	Cited     bool      `json:"cited"`
+}
+
+// A Gap is something in scope that was not read.
+type Gap struct {
+	ID       string            `json:"gap"`
+	Account  string            `json:"account"`
+	Resource string            `json:"resource"`
+	Item     string            `json:"item,omitempty"`
+	Class    evidence.GapClass `json:"class"`
+	Reason   string            `json:"reason"`
+}

@@ -1,0 +1,746 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/evidence/journal/export"
+	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/decision"
+)
+
+// makers gives for each section what makes its blocks.
+func (p *page) makers() map[string]func() []block {
+	return map[string]func() []block{
+		SecSynthesis: p.synthesis, SecReported: p.reported, SecConfirm: p.confirmation, SecScope: p.scope, SecAccess: p.access, SecImpact: p.impact, SecUrgency: p.urgency,
+		SecRule: p.rule, SecTimeline: p.timeline, SecContainment: p.containment, SecMessages: p.messages, SecDetection: p.detection, SecContacts: p.contacts,
+		SecRemediation: p.remediation, SecDoctrine: p.doctrine, SecLimits: p.limits, SecExhibits: p.exhibits, SecComplaint: p.complaint, SecCNIL: p.cnil, SecJournal: p.journal,
+		SecGlossary: p.glossary, SecIndicators: p.indicators, SecSheets: p.sheets,
+	}
+}
+
+// How much page 1 holds, so that it stays one page.
+const (
+	summaryAccounts = 4
+	summaryUnknowns = 5
+	summaryClocks   = 4
+	summaryDone     = 2
+	summaryWidth    = 110
+)
+
+// synthesis is page 1.
+func (p *page) synthesis() []block {
+	d := p.m.Decision
+	if d == nil {
+		return p.undecided()
+	}
+	var blocks []block
+	if p.m.Audience == Partner {
+		return []block{p.story(d), pairs([]pair{p.accounts()}), heading(p.t("partner.title")), list(p.lines("partner"))}
+	}
+	blocks = append(blocks, p.levels(d), p.conclusions(d), p.story(d), pairs([]pair{p.accounts()}))
+	left := []block{heading(p.t("ask.title")), p.asked(), heading(p.t("never.title")), list(p.lines("never"))}
+	right := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
+	return append(blocks, block{Kind: "columns", Blocks: []block{{Kind: "column", Blocks: left}, {Kind: "column", Blocks: right}}})
+}
+
+// undecided is page 1 of a case that nobody has qualified.
+func (p *page) undecided() []block {
+	return []block{warn(p.t("undecided")), pairs([]pair{p.accounts(), {p.t("undecided.findings"), p.counted()}}), heading(p.t("ask.title")), p.asked(),
+		heading(p.t("done.title")), p.done(), heading(p.t("never.title")), list(p.lines("never"))}
+}
+
+func (p *page) counted() string {
+	if !p.m.Analysed {
+		return p.t("notanalysed")
+	}
+	return p.t("findings.count", len(p.m.Findings)+p.m.Others)
+}
+
+func (p *page) accounts() pair {
+	var all []string
+	for i, a := range p.m.Accounts {
+		if i == summaryAccounts {
+			all = append(all, p.t("refs.more", len(p.m.Accounts)-i))
+			break
+		}
+		all = append(all, cut(a, 50))
+	}
+	return pair{p.t("accounts"), cmp.Or(strings.Join(all, ", "), p.t("none.accounts"))}
+}
+
+// levels is the band with the level established and the level possible.
+func (p *page) levels(d *decision.Decision) block {
+	b := block{Kind: "level", Class: string(d.InForce), Pairs: []pair{{p.t("level.established"), d.Level.In(p.language)}}}
+	if d.Possible != "" {
+		b.Pairs = append(b.Pairs, pair{p.t("level.possible"), d.Possible.In(p.language)})
+	}
+	if d.Override != nil {
+		b.Pairs = append(b.Pairs, pair{p.t("level.override"), d.InForce.In(p.language)})
+	}
+	if len(d.If) > 0 {
+		b.Text = p.t("level.if", cut(d.If[0].In(p.language), summaryWidth))
+	}
+	return b
+}
+
+// conclusions are the four questions, in the doctrine's order.
+func (p *page) conclusions(d *decision.Decision) block {
+	var rows []row
+	for i, axis := range []decision.Axis{d.Confirmation, d.Scope, d.Impact, d.Urgency} {
+		if axis.Word == (decision.Text{}) {
+			continue // this audience does not get it
+		}
+		basis := p.t("basis.none")
+		if axis.Best != "" {
+			basis = p.refs([]string{axis.Best}, 1)
+		}
+		rows = append(rows, row{Class: "answer-" + answer(axis.Answer), Cells: []cell{{Text: p.t(fmt.Sprintf("question.%d", i+1))}, {Text: p.answer(axis.Answer), Class: "answer"},
+			{Text: p.axisWord(axis)}, {Text: basis, Class: "code"}}})
+	}
+	return table("conclusions", p.heads("question", "answer", "state", "best"), rows)
+}
+
+func answer(a decision.Answer) string { return cmp.Or(string(a), "unknown") }
+
+func (p *page) answer(a decision.Answer) string { return p.word("answer", answer(a)) }
+
+func (p *page) axisWord(a decision.Axis) string {
+	word := cut(a.Word.In(p.language), 70)
+	if a.Possible > a.Established {
+		word += " (" + p.t("possible", cut(a.WorstWord.In(p.language), 70)) + ")"
+	}
+	return word
+}
+
+func (p *page) story(d *decision.Decision) block {
+	s := d.Story
+	since := p.t("undated")
+	if !s.First.IsZero() {
+		since = p.minute(s.First)
+		if !s.Last.IsZero() {
+			since += " → " + p.minute(s.Last)
+		}
+		since += " (" + p.zone.String() + ")"
+	}
+	return pairs([]pair{{p.t("story.what"), cut(s.What.In(p.language), 2*summaryWidth)}, {p.t("story.since"), since},
+		{p.t("story.open"), p.answer(s.StillOpen) + suffix(": ", cut(s.Why.In(p.language), summaryWidth))}})
+}
+
+func suffix(before, s string) string {
+	if s == "" {
+		return ""
+	}
+	return before + s
+}
+
+// asked are the decisions that page 1 asks for, to be ticked by hand.
+func (p *page) asked() block {
+	var rows []row
+	for _, question := range p.lines("ask") {
+		rows = append(rows, cells(question, "☐ "+p.t("tick.yes")+"  ☐ "+p.t("tick.no"), ""))
+	}
+	return table("asked", p.heads("decision", "tick", "signature"), rows)
+}
+
+func (p *page) clocks(d *decision.Decision, most int) block {
+	clocks := slices.Clone(d.Clocks)
+	law := func(c decision.Clock) bool { return !strings.HasPrefix(c.ID, "log:") }
+	slices.SortStableFunc(clocks, func(x, y decision.Clock) int { return -compareBool(law(x), law(y)) })
+	var rows []row
+	for i, c := range clocks {
+		if i == most {
+			break
+		}
+		ends := "—"
+		if !c.Ends.IsZero() {
+			ends = p.minute(c.Ends)
+		}
+		sub := ""
+		if most > summaryClocks {
+			sub = p.say(c.Why)
+		}
+		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 60), Sub: sub}, {Text: cut(p.word("clock", c.State), 20)}, {Text: ends, Class: "num"}}})
+	}
+	if len(rows) == 0 {
+		return note(p.t("clocks.none"))
+	}
+	return table("clocks", p.heads("term", "state", "ends"), rows)
+}
+
+func (p *page) unknown(d *decision.Decision) block {
+	var items []string
+	for i, u := range d.Unknowns {
+		if i == summaryUnknowns {
+			break
+		}
+		items = append(items, cut(u.Text.In(p.language), 64))
+	}
+	if len(items) == 0 {
+		return note(p.t("unknown.none"))
+	}
+	return list(items)
+}
+
+// done lists what was done: the journal's actions, and what was sealed.
+func (p *page) done() block {
+	var items []string
+	for _, b := range p.m.Bundles {
+		if len(items) == 2 {
+			break
+		}
+		items = append(items, p.t("done.sealed", show(b.ID), b.Counts.Exhibits, b.Counts.Gaps, p.minute(b.SealedAt)))
+	}
+	for i := len(p.m.Journal) - 1; i >= 0 && len(items) < summaryDone; i-- {
+		if e := p.m.Journal[i]; e.Type == journal.Action && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
+			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 70)+" ("+export.StateWord(e.ActionState, p.language)+")")
+		}
+	}
+	if len(items) == 0 {
+		return note(p.t("done.none"))
+	}
+	return list(items)
+}
+
+// reported is how the incident became known, who is in charge, and what the organisation lives on.
+func (p *page) reported() []block {
+	c := p.m.Case
+	var rows []row
+	for _, d := range c.Detected {
+		rows = append(rows, cells(p.both(d.At), show(d.By), show(d.Text), p.t("journal.entry", d.Seq)))
+	}
+	blocks := []block{p.tableOr("reported", p.heads("time", "informant", "text", "journal"), rows, p.t("reported.none"))}
+	blocks = append(blocks, pairs([]pair{p.accounts(), {p.t("authority"), cmp.Or(show(c.Authority), p.t("open.authority"))}, {p.t("domains"), cmp.Or(show(strings.Join(c.OwnDomains, ", ")), p.t("open.domains"))},
+		{p.t("business.critical"), p.filled(c.Business.CriticalActivities)}, {p.t("business.depends"), p.filled(c.Business.DependsOnMailbox)},
+		{p.t("business.money"), p.filled(c.Business.MoneyWorkflows)}}))
+	if c.Roles != nil {
+		blocks = append(blocks, heading(p.t("roles")), p.roles())
+	}
+	if len(c.Contacts) > 0 {
+		rows = nil
+		for _, x := range c.Contacts {
+			rows = append(rows, cells(show(x.Name), show(x.Role), show(x.Phone), show(x.Email)))
+		}
+		blocks = append(blocks, heading(p.t("contactlist")), table("contactlist", p.heads("name", "role", "phone", "email"), rows))
+	}
+	if d := p.m.Decision; d != nil {
+		blocks = append(blocks, p.sensitive(d)...)
+		if len(d.Clocks) > 0 {
+			blocks = append(blocks, heading(p.t("clocks.title")), p.clocks(d, 100))
+		}
+		blocks = append(blocks, p.questions(d)...)
+	}
+	return blocks
+}
+
+func (p *page) roles() block {
+	names := make([]string, 0, len(p.m.Case.Roles))
+	for name := range p.m.Case.Roles {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var rows []row
+	for _, name := range names {
+		who := p.m.Case.Roles[name]
+		r := cells(p.word("role", name), cmp.Or(show(who), p.t("open.role")))
+		if who == "" {
+			r.Class = "open"
+		}
+		rows = append(rows, r)
+	}
+	return table("roles", p.heads("role", "name"), rows)
+}
+
+func (p *page) filled(values []string) string {
+	return cmp.Or(show(strings.Join(values, "; ")), p.t("open.person"))
+}
+
+func (p *page) sensitive(d *decision.Decision) []block {
+	var items []string
+	for _, s := range d.Sensitive {
+		items = append(items, show(s.Account)+": "+p.say(s.Why)+suffix(" · ", p.refs(s.Exhibits, 3)))
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return []block{heading(p.t("sensitive")), list(items)}
+}
+
+func (p *page) questions(d *decision.Decision) []block {
+	var rows []row
+	for _, q := range d.Questions {
+		rows = append(rows, row{Cells: []cell{{Text: show(q.Item), Class: "code"}, {Text: p.word("for", q.For)}, {Text: p.say(q.Text), Sub: cut(p.say(q.About)+suffix(" · ", q.Subject), 200)},
+			{Text: p.word("recognition", q.Answer)}}})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return []block{heading(p.t("questions")), table("questions", p.heads("item", "for", "text", "answer"), rows)}
+}
+
+func (p *page) tableOr(class string, head []string, rows []row, empty string) block {
+	if len(rows) == 0 {
+		return note(empty)
+	}
+	return table(class, head, rows)
+}
+
+// axis shows one of the four: its two values, its grounds, what would raise it.
+func (p *page) axis(a decision.Axis) []block {
+	if p.m.Decision == nil || a.Word == (decision.Text{}) {
+		return []block{warn(p.t("undecided.axis"))}
+	}
+	blocks := []block{pairs([]pair{{p.t("axis.answer"), p.answer(a.Answer)}, {p.t("axis.established"), fmt.Sprintf("%d · %s", a.Established, p.say(a.Word))},
+		{p.t("axis.possible"), fmt.Sprintf("%d · %s", a.Possible, p.say(a.WorstWord))}})}
+	blocks = append(blocks, heading(p.t("grounds")), p.grounds(a.Grounds, p.t("grounds.none")))
+	if len(a.Open) > 0 {
+		blocks = append(blocks, heading(p.t("grounds.open")), p.grounds(a.Open, ""))
+	}
+	return blocks
+}
+
+func (p *page) grounds(all []decision.Ground, empty string) block {
+	var rows []row
+	for _, g := range all {
+		c := cell{Text: p.say(g.Text), Sub: cut(strings.Join(nonEmpty(g.Account, g.Subject), " · "), 160)}
+		if g.Struck {
+			c.Class = "struck"
+		}
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g)}, {Text: p.minuteOr(g.At)}, {Text: p.refs(g.Exhibits, 4), Class: "code"}, {Text: p.say(g.Refutes)}}})
+	}
+	return p.tableOr("grounds", p.heads("value", "ground", "strength", "time", "exhibits", "refutes"), rows, empty)
+}
+
+func (p *page) strength(g decision.Ground) string {
+	if g.Strength == "" {
+		return p.word("groundof", g.Source)
+	}
+	return p.word("strength", g.Strength)
+}
+
+func (p *page) minuteOr(t time.Time) string {
+	if t.IsZero() {
+		return "—"
+	}
+	return p.minute(t)
+}
+
+func nonEmpty(all ...string) []string {
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
+// confirmation is the table of indicators.
+func (p *page) confirmation() []block {
+	var blocks []block
+	if d := p.m.Decision; d != nil {
+		blocks = append(blocks, p.axis(d.Confirmation)...)
+	}
+	blocks = append(blocks, heading(p.t("indicators.title")))
+	if !p.m.Analysed {
+		return append(blocks, warn(p.t("notanalysed")))
+	}
+	var rows []row
+	for _, f := range p.m.Findings {
+		rows = append(rows, p.finding(f))
+	}
+	blocks = append(blocks, p.tableOr("findings", p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition"), rows, p.t("findings.none")))
+	if p.m.Others > 0 {
+		blocks = append(blocks, note(p.t("findings.others", p.m.Others)))
+	}
+	if p.m.Foreign > 0 {
+		blocks = append(blocks, note(p.t("findings.foreign", p.m.Foreign)))
+	}
+	return append(blocks, note(p.t("rules.states", p.m.Rules["yes"], p.m.Rules["no"], p.m.Rules["unknown"])))
+}
+
+func (p *page) finding(f *findings.Finding) row {
+	title := cell{Text: show(f.Title[p.language]), Sub: show(f.Interpretation[p.language]) + suffix(" · ATT&CK ", show(strings.Join(f.Technique, ", ")))}
+	if f.Recognition == findings.Recognised {
+		title.Class = "struck"
+	}
+	period := p.t("undated.state")
+	if !f.First.IsZero() {
+		period = p.minute(f.First)
+		if f.Last.After(f.First) {
+			period += " → " + p.minute(f.Last)
+		}
+	}
+	observed := cell{Text: cut(f.Subject, 120), Sub: show(f.Account) + p.t("times", f.Count)}
+	return row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: p.word("grade", string(f.Grade)), Sub: p.word("strength", f.Strength)}, title, observed, {Text: period},
+		{Text: p.refs(f.Exhibits, 4), Sub: f.ID, Class: "code"}, {Text: p.word("recognition", string(f.Recognition))}}}
+}
+
+func (p *page) scope() []block {
+	d := p.m.Decision
+	var blocks []block
+	if d != nil {
+		blocks = p.axis(d.Scope)
+		var rows []row
+		for _, r := range d.Perimeter {
+			rows = append(rows, row{Class: "reach-" + r.State, Cells: []cell{{Text: p.word("reach", r.Kind)}, {Text: cut(r.Name, 120), Sub: show(r.Account)}, {Text: p.word("reached", r.State)},
+				{Text: p.say(r.How)}, {Text: p.minuteOr(r.At)}, {Text: p.refs(r.Exhibits, 4), Class: "code"}}})
+		}
+		blocks = append(blocks, heading(p.t("perimeter")), p.tableOr("perimeter", p.heads("kind", "name", "state", "how", "time", "exhibits"), rows, p.t("perimeter.none")))
+	} else {
+		blocks = []block{warn(p.t("undecided.axis"))}
+	}
+	return append(blocks, heading(p.t("picture.links")), pictured(p.drawLinks()), p.linkTable())
+}
+
+func (p *page) linkTable() block {
+	var rows []row
+	for _, l := range p.m.Picture.Links {
+		side := p.t("inside")
+		if l.Outside {
+			side = p.t("outside")
+		}
+		rows = append(rows, row{Cells: []cell{{Text: cut(l.From, 80)}, {Text: p.word("link", l.Kind)}, {Text: cut(l.To, 80)}, {Text: side}, {Text: p.refs([]string{l.Exhibit}, 1), Class: "code"}}})
+	}
+	return p.tableOr("links", p.heads("from", "kind", "to", "whose", "exhibits"), rows, p.t("links.none"))
+}
+
+func (p *page) access() []block {
+	if p.m.Decision == nil {
+		return []block{warn(p.t("undecided.axis"))}
+	}
+	blocks := []block{note(p.t("hypotheses.note"))}
+	var rows []row
+	for _, h := range p.m.Decision.Hypotheses {
+		rows = append(rows, row{Class: "verdict-" + h.Verdict, Cells: []cell{{Text: p.say(h.Name), Sub: p.say(h.ThenCheck)}, {Text: p.word("verdict", h.Verdict)}, {Text: p.arguments(h.For)},
+			{Text: p.arguments(h.Against)}, {Text: p.arguments(h.Missing)}}})
+	}
+	return append(blocks, p.tableOr("hypotheses", p.heads("hypothesis", "verdict", "for.it", "against", "missing"), rows, p.t("hypotheses.none")), heading(p.t("picture.networks")), pictured(p.drawNetworks()))
+}
+
+func (p *page) arguments(all []decision.Argument) string {
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, p.say(a.Text)+suffix(" · ", p.refs(a.Exhibits, 3)))
+	}
+	return cmp.Or(strings.Join(texts, "; "), "—")
+}
+
+func (p *page) impact() []block {
+	d := p.m.Decision
+	if d == nil {
+		return []block{warn(p.t("undecided.axis")), heading(p.t("picture.volume")), pictured(p.drawVolume())}
+	}
+	blocks := p.axis(d.Impact)
+	var rows []row
+	for _, x := range d.Exfiltration {
+		counts := nonEmpty(p.counts("viewed", x.Viewed), p.counts("fetched", x.Fetched), p.counts("forwarded", x.Sent), p.counts("bytes", x.Bytes))
+		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State)},
+			{Text: p.minuteOr(x.From) + " → " + p.minuteOr(x.Until)}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
+	}
+	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),
+		p.tableOr("leaks", p.heads("kind", "name", "state", "period", "what", "exhibits"), rows, p.t("exfiltration.none")), heading(p.t("picture.volume")), pictured(p.drawVolume()))
+}
+
+func (p *page) counts(key string, n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return p.t("count."+key, n)
+}
+
+func (p *page) urgency() []block {
+	if p.m.Decision == nil {
+		return []block{warn(p.t("undecided.axis"))}
+	}
+	return append(p.axis(p.m.Decision.Urgency), note(p.t("urgency.note")))
+}
+
+func (p *page) rule() []block {
+	d := p.m.Decision
+	if d == nil {
+		return []block{warn(p.t("undecided.axis"))}
+	}
+	all := []pair{{p.t("level.established"), d.Level.In(p.language) + " · " + show(d.Rule.ID) + " · " + p.say(d.Rule.Text)},
+		{p.t("level.possible"), d.Possible.In(p.language) + " · " + show(d.Worst.ID) + " · " + p.say(d.Worst.Text)}}
+	if o := d.Override; o != nil {
+		all = append(all, pair{p.t("level.override"), p.t("override", o.Level.In(p.language), show(o.By), p.minute(o.At), show(o.Reason), o.Seq)})
+	}
+	blocks := []block{pairs(all)}
+	if len(d.If) > 0 {
+		blocks = append(blocks, heading(p.t("possible.if")), list(p.texts(d.If)))
+	}
+	var floors []string
+	for _, f := range d.Floors {
+		floors = append(floors, p.word("axis", f.Axis)+" ≥ "+fmt.Sprint(f.Value)+": "+p.say(f.Text))
+	}
+	if len(floors) > 0 {
+		blocks = append(blocks, heading(p.t("floors")), list(floors))
+	}
+	if c := d.Change; c != nil {
+		blocks = append(blocks, heading(p.t("change", p.minute(c.Since), c.Level.In(p.language), c.Possible.In(p.language))), list(append(p.texts(c.Text), p.t("change.end"))))
+	}
+	return append(blocks, heading(p.t("rules.title")), list(p.lines("rules")), note(p.say(d.Bias)))
+}
+
+func (p *page) texts(all []decision.Text) []string {
+	var texts []string
+	for _, t := range all {
+		texts = append(texts, p.say(t))
+	}
+	return texts
+}
+
+func (p *page) timeline() []block {
+	var rows []row
+	for i, e := range p.m.Timeline {
+		at := p.both(e.At)
+		if !e.Until.IsZero() {
+			at += " → " + p.minute(e.Until)
+		}
+		source := p.refs(e.Exhibits, 3)
+		if e.Journal != 0 {
+			source = p.t("journal.entry", e.Journal)
+		}
+		count := ""
+		if e.Count > 1 {
+			count = p.t("times", e.Count)
+		}
+		what := p.say(e.Text)
+		if e.Name != "" {
+			what = p.word("event", e.Name)
+		}
+		rows = append(rows, row{Class: "lane-" + e.Lane, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: at}, {Text: p.word("lane", e.Lane)}, {Text: what + count, Sub: cut(strings.Join(nonEmpty(e.Account, e.Subject), " · "), 200)},
+			{Text: source, Class: "code"}}})
+	}
+	blocks := []block{pictured(p.drawLanes()), heading(p.t("picture.hours")), pictured(p.drawHours()), heading(p.t("timeline.table")), note(p.t("timeline.note", p.zone.String())),
+		p.tableOr("timeline", p.heads("number", "time", "lane", "event", "source"), rows, p.t("timeline.none"))}
+	if p.m.More > 0 {
+		blocks = append(blocks, note(p.t("timeline.more", p.m.More)))
+	}
+	return blocks
+}
+
+// containment shows what the journal has of actions: planned, done, verified, failed; and what a plan leaves open.
+func (p *page) containment() []block {
+	var rows []row
+	for _, line := range p.m.Journal {
+		if line.Type != journal.Action {
+			continue
+		}
+		rows = append(rows, row{Class: "action-" + string(line.ActionState), Cells: []cell{{Text: export.EventTime(line.Entry, p.zone, p.language)}, {Text: show(line.Description), Sub: show(line.Result)},
+			{Text: cmp.Or(export.StateWord(line.ActionState, p.language), "—")}, {Text: show(line.DecisionBy)}, {Text: p.t("journal.entry", line.Seq)}}})
+	}
+	blocks := []block{p.tableOr("actions", p.heads("time", "action", "state", "decided", "journal"), rows, p.t("containment.none"))}
+	if d := p.m.Decision; d != nil && len(d.Precautions) > 0 {
+		blocks = append(blocks, heading(p.t("precautions")), checks(p.texts(d.Precautions)))
+	}
+	return append(blocks, heading(p.t("containment.order")), checks(p.lines("order")), note(p.t("containment.note")))
+}
+
+func (p *page) messages() []block {
+	var rows []row
+	for _, m := range p.m.Sent {
+		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: p.both(m.At)}, {Text: p.word("done.to", m.Action)}, {Text: cut(cmp.Or(m.Subject, p.t("nosubject")), 160), Sub: cut(strings.Join(m.Recipients, ", "), 300)},
+			{Text: show(m.IP), Sub: cut(m.ID, 80), Class: "code"}, {Text: p.refs([]string{m.Exhibit}, 1), Class: "code"}}})
+	}
+	blocks := []block{text(p.t("messages.intro")), p.tableOr("messages", p.heads("time", "deed", "subject", "ip", "exhibits"), rows, p.t("messages.none"))}
+	if len(p.m.Sent) == maxMessages {
+		blocks = append(blocks, note(p.t("messages.more", maxMessages)))
+	}
+	return append(blocks, note(p.t("personal", p.m.Personal)), heading(p.t("review.title")), checks(p.lines("review")))
+}
+
+func (p *page) detection() []block {
+	var rows []row
+	for _, s := range p.m.Sources {
+		network := strings.Join(nonEmpty(s.Network, number("AS", s.ASN), s.Country), " · ")
+		rows = append(rows, row{Cells: []cell{{Text: show(s.IP), Class: "code"}, {Text: cmp.Or(show(network), p.t("unresolved")), Sub: cut(s.Agent, 120)}, {Text: fmt.Sprint(s.Events), Class: "num"},
+			{Text: p.minute(s.First) + " → " + p.minute(s.Last)}, {Text: cut(strings.Join(s.Accounts, ", "), 200)}, {Text: p.refs([]string{s.Exhibit}, 1), Class: "code"}}})
+	}
+	return []block{text(p.t("detection.intro")), p.tableOr("sources", p.heads("ip", "network", "events", "period", "accounts", "exhibits"), rows, p.t("detection.none")), note(p.t("detection.note"))}
+}
+
+func number(prefix string, n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s%d", prefix, n)
+}
+
+func (p *page) contacts() []block {
+	var rows []row
+	for _, c := range p.m.Contacts {
+		rows = append(rows, row{Cells: []cell{{Text: "☐ " + cut(c.Address, 120)}, {Text: p.both(c.First)}, {Text: fmt.Sprint(c.Count), Class: "num"}, {Text: p.refs([]string{c.Exhibit}, 1), Class: "code"}}})
+	}
+	return []block{p.tableOr("contacts", p.heads("address", "first", "events", "exhibits"), rows, p.t("contacts.none")), note(p.t("contacts.note")), heading(p.t("letter.title")), {Kind: "letter", Items: p.lines("letter")}}
+}
+
+func (p *page) remediation() []block {
+	return []block{checks(p.lines("remedy"))}
+}
+
+// doctrine is the source document row by row.
+func (p *page) doctrine() []block {
+	if p.m.Decision == nil || len(p.m.Decision.Doctrine) == 0 {
+		return []block{warn(p.t("doctrine.none"))}
+	}
+	counts := map[string]int{}
+	var rows []row
+	for _, c := range p.m.Decision.Doctrine {
+		counts[c.State]++
+		human := p.say(c.Human)
+		if human != "" {
+			human = "☐ " + human
+		}
+		rows = append(rows, row{Class: "covered-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: show(c.ID), Class: "code"}, {Text: p.say(c.Title)}, {Text: p.word("covered", c.State)}, {Text: p.say(c.Why), Sub: p.refs(c.Exhibits, 3)},
+			{Text: human}}})
+	}
+	var sums []string
+	for _, state := range []string{decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople} {
+		sums = append(sums, fmt.Sprintf("%s: %d", p.word("covered", state), counts[state]))
+	}
+	return []block{text(p.t("doctrine.intro", len(rows))), text(strings.Join(sums, " · ")), table("doctrine", p.heads("row", "requirement", "state", "why", "human"), rows)}
+}
+
+// limits is what was not read, and why: the completeness ledger, the gaps, what is unknown.
+func (p *page) limits() []block {
+	var rows []row
+	for _, c := range p.m.Coverage {
+		rows = append(rows, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
+			{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
+	}
+	blocks := []block{text(p.t("limits.intro"))}
+	if d := p.m.Decision; d != nil && len(d.Unknowns) > 0 {
+		var open []row
+		for _, u := range d.Unknowns {
+			open = append(open, row{Cells: []cell{{Text: p.say(u.Text), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires)}}})
+		}
+		blocks = append(blocks, heading(p.t("unknown.title")), table("unknowns", p.heads("unknown", "source", "how.to", "expires"), open))
+	}
+	blocks = append(blocks, heading(p.t("coverage.title")), p.tableOr("coverage", p.heads("account", "resource", "asked", "got", "failed", "state"), rows, p.t("coverage.none")))
+	rows = nil
+	for _, g := range p.m.Gaps {
+		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: cut(g.Reason, 240)}}})
+	}
+	blocks = append(blocks, heading(p.t("gaps.title")), p.tableOr("gaps", p.heads("number", "account", "resource", "why"), rows, p.t("gaps.none")))
+	if p.m.MoreGaps > 0 {
+		blocks = append(blocks, note(p.t("gaps.more", p.m.MoreGaps)))
+	}
+	if p.m.Personal > 0 {
+		blocks = append(blocks, note(p.t("personal", p.m.Personal)))
+	}
+	return append(blocks, heading(p.t("limits.general")), list(p.lines("limit")))
+}
+
+// exhibits is the list, with the one number of each bundle first.
+func (p *page) exhibits() []block {
+	blocks := []block{text(p.t("exhibits.intro"))}
+	for i, b := range p.m.Bundles {
+		all := []pair{{p.t("bundle.sum"), b.TagManifest}, {p.t("bundle.dates"), p.both(b.CreatedAt) + " → " + p.both(b.SealedAt)},
+			{p.t("bundle.counts"), p.t("bundle.counts.value", b.Counts.Exhibits, b.Counts.Gaps, b.Counts.Bytes)}, {p.t("bundle.signer"), show(b.Signer)}, {p.t("meta.tool"), show(b.Tool)}, {p.t("bundle.sources"), p.bundleSources(b)}, {p.t("bundle.clocks"), p.bundleClocks(b)}}
+		if b.Operator != "" {
+			all = append(all, pair{p.t("meta.author"), show(b.Operator)})
+		}
+		blocks = append(blocks, heading(p.t("bundle.title", i+1, show(b.ID))), block{Kind: "sum", Text: p.t("bundle.sum"), Items: []string{b.TagManifest, export.Grouped(b.TagManifest)}}, pairs(all[1:]))
+	}
+	var rows []row
+	for _, x := range p.m.Exhibits {
+		id := cell{Text: p.refs([]string{x.ID}, 1), Class: "code"}
+		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z")}, {Text: x.SHA256, Class: "hash"}}}
+		if x.Cited {
+			r.Class = "cited"
+		}
+		rows = append(rows, r)
+	}
+	blocks = append(blocks, heading(p.t("exhibits.list")), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
+	if p.m.Unlisted > 0 {
+		blocks = append(blocks, note(p.t("exhibits.more", p.m.Unlisted)))
+	}
+	return append(blocks, note(p.t("exhibits.verify")))
+}
+
+func (p *page) bundleSources(b Bundle) string {
+	var all []string
+	for _, s := range b.Sources {
+		all = append(all, show(s.Collector)+" "+show(s.Address))
+	}
+	return cmp.Or(strings.Join(all, ", "), "—")
+}
+
+func (p *page) bundleClocks(b Bundle) string {
+	var all []string
+	for _, c := range b.Clocks {
+		if c.OffsetMS != nil {
+			all = append(all, p.t("clock.offset", show(c.Against), *c.OffsetMS))
+		}
+	}
+	return cmp.Or(strings.Join(all, "; "), p.t("clock.unmeasured"))
+}
+
+func (p *page) journal() []block {
+	if p.m.JournalBroken != "" {
+		return []block{warn(p.t("journal.broken", show(p.m.JournalBroken)))}
+	}
+	by := export.Corrections(p.m.Journal)
+	var rows []row
+	for _, line := range p.m.Journal {
+		e := line.Entry
+		kind := cell{Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, {Text: export.EventTime(e, p.zone, p.language), Sub: export.RecordedTime(e, p.zone)}, {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
+			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
+	}
+	blocks := []block{text(p.t("journal.intro", p.m.Entries)), {Kind: "sum", Text: p.t("journal.head"), Items: []string{p.m.Head, export.Grouped(p.m.Head)}}}
+	if p.m.JournalKept > 0 {
+		blocks = append(blocks, note(p.t("journal.kept", p.m.JournalKept)))
+	}
+	return append(blocks, p.tableOr("journal", p.heads("number", "time", "informant", "kind", "text"), rows, p.t("journal.none")))
+}
+
+func (p *page) glossary() []block {
+	var rows []row
+	for i := 1; ; i++ {
+		texts, ok := p.words[fmt.Sprintf("gloss.%d", i)]
+		if !ok {
+			break
+		}
+		rows = append(rows, cells(texts.FR, texts.EN))
+	}
+	slices.SortFunc(rows, func(x, y row) int { return strings.Compare(x.Cells[0].Text, y.Cells[0].Text) })
+	return []block{table("glossary", p.heads("french", "english"), rows), note(p.t("defanged"))}
+}
+
+// indicators lists what to look for elsewhere: addresses, networks, the intruder's mail addresses and applications.
+func (p *page) indicators() []block {
+	var rows []row
+	add := func(kind, value, exhibit string) {
+		rows = append(rows, row{Cells: []cell{{Text: p.word("ioc", kind)}, {Text: cut(value, 200), Class: "code"}, {Text: p.refs(nonEmpty(exhibit), 1), Class: "code"}}})
+	}
+	for _, s := range p.m.Sources {
+		add("ip", s.IP, s.Exhibit)
+	}
+	for _, l := range p.m.Picture.Links {
+		if !l.Outside {
+			continue
+		}
+		address := l.To
+		if l.Kind == "delegate" || l.Kind == "right" {
+			address = l.From
+		}
+		add("address", address, l.Exhibit)
+	}
+	for _, m := range p.m.Sent {
+		if m.Action == "sent" {
+			add("message", cmp.Or(m.ID, m.Subject), m.Exhibit)
+		}
+	}
+	return []block{text(p.t("ioc.intro")), p.tableOr("iocs", p.heads("kind", "value", "exhibits"), rows, p.t("ioc.none"))}
+}
+
+func (p *page) sheets() []block {
+	return []block{heading(p.t("sheet.user")), checks(p.lines("user")), heading(p.t("sheet.desk")), checks(p.lines("desk"))}
+}
+
+// statuses lists what the ledger says of a resource.
+func statuses() []string {
+	return []string{evidence.StatusComplete, evidence.StatusEmpty, evidence.StatusIncomplete, evidence.StatusNotOffered, evidence.StatusUnfinished}
+}
