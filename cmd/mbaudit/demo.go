@@ -20,7 +20,7 @@ func newDemoCommand(t *terminal, g *global) *cobra.Command {
 		Long: `demo starts an IMAP server with a mailbox that was taken over, a stand-in for the Google
 Workspace of the same account and a time-stamping authority, all inside this program, and
 runs the real commands on them: init, log, collect, push to a directory, verify, qualify,
-and the plan of containment. It asks nothing and leaves a case directory to look at (--case DIR, or a
+report, and the plan of containment. It asks nothing and leaves a case directory to look at (--case DIR, or a
 new one under the current directory).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runDemo(cmd.Context(), t, g) },
@@ -87,6 +87,8 @@ func (d *demonstration) play(t *terminal) error {
 		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, d.dir},
 		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, copyTo},
 		{"qualify", "--case", d.dir},
+		{"report", "--case", d.dir, "--lang", "fr"},
+		{"report", "--case", d.dir, "--lang", "en"},
 		{"contain", "--case", d.dir, "--account", demo.Account, "--google-admin", demo.GoogleAdmin},
 		{"log", "verify", "--case", d.dir},
 	} {
@@ -137,6 +139,7 @@ func (d *demonstration) whatToLookAt(t *terminal) error {
 		{"less " + filepath.Join(bundle, "data/logs/coverage.tsv"), "what was asked, got and not got"},
 		{"less " + filepath.Join(bundle, "acquisition.json"), "who, when, with what, which clocks"},
 		{"sh " + filepath.Join(bundle, "verify.sh"), "the same check with the system's own tools"},
+		{filepath.Join(d.dir, "reports"), "the report, in French and English: open it in a browser"},
 		{"mbaudit log list --case " + d.dir, "the logbook, written by itself"},
 	} {
 		t.print("  %s\n      %s", line[0], line[1])
