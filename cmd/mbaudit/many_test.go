@@ -107,7 +107,7 @@ func TestKillManyAccounts(t *testing.T) {
 		for _, n := range g.asked() {
 			again += n - 1
 		}
-		if most := here * 250; again > most { // what came in the last tenth of a second, was on its way, or is asked by each run
+		if most := here * 450; again > most { // what was on its way, up to 24 for each of 16 accounts, or is asked by each run
 			t.Errorf("%d requests were answered twice after %d kills, want %d at the most", again, here, most)
 		}
 	}
