@@ -166,6 +166,7 @@ func (p *page) ticks(a axis, left, width float64) []shape {
 // marks draws the events of a lane; those that would touch are one mark with their number.
 func (p *page) marks(a axis, lane string, left, width, y float64) []shape {
 	type group struct {
+		x      float64
 		n      int
 		titles []string
 	}
