@@ -291,6 +291,7 @@ func TestLogFaults(t *testing.T) {
 		for _, page := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, page %d", m.name, page), func(t *testing.T) {
 				t.Parallel()
+				m := m // both pages change it
 				size := 20
 				if m.class != "" && page > 1 {
 					size = 3 // so that what is left is not read whole by time
