@@ -471,15 +471,21 @@ func checkPage(t *testing.T, page string) {
 	}
 }
 
+// lacking skips a test for want of a browser, or of what reads its PDFs; where the word browser requires them it fails.
+func lacking(t *testing.T, err error) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv(servertest.RequireVariable), ","), "browser") {
+		t.Fatalf("%v, and %s requires a browser: testdata/servers/install.sh --browser", err, servertest.RequireVariable)
+	}
+	t.Skipf("SKIPPED: %v: testdata/servers/install.sh --browser", err)
+}
+
 // aBrowser gives the browser that is installed here.
 func aBrowser(t *testing.T) string {
 	t.Helper()
 	program, err := browser.Find()
 	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv(servertest.RequireVariable), ","), "browser") {
-			t.Fatalf("%v, and %s requires one: testdata/servers/install.sh --browser", err, servertest.RequireVariable)
-		}
-		t.Skip("SKIPPED: no browser is installed: testdata/servers/install.sh --browser")
+		lacking(t, err)
 	}
 	return program
 }
@@ -507,7 +513,7 @@ func TestPaper(t *testing.T) {
 	program := aBrowser(t)
 	reader, err := exec.LookPath("pdftotext")
 	if err != nil {
-		t.Skip("SKIPPED: pdftotext is not installed: testdata/servers/install.sh --browser")
+		lacking(t, err)
 	}
 	q := takeover(t)
 	for name, m := range map[string]*report.Model{"story": q.model(t), "hostile": hostileInquiry(t).model(t)} {

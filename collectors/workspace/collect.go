@@ -344,8 +344,7 @@ func (r *run) notice(s source, a *answer) {
 // the Directory says of the user is known.
 func (r *run) failed(s source, page int, asked request, err error) error {
 	if s.edition != "" && page == 1 && r.withoutLicence(err) {
-		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true,
-			Note: "not licensed, or not switched on: Gmail opens this mailbox and refuses " + s.edition + ": " + err.Error()})
+		return r.notOffered(s, "not licensed, or not switched on: Gmail opens this mailbox and refuses "+s.edition+": "+err.Error())
 	}
 	if errors.Is(err, ErrNoMailbox) && page == 1 {
 		r.mu.Lock()
@@ -362,7 +361,7 @@ func (r *run) failed(s source, page int, asked request, err error) error {
 
 func (r *run) gap(s source, page int, asked request, err error) error {
 	if note := r.c.withheld(s); note != "" {
-		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, NotOffered: true, Note: note})
+		return r.notOffered(s, note)
 	}
 	reason := err.Error()
 	if page > 1 {

@@ -42,7 +42,7 @@ func (l *logReading) row(log *auditLog, answered, super bool) error {
 			log.holes[0].err.Error(), l.r.c.cfg.Admin, administratorResource)
 	}
 	if lacking != "" {
-		return l.r.sink.Expect(evidence.Expectation{Account: l.r.scope.Account, Collector: l.r.c.Name(), Resource: row.resource, NotOffered: true, Note: lacking})
+		return l.r.notOffered(row, lacking)
 	}
 	for _, h := range log.holes {
 		if err := l.gap(row, h, answered); err != nil {

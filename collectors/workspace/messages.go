@@ -58,8 +58,7 @@ func (r *run) drafts(ctx context.Context) error {
 // messages reads the messages of the mailbox, those in spam and trash too.
 func (r *run) messages(ctx context.Context) error {
 	if r.c.cfg.MessagesOverIMAP != "" {
-		return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: messagesResource, NotOffered: true,
-			Note: "not asked for: the messages are read over IMAP from " + r.c.cfg.MessagesOverIMAP + ", see the rows of the collector imap"})
+		return r.notOffered(source{resource: messagesResource}, "not asked for: the messages are read over IMAP from "+r.c.cfg.MessagesOverIMAP+", see the rows of the collector imap")
 	}
 	if r.scope.Messages == collectors.MessagesNone {
 		return nil

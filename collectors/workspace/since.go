@@ -63,7 +63,7 @@ func (r *run) labelsSince(ctx context.Context) (labels map[string]string, known 
 	row := source{resource: historySinceResource, api: gmail}
 	from := r.scope.Earlier.GmailHistory()
 	if from == 0 {
-		return nil, false, r.notKnown(row, "the earlier bundle has no history id: which labels changed is not known")
+		return nil, false, r.notOffered(row, "the earlier bundle has no history id: which labels changed is not known")
 	}
 	list := historySource(from, 500)
 	list.resource = historySinceResource
@@ -72,7 +72,7 @@ func (r *run) labelsSince(ctx context.Context) (labels map[string]string, known 
 	case ctx.Err() != nil:
 		return nil, false, ctx.Err()
 	case errors.Is(err, ErrGone):
-		return nil, false, r.notKnown(row, "the history since the earlier bundle is gone (404): which labels changed is not known")
+		return nil, false, r.notOffered(row, "the history since the earlier bundle is gone (404): which labels changed is not known")
 	}
 	labels = map[string]string{}
 	known, err = r.enumerate(ctx, list, func(item json.RawMessage) bool {
@@ -104,10 +104,6 @@ func relabelled(record json.RawMessage, labels map[string]string) {
 		}
 		labels[c.Message.ID] = earlier.NormalFlags(text)
 	}
-}
-
-func (r *run) notKnown(row source, note string) error {
-	return r.sink.Expect(evidence.Expectation{Account: r.scope.Account, Collector: r.c.Name(), Resource: row.resource, NotOffered: true, Note: note})
 }
 
 // keepReport keeps what was found out, and tells who listens.
