@@ -3,6 +3,7 @@ package handover
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/report"
@@ -85,8 +86,11 @@ func (h *Handover) events(access report.Access) {
 		if e.Seq != 0 && (h.secret[e.Seq] && !access.Confidential || !access.People) {
 			continue
 		}
-		if !access.Subjects && e.Seq == 0 {
+		if !access.Subjects { // the journal's texts name people and subjects as well; the report masks them
 			e.Detail = ""
+		}
+		if !access.Correspondents && !strings.EqualFold(e.Actor, e.Account) {
+			e.Actor = ""
 		}
 		h.Events = append(h.Events, e)
 	}

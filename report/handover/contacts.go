@@ -48,13 +48,13 @@ func (h *Handover) readFirst(o Options) string {
 - Rien n'a été envoyé. Ne prévenez pas depuis la boîte compromise : téléphonez, ou écrivez d'une autre.
 - Prévenez d'abord par téléphone ceux à qui l'on a parlé d'argent ; un virement se rappelle en heures.
 - Un destinataire ne doit pas voir les autres : une lettre par contact (publipostage : les champs
-  «adresse» et «messages» des lettres sont les colonnes de contacts.csv).
+  «adresse» et «messages» des deux lettres sont des colonnes de contacts.csv).
 - « possible » : demandez d'abord à la personne si le message est d'elle.
 `, `
 - Nothing was sent. Do not warn from the compromised mailbox: telephone, or write from another one.
 - Telephone first to those who were written to about money; a transfer can be recalled for hours.
 - No recipient may see the others: one letter for each contact (mail merge: the fields
-  «address» and «messages» of the letters are columns of contacts.csv).
+  «address» and «messages» of both letters are columns of contacts.csv).
 - "possible": first ask the person whether the message is theirs.
 `))
 	if unknown > 0 {
@@ -114,20 +114,34 @@ func (h *Handover) letter(o Options, language string) string {
 	}
 	slices.Sort(mailboxes)
 	mailbox := or(strings.Join(mailboxes, ", "), "adresse du compte", "address of the account")
-	from, to := or(day(first, o), "date", "date"), or(day(last, o), "date", "date")
+	from, to := or(day(first, o, language), "date", "date"), or(day(last, o, language), "date", "date")
+	field := map[bool]string{true: "«adresse»", false: "«address»"}[o.Language == "fr"] // the column's name in contacts.csv
+	sure := slices.ContainsFunc(h.Messages, func(m Message) bool { return m.Status == Confirmed })
 	dpo := or(h.Case.Roles["dpo"], "délégué à la protection des données, s'il y en a un", "data protection officer, if there is one")
 	reference := visible.Text(h.Case.Case)
 	if fr {
-		return fmt.Sprintf(letterFR, organisation, reference, mailbox, from, to, name, phone, email, dpo, organisation)
+		used := "a utilisé"
+		if !sure {
+			used = "a probablement utilisé"
+		}
+		return fmt.Sprintf(letterFR, organisation, reference, field, used, mailbox, from, to, name, phone, email, dpo, organisation)
 	}
-	return fmt.Sprintf(letterEN, organisation, reference, mailbox, from, to, name, phone, email, dpo, organisation)
+	used := "has used"
+	if !sure {
+		used = "has probably used"
+	}
+	return fmt.Sprintf(letterEN, organisation, reference, field, used, mailbox, from, to, name, phone, email, dpo, organisation)
 }
 
-func day(t time.Time, o Options) string {
-	if t.IsZero() {
+// day is a date as a letter has it, in the case's zone.
+func day(t time.Time, o Options, language string) string {
+	switch {
+	case t.IsZero():
 		return ""
+	case language == "fr":
+		return t.In(o.zone()).Format("02/01/2006")
 	}
-	return o.local(t)[:len(time.DateOnly)]
+	return t.In(o.zone()).Format("2 January 2006")
 }
 
 // speaker is whom the letter names: who speaks for the organisation, else who decides, else the first contact that there is. Roles
@@ -155,13 +169,13 @@ Notre référence : %s
 
 Objet : message frauduleux envoyé depuis l'une de nos adresses
 
-À : «adresse»
+À : %s
 
 Madame, Monsieur,
 
-Une personne non autorisée a utilisé notre compte de messagerie %s. Entre le %s et le %s,
-elle a envoyé en notre nom des messages qui ne viennent pas de nous. D'après nos relevés,
-vous avez reçu :
+Une personne non autorisée %s notre compte de messagerie %s.
+Entre le %s et le %s, elle a envoyé en notre nom des messages qui ne viennent
+pas de nous. D'après nos relevés, vous avez reçu :
 
 «messages»
 
@@ -178,8 +192,10 @@ Nous vous demandons :
 Nous avons pris des mesures pour reprendre le contrôle de ce compte et nous analysons les faits.
 Nous vous écrirons si nous apprenons autre chose qui vous concerne.
 
-Pour nous joindre : %s, %s, %s.
-Pour vos données personnelles : %s.
+Pour nous joindre : %s
+  téléphone : %s
+  courriel : %s
+Pour vos données personnelles : %s
 
 %s
 `
@@ -189,12 +205,13 @@ Our reference: %s
 
 Subject: fraudulent message sent from one of our addresses
 
-To: «address»
+To: %s
 
 Dear Sir or Madam,
 
-Somebody who had no right to has used our mailbox %s. Between %s and %s
-messages that are not ours were sent in our name. According to our records you received:
+Somebody who had no right to do so %s our mailbox %s.
+Between %s and %s, messages that are not ours were sent in our name. According to
+our records you received:
 
 «messages»
 
@@ -211,8 +228,10 @@ We ask you:
 We have taken measures to take this account back, and are looking into what happened. We
 will write again if we learn anything else that concerns you.
 
-To reach us: %s, %s, %s.
-About your personal data: %s.
+To reach us: %s
+  telephone: %s
+  e-mail: %s
+About your personal data: %s
 
 %s
 `

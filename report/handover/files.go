@@ -90,7 +90,7 @@ func (f Format) Files(h *Handover, o Options) ([]File, error) {
 	if err != nil || !f.Many {
 		return files, err
 	}
-	files = append(files, File{LabelFile, []byte(h.label(f, o, "These files"))})
+	files = append(files, File{LabelFile, []byte(h.label(f, o, "These files", "were"))})
 	var sums strings.Builder
 	for _, file := range files {
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(file.Data), file.Name)
@@ -100,7 +100,7 @@ func (f Format) Files(h *Handover, o Options) ([]File, error) {
 
 // Label is what stands beside a format's one file, named name: that it is derived, of what, and for whom.
 func (f Format) Label(h *Handover, o Options, name string, data []byte) []byte {
-	return fmt.Appendf(nil, "%s\n%x  %s\n", h.label(f, o, "This file"), sha256.Sum256(data), visible.Text(name))
+	return fmt.Appendf(nil, "%s\n%x  %s\n", h.label(f, o, "This file", "was"), sha256.Sum256(data), visible.Text(name))
 }
 
 // allowed lists the audiences that get the format.
@@ -119,17 +119,20 @@ func (f Format) allowed() []report.Audience {
 }
 
 // label says in both languages what a derived file is.
-func (h *Handover) label(f Format, o Options, subject string) string {
+func (h *Handover) label(f Format, o Options, subject, verb string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `DERIVED, FOR USE IN OTHER TOOLS. IT IS NOT THE EVIDENCE.
 DÉRIVÉ, POUR D'AUTRES OUTILS. CE N'EST PAS LA PREUVE.
 
-%s (%s, TLP:%s, for the audience %q of case %s) were made on %s by
+%s (%s, TLP:%s, for the audience %q of case %s) %s made on %s by
 %s from the analysis of %s. The evidence is the sealed bundles,
 or a disclosure of them (mbaudit disclose):
-`, subject, f.Name, strings.ToUpper(o.TLP), h.Audience, visible.Text(h.Case.Case), stampOf(o.Now), visible.Text(h.Tool), stampOf(h.MadeAt))
+`, subject, f.Name, strings.ToUpper(o.TLP), h.Audience, visible.Text(h.Case.Case), verb, stampOf(o.Now), visible.Text(h.Tool), stampOf(h.MadeAt))
 	for _, bundle := range h.Bundles {
 		fmt.Fprintf(&b, "  %s, of which tagmanifest-sha256.txt has the SHA-256\n    %s\n", bundle.ID, bundle.TagManifest)
+	}
+	if f.Name == "contacts" || f.Name == "timesketch" || len(h.Indicators) == 0 {
+		return b.String()
 	}
 	confirmed := 0
 	for _, x := range h.Indicators {
@@ -155,7 +158,8 @@ func (h *Handover) derivedFrom() string {
 	return "derived, not the evidence; from " + strings.Join(parts, ", ")
 }
 
-// reason says in one line why an indicator is one. Names of accounts are in it only where the audience may have them.
+// reason says in one line why an indicator is one. The accounts are not in it, since indicators travel: who has the case finds them
+// by the exhibits.
 func (x *Indicator) reason(language string) string {
 	word := func(fr, en string) string {
 		if language == "fr" {
@@ -171,14 +175,15 @@ func (x *Indicator) reason(language string) string {
 		}
 		parts = append(parts, strings.TrimSpace(r.Title.In(language)+" "+bracket(r.Finding, r.Rule, string(r.Grade))))
 	}
-	if !x.First.IsZero() {
+	switch {
+	case x.First.IsZero():
+	case x.First.Equal(x.Last):
+		parts = append(parts, word("vu le ", "seen on ")+stampOf(x.First))
+	default:
 		parts = append(parts, fmt.Sprintf(word("vu du %s au %s, %d fois", "seen from %s to %s, %d times"), stampOf(x.First), stampOf(x.Last), x.Events))
 	}
-	if x.ASN != 0 || x.Country != "" {
-		parts = append(parts, strings.TrimSpace(autonomous(x.ASN)+" "+x.Network+" "+x.Country))
-	}
-	if len(x.Accounts) > 0 {
-		parts = append(parts, word("comptes : ", "accounts: ")+strings.Join(x.Accounts, ", "))
+	if where := nonEmpty(autonomous(x.ASN), x.Network, x.Country); len(where) > 0 {
+		parts = append(parts, strings.Join(where, " "))
 	}
 	if len(x.Exhibits) > 0 {
 		parts = append(parts, word("pièces : ", "exhibits: ")+strings.Join(x.Exhibits, ", "))

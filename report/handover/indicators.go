@@ -194,7 +194,7 @@ func (b *builder) because(x *Indicator, n naming, f *findings.Finding) {
 	x.at(n.at)
 	x.Events++
 	x.add(&x.Exhibits, n.id, maxExhibits)
-	x.add(&x.Accounts, f.Account, maxAccounts)
+	x.accounts(&x.Accounts, f.Account)
 }
 
 func (x *Indicator) at(t time.Time) {
@@ -212,6 +212,15 @@ func (x *Indicator) at(t time.Time) {
 func (x *Indicator) add(list *[]string, s string, most int) {
 	if s != "" && len(*list) < most && !slices.Contains(*list, s) {
 		*list = append(*list, s)
+	}
+}
+
+// accounts adds the accounts that a fact is about: an event with several actors names them all.
+func (x *Indicator) accounts(list *[]string, account string) {
+	for _, one := range strings.Split(account, ", ") {
+		if strings.Contains(one, "@") && !strings.HasPrefix(one, "@") { // "@domain" stands for a whole organisation
+			x.add(list, one, maxAccounts)
+		}
 	}
 }
 
@@ -339,7 +348,7 @@ func (b *builder) sight(ip string, f *facts.Fact) {
 		s.last = f.Time
 	}
 	x := &Indicator{}
-	x.add(&s.accounts, f.Account, maxAccounts)
+	x.accounts(&s.accounts, f.Account)
 	x.add(&s.exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
 	x.add(&s.agents, f.Text("user_agent"), maxAgents)
 	if v, ok := f.Get("asn"); ok {

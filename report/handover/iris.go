@@ -66,7 +66,11 @@ func (h *Handover) irisIOCs(o Options) ([]byte, map[string]string) {
 			tags = append(tags, "attack."+strings.ToLower(t))
 		}
 		values[x.Value] = value
-		writeIRIS(out, value, mispType(x), export.Cell(x.reason(o.Language)), strings.Join(tags, "|"), o.TLP)
+		why := x.reason(o.Language)
+		if len(x.Accounts) > 0 {
+			why += "; " + strings.Join(x.Accounts, ", ")
+		}
+		writeIRIS(out, value, mispType(x), export.Cell(why), strings.Join(tags, "|"), o.TLP)
 	}
 	return out.Bytes(), values
 }
@@ -74,12 +78,12 @@ func (h *Handover) irisIOCs(o Options) ([]byte, map[string]string) {
 func (h *Handover) irisTimeline(o Options, assets, iocs map[string]string) []byte {
 	out := bytes.NewBufferString(irisTimeline + "\r\n")
 	for _, e := range h.Events {
-		category := "Unspecified"
-		switch e.Lane {
-		case decision.LaneUser:
-			category = "Legitimate"
-		case decision.LaneResponder:
+		ioc, category := iocs[canonicalIP(e.IP)], "Unspecified"
+		switch {
+		case e.Lane == decision.LaneResponder:
 			category = "Remediation"
+		case e.Lane == decision.LaneUser && ioc == "" && len(e.Findings) == 0:
+			category = "Legitimate"
 		}
 		title := visible.Cut(h.title(e, o.Language), 120)
 		if title == "" {
@@ -87,10 +91,6 @@ func (h *Handover) irisTimeline(o Options, assets, iocs map[string]string) []byt
 		}
 		if title == "" {
 			title = e.Kind
-		}
-		ioc := ""
-		if value := iocs[canonicalIP(e.IP)]; value != "" && !strings.Contains(value, "|") {
-			ioc = value
 		}
 		tags := slices.Concat(tags(h, e), h.rules(e))
 		source := strings.TrimSpace(e.Exhibit + " " + e.At)

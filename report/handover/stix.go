@@ -104,7 +104,7 @@ func (s *stixBundle) indicator(x *Indicator) []string {
 		from = s.h.MadeAt
 	}
 	kind := "anomalous-activity"
-	if x.Status == Confirmed {
+	if x.Status == Confirmed && x.Alarm() {
 		kind = "malicious-activity"
 	}
 	labels := []string{"mbaudit", "derived", "status:" + string(x.Status), "detection-not-blocking"}
@@ -176,8 +176,8 @@ func (s *stixBundle) exhibits(x *Indicator) []map[string]any {
 	for _, id := range x.Exhibits {
 		refs = append(refs, map[string]any{"source_name": "mbaudit-exhibit", "external_id": id})
 	}
-	for _, r := range x.Reasons {
-		if r.Finding != "" {
+	for i, r := range x.Reasons {
+		if r.Finding != "" && i < maxExhibits {
 			refs = append(refs, map[string]any{"source_name": "mbaudit-finding", "external_id": r.Finding, "description": r.Rule + " (" + string(r.Grade) + ")"})
 		}
 	}

@@ -110,9 +110,12 @@ func (o Options) local(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	zone := o.Zone
-	if zone == nil {
-		zone = time.UTC
+	return t.In(o.zone()).Format("2006-01-02 15:04:05 -07:00")
+}
+
+func (o Options) zone() *time.Location {
+	if o.Zone == nil {
+		return time.UTC
 	}
-	return t.In(zone).Format("2006-01-02 15:04:05 -07:00")
+	return o.Zone
 }
