@@ -63,6 +63,8 @@ func allowed() map[string][]string {
 
 		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "internal/casefile", "internal/visible"},
 		"report/browser": {"internal/visible"},
+		"report/handover": {"evidence/journal", "evidence/journal/export", "findings", "findings/addresses", "findings/decision", "findings/facts", "findings/networks",
+			"internal/casefile", "internal/visible", "report"},
 
 		"internal/casefile":      {},
 		"internal/gmailmessage":  {},
