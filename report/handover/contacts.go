@@ -114,34 +114,39 @@ func (h *Handover) letter(o Options, language string) string {
 	}
 	slices.Sort(mailboxes)
 	mailbox := or(strings.Join(mailboxes, ", "), "adresse du compte", "address of the account")
-	from, to := or(day(first, o, language), "date", "date"), or(day(last, o, language), "date", "date")
+	period := or(span(first, last, o, language), "dates", "dates")
 	field := map[bool]string{true: "«adresse»", false: "«address»"}[o.Language == "fr"] // the column's name in contacts.csv
 	sure := slices.ContainsFunc(h.Messages, func(m Message) bool { return m.Status == Confirmed })
 	dpo := or(h.Case.Roles["dpo"], "délégué à la protection des données, s'il y en a un", "data protection officer, if there is one")
-	reference := visible.Text(h.Case.Case)
+	reference := report.Defang(visible.Text(h.Case.Case))
 	if fr {
 		used := "a utilisé"
 		if !sure {
 			used = "a probablement utilisé"
 		}
-		return fmt.Sprintf(letterFR, organisation, reference, field, used, mailbox, from, to, name, phone, email, dpo, organisation)
+		return fmt.Sprintf(letterFR, organisation, reference, field, used, mailbox, period, name, phone, email, dpo, organisation)
 	}
 	used := "has used"
 	if !sure {
 		used = "has probably used"
 	}
-	return fmt.Sprintf(letterEN, organisation, reference, field, used, mailbox, from, to, name, phone, email, dpo, organisation)
+	return fmt.Sprintf(letterEN, organisation, reference, field, used, mailbox, period, name, phone, email, dpo, organisation)
 }
 
-// day is a date as a letter has it, in the case's zone.
-func day(t time.Time, o Options, language string) string {
-	switch {
-	case t.IsZero():
-		return ""
-	case language == "fr":
-		return t.In(o.zone()).Format("02/01/2006")
+// span is from when to when, as a letter has it, in the case's zone.
+func span(first, last time.Time, o Options, language string) string {
+	layout, format, once := "2 January 2006", "from %s to %s", "on %s"
+	if language == "fr" {
+		layout, format, once = "02/01/2006", "du %s au %s", "le %s"
 	}
-	return t.In(o.zone()).Format("2 January 2006")
+	from, to := first.In(o.zone()).Format(layout), last.In(o.zone()).Format(layout)
+	switch {
+	case first.IsZero():
+		return ""
+	case from == to:
+		return fmt.Sprintf(once, from)
+	}
+	return fmt.Sprintf(format, from, to)
 }
 
 // speaker is whom the letter names: who speaks for the organisation, else who decides, else the first contact that there is. Roles
@@ -174,8 +179,8 @@ Objet : message frauduleux envoyé depuis l'une de nos adresses
 Madame, Monsieur,
 
 Une personne non autorisée %s notre compte de messagerie %s.
-Entre le %s et le %s, elle a envoyé en notre nom des messages qui ne viennent
-pas de nous. D'après nos relevés, vous avez reçu :
+Elle a envoyé en notre nom (%s) des messages qui ne viennent pas de nous.
+D'après nos relevés, vous avez reçu :
 
 «messages»
 
@@ -210,8 +215,8 @@ To: %s
 Dear Sir or Madam,
 
 Somebody who had no right to do so %s our mailbox %s.
-Between %s and %s, messages that are not ours were sent in our name. According to
-our records you received:
+Messages that are not ours were sent in our name (%s).
+According to our records you received:
 
 «messages»
 

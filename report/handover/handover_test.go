@@ -108,12 +108,12 @@ func from(ip string) map[string]any { return map[string]any{"ip": ip, "source.su
 // TestWhatIsAnIndicator: what a finding names is confirmed, possible, or none, and the reason stands beside it.
 func TestWhatIsAnIndicator(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		kind   handover.Kind
-		value  string
-		scene  func(s *scene)
-		want   handover.Status // "" for none
-		alarm  bool
+		name  string
+		kind  handover.Kind
+		value string
+		scene func(s *scene)
+		want  handover.Status // "" for none
+		alarm bool
 		why   string // in a warning, or why it is left out; "-": it is not even listed
 	}{
 		{name: "a ground of the decision", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, alarm: true, scene: func(s *scene) {

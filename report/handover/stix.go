@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -83,8 +84,11 @@ func (s *stixBundle) thing(kind string, names []string, properties map[string]an
 
 // observable adds a cyber-observable object, whose id is made of the properties that the specification names for its type.
 func (s *stixBundle) observable(kind string, contributing, others map[string]any) string {
-	canonical, _ := json.Marshal(contributing) // texts and numbers in the order of their names: RFC 8785 for what is here
-	object := map[string]any{"type": kind, "spec_version": "2.1", "id": kind + "--" + uuid.NewSHA1(observableSpace(), canonical).String(), "object_marking_refs": []string{s.marking}}
+	var canonical bytes.Buffer // texts and numbers in the order of their names: RFC 8785 for what is here
+	enc := json.NewEncoder(&canonical)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(contributing) // a buffer takes everything, and a map of texts is a document
+	object := map[string]any{"type": kind, "spec_version": "2.1", "id": kind + "--" + uuid.NewSHA1(observableSpace(), bytes.TrimSpace(canonical.Bytes())).String(), "object_marking_refs": []string{s.marking}}
 	for _, properties := range []map[string]any{contributing, others} {
 		for name, value := range properties {
 			object[name] = value
