@@ -124,8 +124,11 @@ func keepExport(t *terminal, g *global, c *openCase, format handover.Format, h *
 	}
 	err = createFiles(out, format.Many, files)
 	if err := errors.Join(err, done(plural(int64(len(h.Indicators)), "indicator")+", "+plural(int64(len(h.Contacts)), "contact"), err)); err != nil {
-		if errors.Is(err, fs.ErrExist) {
+		switch {
+		case errors.Is(err, fs.ErrExist):
 			return withHint(fmt.Errorf("%s, or its label, is there already", out), "nothing is overwritten; name another place with --out")
+		case errors.Is(err, fs.ErrNotExist):
+			return withHint(err, "make the directory first: mkdir -p "+filepath.Dir(out))
 		}
 		return err
 	}

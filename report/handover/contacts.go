@@ -42,7 +42,7 @@ func (h *Handover) readFirst(o Options) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, say("%d contacts extérieurs et %d internes, de %d messages envoyés depuis une origine suspecte.\n", "%d contacts outside and %d inside, of %d messages that were sent from a suspect source.\n"),
+	fmt.Fprintf(&b, say("Contacts extérieurs : %d ; internes : %d ; messages envoyés depuis une origine suspecte : %d.\n", "Contacts outside: %d; inside: %d; messages that were sent from a suspect source: %d.\n"),
 		outside, len(h.Contacts)-outside, len(h.Messages))
 	b.WriteString(say(`
 - Rien n'a été envoyé. Ne prévenez pas depuis la boîte compromise : téléphonez, ou écrivez d'une autre.
@@ -58,12 +58,19 @@ func (h *Handover) readFirst(o Options) string {
 - "possible": first ask the person whether the message is theirs.
 `))
 	if unknown > 0 {
-		fmt.Fprintf(&b, say("\nATTENTION : de %d messages, on ne connaît pas les destinataires : aucune copie n'en a été collectée. Ils sont\ndans messages.csv. Où chercher : « Recherche dans le journal de messagerie » de la console Google (30 jours), le\njournal du serveur d'envoi, ou : mbaudit collect --messages metadata\n",
-			"\nWARNING: of %d messages nobody knows the recipients: no copy of them was collected. They are in\nmessages.csv. Where to look: \"Email log search\" in Google's console (30 days), the log of the\nsending server, or: mbaudit collect --messages metadata\n"), unknown)
+		fmt.Fprintf(&b, say(`
+ATTENTION. Messages dont on ne connaît pas les destinataires : %d. Aucune copie n'en a été
+collectée ; ils sont dans messages.csv. Où chercher : « Recherche dans le journal de messagerie » de la
+console Google (30 jours), le journal du serveur d'envoi, ou : mbaudit collect --messages metadata
+`, `
+WARNING. Messages of which nobody knows the recipients: %d. No copy of them was collected;
+they are in messages.csv. Where to look: "Email log search" in Google's console (30 days), the log of
+the sending server, or: mbaudit collect --messages metadata
+`), unknown)
 	}
 	if h.Personal > 0 {
-		fmt.Fprintf(&b, say("\n%d messages marqués personnels ont été envoyés de la même origine. Ils ne sont pas nommés ici : voyez avec la personne.\n",
-			"\n%d messages that are marked personal were sent from the same source. They are not named here: see the person.\n"), h.Personal)
+		fmt.Fprintf(&b, say("\nMessages marqués personnels, envoyés de la même origine : %d. Ils ne sont pas nommés ici : voyez avec la personne.\n",
+			"\nMessages that are marked personal, sent from the same source: %d. They are not named here: see the person.\n"), h.Personal)
 	}
 	if len(h.Blind) > 0 {
 		b.WriteString(say("\nLa liste peut être incomplète. Ce qui n'a pas été lu :\n", "\nThe list may be incomplete. What was not read:\n"))

@@ -481,7 +481,7 @@ func TestLetters(t *testing.T) {
 		}
 	}
 	first := string(filled["READ-FIRST.txt"])
-	for _, text := range []string{"de 1 messages, on ne connaît pas les destinataires", "1 messages marqués personnels", "refused", "Rien n'a été envoyé"} {
+	for _, text := range []string{"dont on ne connaît pas les destinataires : 1.", "envoyés de la même origine : 1.", "refused", "Rien n'a été envoyé"} {
 		if !strings.Contains(first, text) {
 			t.Errorf("READ-FIRST.txt lacks %q\n%s", text, first)
 		}

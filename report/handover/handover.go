@@ -248,6 +248,7 @@ func (b *builder) order() {
 		b.h.Indicators = append(b.h.Indicators, *x)
 	}
 	slices.SortFunc(b.h.Indicators, func(x, y Indicator) int { return strings.Compare(x.rank(), y.rank()) })
+	b.h.LeftOut = slices.DeleteFunc(b.h.LeftOut, func(l LeftOut) bool { return b.found[key(l.Kind, l.Value)] != nil })
 	slices.SortFunc(b.h.LeftOut, func(x, y LeftOut) int { return strings.Compare(key(x.Kind, x.Value), key(y.Kind, y.Value)) })
 	b.h.LeftOut = slices.CompactFunc(b.h.LeftOut, func(x, y LeftOut) bool { return key(x.Kind, x.Value) == key(y.Kind, y.Value) })
 }

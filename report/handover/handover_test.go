@@ -130,9 +130,14 @@ func TestWhatIsAnIndicator(t *testing.T) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"), recognised)
 			s.finding("b", "access", findings.Check, facts.KindAudit, from("185.220.101.4"))
 		}},
-		{name: "recognised and denied", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, alarm: true, why: "denies another", scene: func(s *scene) {
+		{name: "recognised and denied", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, alarm: true, why: "another says otherwise", scene: func(s *scene) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"), recognised)
 			s.finding("b", "forwarding", findings.Confirmed, facts.KindAudit, from("185.220.101.4"), notRecognised)
+		}},
+		{name: "recognised, but the incident is confirmed by another finding", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, why: "another says otherwise", scene: func(s *scene) {
+			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"), recognised)
+			s.finding("b", "forwarding", findings.Confirmed, facts.KindAudit, from("185.220.101.4"))
+			s.ground("b")
 		}},
 		{name: "only context", kind: handover.KindIP, value: "185.220.101.4", why: "-", scene: func(s *scene) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"))

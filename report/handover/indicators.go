@@ -143,7 +143,7 @@ func (b *builder) candidates() {
 	}
 }
 
-// withhold lists what the person recognised, unless another finding that is not recognised names it too.
+// withhold lists what the person recognised and did not deny elsewhere.
 func (b *builder) withhold(n naming, f *findings.Finding) {
 	if f.Recognition == findings.Recognised && !b.refused[key(n.kind, n.value)] {
 		b.leave(n.kind, n.value, wordRecognised())
@@ -154,10 +154,11 @@ func (b *builder) leave(kind Kind, value string, why decision.Text) {
 	b.h.LeftOut = append(b.h.LeftOut, LeftOut{kind, value, why})
 }
 
-// name notes that a finding names something.
+// name notes that a finding names something. What the person recognises is none, unless the incident is confirmed by another finding
+// that names it: then it stays, with a warning and without an alarm, since one of the two is wrong.
 func (b *builder) name(n naming, f *findings.Finding) {
 	k := key(n.kind, n.value)
-	if b.recognised[k] && !b.refused[k] || b.unfit(n, f.Account) {
+	if b.recognised[k] && !b.refused[k] && !b.grounds[f.ID] || b.unfit(n, f.Account) {
 		return
 	}
 	x := b.found[k]
@@ -278,7 +279,7 @@ func (b *builder) unfitIP(n naming) bool {
 // facts were read.
 func (b *builder) warn(x *Indicator, account string) {
 	if b.recognised[key(x.Kind, x.Value)] {
-		x.Warnings = append(x.Warnings, Warning{Text: wordContradiction()})
+		x.Warnings = append(x.Warnings, Warning{Text: wordContradiction(), Shared: !b.refused[key(x.Kind, x.Value)]})
 	}
 	switch x.Kind {
 	case KindEmail:

@@ -39,7 +39,7 @@ func wordExercise() decision.Text {
 }
 
 func wordContradiction() decision.Text {
-	return decision.Text{FR: "la personne en reconnaît un constat et en récuse un autre : à lui redemander", EN: "the person recognises one finding about it and denies another: ask again"}
+	return decision.Text{FR: "la personne en reconnaît un constat, un autre dit le contraire : à lui redemander", EN: "the person recognises one finding about it, and another says otherwise: ask again"}
 }
 
 func wordPrivate() decision.Text {
