@@ -89,6 +89,8 @@ func (d *demonstration) play(t *terminal) error {
 		{"qualify", "--case", d.dir},
 		{"report", "--case", d.dir, "--lang", "fr"},
 		{"report", "--case", d.dir, "--lang", "en"},
+		{"export", "--case", d.dir, "--format", "contacts"},
+		{"export", "--case", d.dir, "--format", "stix", "--audience", "partenaire"},
 		{"contain", "--case", d.dir, "--account", demo.Account, "--google-admin", demo.GoogleAdmin},
 		{"log", "verify", "--case", d.dir},
 	} {
@@ -140,6 +142,7 @@ func (d *demonstration) whatToLookAt(t *terminal) error {
 		{"less " + filepath.Join(bundle, "acquisition.json"), "who, when, with what, which clocks"},
 		{"sh " + filepath.Join(bundle, "verify.sh"), "the same check with the system's own tools"},
 		{filepath.Join(d.dir, "reports"), "the report, in French and English: open it in a browser"},
+		{filepath.Join(d.dir, exportsName), "whom to warn, with letters; indicators: see mbaudit export --help"},
 		{"mbaudit log list --case " + d.dir, "the logbook, written by itself"},
 	} {
 		t.print("  %s\n      %s", line[0], line[1])
