@@ -236,15 +236,18 @@ func printExported(t *terminal, format handover.Format, h *handover.Handover, ou
 
 // caseHandover reads the analysis of the case, and makes it first where there is none.
 func caseHandover(ctx context.Context, t *terminal, c *openCase, opts *exportOptions) (*handover.Handover, error) {
-	found, err := readAnalysis[findings.Result](c.path(analysisName, findingsName))
+	found, err := wholeAnalysis(c)
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
-		t.say("mbaudit: note: the case is not qualified yet; it is done now, from its bundles")
+		t.say("mbaudit: note: the case is not qualified, or its analysis is not whole; it is made now, from its bundles")
 		if found, _, err = qualifyCase(ctx, t, c, nil, &qualifyOptions{identity: opts.identity}); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.regrade(t, found); err != nil {
+		return nil, err
 	}
 	in := handover.Inputs{Case: c.Case, Findings: found, Tool: strings.TrimSpace(versionText()), Facts: jsonLines[facts.Fact](c.path(analysisName, factsName)),
 		Timeline: jsonLines[decision.TimelineEntry](c.path(analysisName, timelineName))}
@@ -258,6 +261,40 @@ func caseHandover(ctx context.Context, t *terminal, c *openCase, opts *exportOpt
 		return nil, err
 	}
 	return handover.Build(in)
+}
+
+// wholeAnalysis reads the findings; nil if one of the analysis' files is missing, since what is made of the rest would look like a
+// case without events.
+func wholeAnalysis(c *openCase) (*findings.Result, error) {
+	for _, name := range []string{factsName, timelineName, decisionName} {
+		if _, err := os.Stat(c.path(analysisName, name)); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return readAnalysis[findings.Result](c.path(analysisName, findingsName))
+}
+
+// regrade takes in what people answered since the analysis was made: what somebody recognises must not go out as an intruder's.
+func (c *openCase) regrade(t *terminal, found *findings.Result) error {
+	entries, err := c.entries()
+	if err != nil {
+		return err
+	}
+	before := map[string]findings.Recognition{}
+	for _, f := range found.Findings {
+		before[f.ID] = f.Recognition
+	}
+	record := decision.ReadRecord(entries)
+	record.Regrade(found)
+	for _, f := range found.Findings {
+		if f.Recognition != before[f.ID] {
+			t.say("mbaudit: note: people have answered since the analysis was made; their answers count here. To decide anew: mbaudit qualify")
+			break
+		}
+	}
+	return nil
 }
 
 // handoverBundles are the bundles that the analysis was made of. One that was sealed since then is named, since nothing of it

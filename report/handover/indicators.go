@@ -36,6 +36,9 @@ func (b *builder) judge() {
 		if f.Recognition != findings.Recognised && f.Recognition != findings.NotRecognised {
 			continue
 		}
+		if f.Recognition == findings.Recognised {
+			delete(b.grounds, f.ID) // answered since the decision was made
+		}
 		for _, n := range b.named(f) {
 			if f.Recognition == findings.NotRecognised {
 				b.refused[key(n.kind, n.value)] = true
