@@ -232,6 +232,7 @@ type builder struct {
 	sent     map[string]*Message  // by Message-ID, or by what else tells it apart
 	keys     []string             // of sent, in the order of their times
 	known    map[string][]string  // Message-ID: recipients
+	queues   map[string]*Message  // by a mail server's name of the message in its queue
 	observed map[string]Status    // places of what findings about sent messages saw
 	denied   map[string]bool      // places of sent messages that the person recognised
 	extra    map[string]Event     // by place: what the facts add to the timeline

@@ -286,6 +286,26 @@ func TestWhomToWarn(t *testing.T) {
 	}
 }
 
+// TestTheQueueTellsTheRecipients: a mail server's log says on one line who handed a message in, on others what its Message-ID is and
+// whom it went to. A copy in the mailbox is the same message.
+func TestTheQueueTellsTheRecipients(t *testing.T) {
+	s := newScene()
+	s.finding("sign-in", "access", findings.Probable, facts.KindMailLog, from("185.220.101.4"))
+	s.fact(facts.KindMailLog, when, map[string]any{"event.name": "submission", "ip": "185.220.101.4", "source.suspect": true, "queue_id": "3F2A"})
+	s.fact(facts.KindMailLog, when, map[string]any{"event.name": "received", "queue_id": "3F2A", "message_id": "m1@example.test"})
+	s.fact(facts.KindMailLog, when.Add(time.Second), map[string]any{"event.name": "delivery", "queue_id": "3F2A", "action": "sent", "target": "A@client.example"})
+	s.fact(facts.KindMailLog, when.Add(time.Second), map[string]any{"event.name": "delivery", "queue_id": "3F2A", "action": "bounced", "target": "b@client.example"})
+	s.fact(facts.KindMailLog, when.Add(time.Second), map[string]any{"event.name": "delivery", "queue_id": "3F2A", "target": "forged@client.example", "ambiguous": true})
+	s.fact(facts.KindMailLog, when.Add(time.Second), map[string]any{"event.name": "delivery", "queue_id": "77FF", "target": "c@client.example"})
+	s.fact(facts.KindMessage, when.Add(2*time.Second), map[string]any{"sent": true, "ip": "185.220.101.4", "source.suspect": true, "message_id": "m1@example.test", "subject": "RIB",
+		"recipients": []any{"a@client.example", "d@client.example"}})
+	s.fact(facts.KindMailLog, when.Add(400*time.Hour), map[string]any{"event.name": "delivery", "queue_id": "3F2A", "target": "late@client.example"})
+	h := s.build(t)
+	if len(h.Messages) != 1 || h.Messages[0].ID != "m1@example.test" || h.Messages[0].Subject != "RIB" || !slices.Equal(h.Messages[0].Recipients, []string{"a@client.example", "b@client.example", "d@client.example"}) {
+		t.Errorf("%+v", h.Messages)
+	}
+}
+
 // TestARecognisedMessageWarnsNobody: what the person says to have sent is no fraud, and neither is what was sent from where the
 // person says to have been.
 func TestARecognisedMessageWarnsNobody(t *testing.T) {

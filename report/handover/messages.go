@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/addresses"
@@ -47,11 +48,14 @@ func (b *builder) noteSent(f *findings.Finding) {
 // seeSent keeps sent messages that are suspect, and of all others whom they went to: a log's line and a mailbox's copy each know
 // a part.
 func (b *builder) seeSent(f *facts.Fact) {
+	if b.sent == nil {
+		b.sent, b.known, b.queues = map[string]*Message{}, map[string][]string{}, map[string]*Message{}
+	}
+	if f.Kind == facts.KindMailLog && f.Text("event.name") != "submission" {
+		b.followQueue(f)
+	}
 	if !isSent(f) {
 		return
-	}
-	if b.sent == nil {
-		b.sent, b.known = map[string]*Message{}, map[string][]string{}
 	}
 	id := messageID(f)
 	to := recipients(f)
@@ -78,6 +82,9 @@ func (b *builder) seeSent(f *facts.Fact) {
 		b.sent[k] = m
 		b.keys = append(b.keys, k)
 	}
+	if queue := f.Text("queue_id"); queue != "" {
+		b.queues[queue] = m
+	}
 	if status == Confirmed {
 		m.Status = Confirmed
 	}
@@ -92,6 +99,24 @@ func (b *builder) seeSent(f *facts.Fact) {
 			x.add(&m.Files, strings.ToLower(sum), maxExhibits)
 		}
 	}
+}
+
+// A mail server uses its names for messages in the queue again; one that is there longer than this is another one.
+const queueLasts = 6 * 24 * time.Hour
+
+// followQueue takes from a mail server's log what became of a message that was handed in: its Message-ID and whom it went to stand
+// on other lines, which have its name in the queue.
+func (b *builder) followQueue(f *facts.Fact) {
+	m := b.queues[f.Text("queue_id")]
+	if m == nil || f.Is("ambiguous") || f.Time.Sub(m.At) > queueLasts {
+		return
+	}
+	m.ID = cmp.Or(m.ID, messageID(f))
+	if to := strings.ToLower(f.Text("target")); f.Text("event.name") == "delivery" && strings.Contains(to, "@") && len(m.Recipients) < maxRecipient && !slices.Contains(m.Recipients, to) {
+		m.Recipients = append(m.Recipients, to)
+	}
+	x := &Indicator{}
+	x.add(&m.Exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
 }
 
 func messageID(f *facts.Fact) string {
@@ -124,6 +149,7 @@ func recipients(f *facts.Fact) []string {
 
 // messages lists the fraudulent messages: those whose source stands, and those that a finding is about.
 func (b *builder) messages() {
+	at := map[string]int{}
 	for _, k := range b.keys {
 		m := b.sent[k]
 		source := b.found[key(KindIP, m.IP)]
@@ -135,8 +161,17 @@ func (b *builder) messages() {
 		case left: // the address is the organisation's own
 			continue
 		}
-		if m.Recipients == nil && m.ID != "" {
-			m.Recipients = b.known[m.ID]
+		for _, to := range b.known[m.ID] {
+			if !slices.Contains(m.Recipients, to) {
+				m.Recipients = append(m.Recipients, to)
+			}
+		}
+		if i, there := at[m.ID]; there {
+			b.h.Messages[i].merge(m) // a log and a mailbox told of it, and only now is it known to be one message
+			continue
+		}
+		if m.ID != "" {
+			at[m.ID] = len(b.h.Messages)
 		}
 		b.h.Messages = append(b.h.Messages, *m)
 	}
@@ -147,6 +182,23 @@ func (b *builder) messages() {
 		for _, sum := range m.Files {
 			b.ofMessage(KindFile, sum, m)
 		}
+	}
+}
+
+// merge adds what another source says of the same message.
+func (m *Message) merge(other *Message) {
+	m.Subject, m.IP = cmp.Or(m.Subject, other.Subject), cmp.Or(m.IP, other.IP)
+	if other.Status == Confirmed {
+		m.Status = Confirmed
+	}
+	for _, to := range other.Recipients {
+		if !slices.Contains(m.Recipients, to) {
+			m.Recipients = append(m.Recipients, to)
+		}
+	}
+	x := &Indicator{}
+	for _, id := range other.Exhibits {
+		x.add(&m.Exhibits, id, maxExhibits)
 	}
 }
 
