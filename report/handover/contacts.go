@@ -256,7 +256,11 @@ func (h *Handover) contactTable(o Options) []byte {
 		var texts, accounts, ids, exhibits []string
 		for _, i := range c.Messages {
 			m := h.Messages[i]
-			texts = append(texts, o.local(m.At)+" « "+report.Defang(visible.Text(m.Subject))+" »")
+			about := t.say("subject not collected", "objet non collecté")
+			if m.Subject != "" {
+				about = "« " + report.Defang(visible.Text(m.Subject)) + " »"
+			}
+			texts = append(texts, o.local(m.At)+" "+about)
 			accounts = addOnce(accounts, m.Account)
 			ids = addOnce(ids, m.ID)
 			for _, x := range m.Exhibits {

@@ -43,7 +43,7 @@ func tables(h *Handover, o Options) ([]File, error) {
 	if h.may(report.SecIndicators) {
 		files = append(files, File{"indicators.csv", h.indicatorTable(o)})
 	}
-	if h.LeftOut != nil {
+	if h.Audience == report.Cell { // it names the organisation's own addresses
 		files = append(files, File{"not-indicators.csv", h.leftOutTable(o)})
 	}
 	if h.may(report.SecConfirm) {
