@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -321,7 +323,11 @@ func TestKeyFiles(t *testing.T) {
 			t.Errorf("%s: %v", endpoint, err)
 		}
 	}
-	g, other := newRig(t, fakegoogle.Config{Messages: 1}), newRig(t, fakegoogle.Config{Messages: 1})
+	strange, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, other := newRig(t, fakegoogle.Config{Messages: 1}), newRig(t, fakegoogle.Config{Messages: 1, Key: strange})
 	g.config.Key = other.config.Key
 	if err := g.collect(t, fakegoogle.Victim, &collectortest.Sink{}); !errors.Is(err, workspace.ErrKeyRefused) || !errors.Is(err, workspace.ErrNotLetIn) {
 		t.Errorf("another tenant's key: %v", err)

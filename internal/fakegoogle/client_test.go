@@ -2,11 +2,9 @@ package fakegoogle
 
 import (
 	"context"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +19,6 @@ import (
 	"google.golang.org/api/option"
 )
 
-// sharedKey is the key of all tenants of these tests: making one takes long.
-var sharedKey = sync.OnceValues(generateKey)
-
 // A bench is a tenant with a clock that goes on when told, served over TLS.
 type bench struct {
 	*Tenant
@@ -36,9 +31,6 @@ func newBench(t *testing.T, config Config) *bench {
 	t.Helper()
 	b := &bench{clock: NewClock(Start()), t: t}
 	config.Now = b.clock.Now
-	if config.Key == nil {
-		config.Key = must[*rsa.PrivateKey](t)(sharedKey())
-	}
 	b.Tenant = New(config)
 	b.server = b.Start(t)
 	return b

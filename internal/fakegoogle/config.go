@@ -35,7 +35,7 @@ type Config struct {
 	// the clients that sign them know none but the machine's.
 	Now func() time.Time
 
-	// Key is the service account's key; nil makes one, which takes a tenth of a second or more.
+	// Key is the service account's key; nil is one that the tenants of this process share: making one takes a tenth of a second or more.
 	Key *rsa.PrivateKey
 
 	// Scopes are what the service account may ask for by domain-wide delegation; nil means all.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -206,6 +207,9 @@ func decodePart(part string, into any) error {
 	}
 	return json.Unmarshal(b, into)
 }
+
+// sharedKey is the key of every tenant of this process that was given none: making one takes long.
+var sharedKey = sync.OnceValues(generateKey)
 
 func generateKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 
