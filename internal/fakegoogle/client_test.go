@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -171,7 +172,7 @@ func TestTokens(t *testing.T) {
 		wantError(t, err, http.StatusUnauthorized, "authError")
 	})
 	t.Run("another's key", func(t *testing.T) {
-		other := New(Config{}).Start(t)
+		other := New(Config{Key: must[*rsa.PrivateKey](t)(generateKey())}).Start(t)
 		key := must[[]byte](t)(other.KeyFile(other.URL))
 		config := must[*jwt.Config](t)(google.JWTConfigFromJSON(key, gmail.GmailReadonlyScope))
 		config.Subject, config.TokenURL = Victim, b.server.URL+"/token"
