@@ -33,7 +33,7 @@ type segment struct {
 	number  int
 	first   int64 // number of the first record
 	records int64
-	names   map[string]struct{}
+	names   map[textKey]struct{}
 
 	zip     *file
 	buf     []byte // the archive's last bytes, not in the file yet
@@ -46,7 +46,7 @@ type segment struct {
 
 // createSegment opens a new pair of files under dir, refusing names that are taken.
 func createSegment(d disk, dir string, number int, first int64) (*segment, error) {
-	s := &segment{number: number, first: first, names: make(map[string]struct{}), buf: make([]byte, 0, segmentBuffer)}
+	s := &segment{number: number, first: first, names: make(map[textKey]struct{}), buf: make([]byte, 0, segmentBuffer)}
 	var err error
 	if s.zip, err = createPart(d, dir, segmentPath(number)); err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (s *segment) close() error {
 // and the body are whole and agree. see is called with each of these records and its line. A segment that has lost its
 // files gives fs.ErrNotExist.
 func recoverSegment(d disk, dir string, number int, next int64, see func(Record, []byte) error) (*segment, error) {
-	s := &segment{number: number, first: next, names: make(map[string]struct{}), buf: make([]byte, 0, segmentBuffer)}
+	s := &segment{number: number, first: next, names: make(map[textKey]struct{}), buf: make([]byte, 0, segmentBuffer)}
 	var err error
 	if s.index, err = reopenPart(d, dir, indexPath(number)); err != nil {
 		return nil, err
@@ -238,7 +238,7 @@ func (s *segment) recoverRecords(next int64, see func(Record, []byte) error) (in
 				return indexEnd, zipEnd, nil
 			}
 			s.entries = append(s.entries, e)
-			s.names[x.Name] = struct{}{}
+			s.names[keyOf(x.Name)] = struct{}{}
 			zipEnd = e.end()
 		}
 		if err := see(r, text); err != nil {

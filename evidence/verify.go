@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -198,6 +197,9 @@ type verifier struct {
 	tagNames  map[string]Digest
 	payloads  map[string]Digest
 	opening   Opening
+	private   Digest // of the whole acquisition of an encrypted bundle, as the public one has it
+	acqRead   bool   // acquisition.json was there
+	acqErr    error  // what is wrong with it
 	suffix    string // of sealed payload files: ".age" in an encrypted bundle
 	seals     []Seal
 	chainRead bool // every seal could be read
@@ -253,6 +255,12 @@ func (v *verifier) tagFiles() error {
 	v.tagged, v.tagNames = make(map[string][]byte), make(map[string]Digest)
 	for _, l := range lines {
 		v.tagNames[l.name] = l.digest
+		if l.name == acquisitionFile {
+			if err := v.acquisition(l.digest); err != nil {
+				return err
+			}
+			continue
+		}
 		data, ok, err := v.read(l.name, maxTagFile)
 		if err != nil {
 			return err
@@ -274,6 +282,37 @@ func (v *verifier) tagFiles() error {
 	return nil
 }
 
+// acquisition reads acquisition.json, of which the coverage has any size.
+func (v *verifier) acquisition(want Digest) error {
+	if !v.present[acquisitionFile] {
+		v.damage(DamageMissing, acquisitionFile, "it is not there")
+		return nil
+	}
+	f, err := openHashed(v.ctx, v.src, acquisitionFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var found struct {
+		Acquisition
+		Private Digest `json:"private_sha256"`
+	}
+	var rows []Coverage
+	if v.acqErr, err = readHashed(f, &found, rowsInto(&rows)); err != nil {
+		return fmt.Errorf("reading %s: %w", acquisitionFile, err)
+	}
+	if v.acqErr == nil {
+		v.Acquisition, v.private = found.Acquisition, found.Private
+		v.Acquisition.Coverage = rows
+	}
+	v.Bytes += f.n
+	if got := f.digest(); got != want {
+		v.damage(DamageDigest, acquisitionFile, "SHA-256 is %s, sealed was %s", got, want)
+	}
+	v.acqRead = true
+	return nil
+}
+
 // documents reads the JSON tag files and holds them against each other.
 func (v *verifier) documents() error {
 	before := len(v.Damage)
@@ -283,9 +322,9 @@ func (v *verifier) documents() error {
 			v.damage(DamageMalformed, openingFile, "%v", err)
 		}
 	}
-	if data, ok := v.tagged[acquisitionFile]; ok {
-		if err := parseDocument(data, &v.Acquisition); err != nil {
-			v.damage(DamageMalformed, acquisitionFile, "%v", err)
+	if v.acqRead {
+		if v.acqErr != nil {
+			v.damage(DamageMalformed, acquisitionFile, "%v", v.acqErr)
 		} else if v.opening.V == 0 {
 			v.opening = v.Acquisition.Opening // the opening cannot be read, and was said so; this is its copy
 		} else if v.Acquisition.Opening.Bundle != v.opening.Bundle || v.Acquisition.Opening.Signer != v.opening.Signer {
@@ -307,41 +346,75 @@ func (v *verifier) privateDocuments() error {
 		return nil
 	}
 	before := len(v.Damage)
-	var public struct {
-		Private Digest `json:"private_sha256"`
-	}
-	if err := json.Unmarshal(v.tagged[acquisitionFile], &public); err != nil {
+	if v.acqErr != nil {
 		return nil // malformed, and said so
 	}
+	var rows []Coverage
+	whole := v.Acquisition
 	for _, doc := range []struct {
 		name string
 		want Digest
-		into any
-	}{{privateOpeningFile, *v.opening.Private, nil}, {privateAcquisitionFile, public.Private, &v.Acquisition}} {
-		data, ok, err := v.read(doc.name+encryptedSuffix, maxTagFile)
-		if err != nil {
-			return err
-		}
-		if !ok {
+		read func(*hashedFile) (parsing, err error)
+	}{
+		{privateOpeningFile, *v.opening.Private, func(f *hashedFile) (parsing, err error) {
+			_, err = io.Copy(io.Discard, onlyReader{f})
+			return nil, err
+		}},
+		{privateAcquisitionFile, v.private, func(f *hashedFile) (parsing, err error) {
+			return readHashed(f, &whole, rowsInto(&rows))
+		}},
+	} {
+		name := doc.name + encryptedSuffix
+		if !v.present[name] {
+			v.damage(DamageMissing, name, "it is not there")
 			continue
 		}
-		clear, err := readEncrypted(bytes.NewReader(data), v.config.Identities, maxTagFile)
+		clear, parsing, err := v.readPrivate(name, doc.read)
 		var noMatch *age.NoIdentityMatchError
 		if errors.As(err, &noMatch) {
 			return fmt.Errorf("none of the identities given can decrypt the bundle: %w", err)
 		}
-		if err != nil || sha256.Sum256(clear) != doc.want {
-			v.damage(DamageContent, doc.name+encryptedSuffix, "it is not the document that the public one names: %v", err)
-			continue
-		}
-		if doc.into != nil {
-			if err := parseDocument(clear, doc.into); err != nil {
-				v.damage(DamageMalformed, doc.name+encryptedSuffix, "%v", err)
-			}
+		var unread *unreadError
+		switch {
+		case errors.As(err, &unread):
+			return unread
+		case err != nil || clear != doc.want:
+			v.damage(DamageContent, name, "it is not the document that the public one names: %v", err)
+		case parsing != nil:
+			v.damage(DamageMalformed, name, "%v", parsing)
+		case doc.name == privateAcquisitionFile:
+			whole.Coverage = rows
+			v.Acquisition = whole
 		}
 	}
 	v.check(before, "age, SHA-256", "the private opening and acquisition are those that the public ones name")
 	return nil
+}
+
+// An unreadError is one of reading a file, not of what is in it.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return e.err.Error() }
+func (e *unreadError) Unwrap() error { return e.err }
+
+// readPrivate reads an encrypted document and gives the digest of what is in it.
+func (v *verifier) readPrivate(name string, read func(*hashedFile) (parsing, err error)) (Digest, error, error) {
+	f, err := openHashed(v.ctx, v.src, name)
+	if err != nil {
+		return Digest{}, nil, &unreadError{err}
+	}
+	defer f.Close()
+	var parsing error
+	content, err := age.Decrypt(f, v.config.Identities...)
+	clear := hashed(io.NopCloser(content), name)
+	if err == nil {
+		parsing, err = read(clear)
+	}
+	if f.err != nil {
+		err = &unreadError{fmt.Errorf("reading %s: %w", name, f.err)}
+	}
+	v.Bytes += f.n
+	return clear.digest(), parsing, err
 }
 
 // sealChain holds every seal against the one before it.
@@ -826,7 +899,11 @@ func openHashed(ctx context.Context, src BundleSource, name string) (*hashedFile
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return &hashedFile{ReadCloser: r, name: name, sum: sha256.New()}, nil
+	return hashed(r, name), nil
+}
+
+func hashed(r io.ReadCloser, name string) *hashedFile {
+	return &hashedFile{ReadCloser: r, name: name, sum: sha256.New()}
 }
 
 func (f *hashedFile) Read(p []byte) (int, error) {
