@@ -79,7 +79,7 @@ func seal(t testing.TB, w *Writer, id *signature.Identity) *Sealed {
 
 func verify(t testing.TB, dir string) *Verification {
 	t.Helper()
-	v, err := Verify(context.Background(), Dir(dir), VerifyConfig{})
+	v, err := Verify(context.Background(), Dir(dir), VerifyConfig{Coverage: true})
 	if err != nil {
 		t.Fatal(err)
 	}

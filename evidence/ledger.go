@@ -51,8 +51,8 @@ type ledgerPlace struct {
 	crc  uint32
 }
 
-func newLedger(d disk, path string) *ledger {
-	return &ledger{disk: d, path: path, most: accountsInMemory, accounts: make(map[string]*accountLedger), away: make(map[string]ledgerPlace)}
+func newLedger(d disk, path string, most int) *ledger {
+	return &ledger{disk: d, path: path, most: most, accounts: make(map[string]*accountLedger), away: make(map[string]ledgerPlace)}
 }
 
 // expect replaces what was announced of a resource.

@@ -110,7 +110,7 @@ type Check struct {
 
 // A Verification is what Verify found.
 type Verification struct {
-	Acquisition Acquisition `json:"acquisition"` // as the bundle has it; zero where it cannot be read
+	Acquisition Acquisition `json:"acquisition"` // as the bundle has it; zero where it cannot be read (see VerifyConfig.Coverage)
 	TagManifest Digest      `json:"tagmanifest_sha256"`
 	Signer      string      `json:"signer"` // fingerprint of the key whose signature is right; empty if none is
 	Timestamps  []Timestamp `json:"timestamps"`
@@ -153,6 +153,9 @@ type VerifyConfig struct {
 	// Identities decrypt an encrypted bundle. Without them its integrity is checked, and not that its content is what the
 	// index and the tree say.
 	Identities []Identity
+
+	// Coverage asks for Verification.Acquisition.Coverage, which of many accounts is large and is left out else.
+	Coverage bool
 
 	SealRoots *x509.CertPool // roots of the authorities that are trusted for certificates that sign; nil: none
 }
@@ -297,13 +300,11 @@ func (v *verifier) acquisition(want Digest) error {
 		Acquisition
 		Private Digest `json:"private_sha256"`
 	}
-	var rows []Coverage
-	if v.acqErr, err = readHashed(f, &found, rowsInto(&rows)); err != nil {
+	if v.acqErr, err = v.readAcquisition(f, &found, &found.Acquisition); err != nil {
 		return fmt.Errorf("reading %s: %w", acquisitionFile, err)
 	}
 	if v.acqErr == nil {
 		v.Acquisition, v.private = found.Acquisition, found.Private
-		v.Acquisition.Coverage = rows
 	}
 	v.Bytes += f.n
 	if got := f.digest(); got != want {
@@ -345,76 +346,74 @@ func (v *verifier) privateDocuments() error {
 	if len(v.config.Identities) == 0 {
 		return nil
 	}
-	before := len(v.Damage)
-	if v.acqErr != nil {
-		return nil // malformed, and said so
+	if !v.acqRead || v.acqErr != nil {
+		return nil // missing or malformed, and said so
 	}
-	var rows []Coverage
+	before := len(v.Damage)
+	if _, err := v.privateDocument(privateOpeningFile, *v.opening.Private, nil); err != nil {
+		return err
+	}
 	whole := v.Acquisition
-	for _, doc := range []struct {
-		name string
-		want Digest
-		read func(*hashedFile) (parsing, err error)
-	}{
-		{privateOpeningFile, *v.opening.Private, func(f *hashedFile) (parsing, err error) {
-			_, err = io.Copy(io.Discard, onlyReader{f})
-			return nil, err
-		}},
-		{privateAcquisitionFile, v.private, func(f *hashedFile) (parsing, err error) {
-			return readHashed(f, &whole, rowsInto(&rows))
-		}},
-	} {
-		name := doc.name + encryptedSuffix
-		if !v.present[name] {
-			v.damage(DamageMissing, name, "it is not there")
-			continue
-		}
-		clear, parsing, err := v.readPrivate(name, doc.read)
-		var noMatch *age.NoIdentityMatchError
-		if errors.As(err, &noMatch) {
-			return fmt.Errorf("none of the identities given can decrypt the bundle: %w", err)
-		}
-		var unread *unreadError
-		switch {
-		case errors.As(err, &unread):
-			return unread
-		case err != nil || clear != doc.want:
-			v.damage(DamageContent, name, "it is not the document that the public one names: %v", err)
-		case parsing != nil:
-			v.damage(DamageMalformed, name, "%v", parsing)
-		case doc.name == privateAcquisitionFile:
-			whole.Coverage = rows
-			v.Acquisition = whole
-		}
+	ok, err := v.privateDocument(privateAcquisitionFile, v.private, &whole)
+	if err != nil {
+		return err
+	}
+	if ok {
+		v.Acquisition = whole
 	}
 	v.check(before, "age, SHA-256", "the private opening and acquisition are those that the public ones name")
 	return nil
 }
 
-// An unreadError is one of reading a file, not of what is in it.
-type unreadError struct{ err error }
-
-func (e *unreadError) Error() string { return e.err.Error() }
-func (e *unreadError) Unwrap() error { return e.err }
-
-// readPrivate reads an encrypted document and gives the digest of what is in it.
-func (v *verifier) readPrivate(name string, read func(*hashedFile) (parsing, err error)) (Digest, error, error) {
+// privateDocument decrypts a document and says whether it is the one that the public one names, and into, if any, was read.
+func (v *verifier) privateDocument(name string, want Digest, into *Acquisition) (ok bool, err error) {
+	name += encryptedSuffix
+	if !v.present[name] {
+		v.damage(DamageMissing, name, "it is not there")
+		return false, nil
+	}
 	f, err := openHashed(v.ctx, v.src, name)
 	if err != nil {
-		return Digest{}, nil, &unreadError{err}
+		return false, err
 	}
 	defer f.Close()
-	var parsing error
 	content, err := age.Decrypt(f, v.config.Identities...)
-	clear := hashed(io.NopCloser(content), name)
-	if err == nil {
-		parsing, err = read(clear)
+	var noMatch *age.NoIdentityMatchError
+	if errors.As(err, &noMatch) {
+		return false, fmt.Errorf("none of the identities given can decrypt the bundle: %w", err)
 	}
-	if f.err != nil {
-		err = &unreadError{fmt.Errorf("reading %s: %w", name, f.err)}
+	clear := hashed(io.NopCloser(content), name)
+	var parsing error
+	switch {
+	case err != nil:
+	case into == nil:
+		_, err = io.Copy(io.Discard, onlyReader{clear})
+	default:
+		parsing, err = v.readAcquisition(clear, into, into)
 	}
 	v.Bytes += f.n
-	return clear.digest(), parsing, err
+	switch {
+	case f.err != nil:
+		return false, fmt.Errorf("reading %s: %w", name, f.err)
+	case err != nil || clear.digest() != want:
+		v.damage(DamageContent, name, "it is not the document that the public one names: %v", err)
+	case parsing != nil:
+		v.damage(DamageMalformed, name, "%v", parsing)
+	default:
+		return true, nil
+	}
+	return false, nil
+}
+
+// readAcquisition reads an acquisition to its end into doc, which is or holds acq; the coverage too where it is wanted.
+func (v *verifier) readAcquisition(f *hashedFile, doc any, acq *Acquisition) (parsing, err error) {
+	if !v.config.Coverage {
+		return readHashed(f, doc, nil)
+	}
+	var rows []Coverage
+	parsing, err = readHashed(f, doc, rowsInto(&rows))
+	acq.Coverage = rows
+	return parsing, err
 }
 
 // sealChain holds every seal against the one before it.

@@ -33,7 +33,8 @@ type WriterConfig struct {
 	// nothing.
 	Sealed func(files []SealedFile)
 
-	disk disk // for tests of what fails
+	disk     disk // for tests of what fails
+	accounts int  // how many the ledger holds in memory; 0 means accountsInMemory
 }
 
 // A Writer makes one bundle: Create or Resume, then Put, Gap and Expect as often as there is something to keep, then
@@ -127,7 +128,11 @@ func newWriter(dir string, opening Opening, doc []byte, config WriterConfig) *Wr
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Writer{dir: dir, config: config, opening: opening, ledger: newLedger(config.disk, filepath.Join(dir, ledgerFile)), prev: sha256.Sum256(doc), nextNumber: 1,
+	if config.accounts == 0 {
+		config.accounts = accountsInMemory
+	}
+	ledger := newLedger(config.disk, filepath.Join(dir, ledgerFile), config.accounts)
+	return &Writer{dir: dir, config: config, opening: opening, ledger: ledger, prev: sha256.Sum256(doc), nextNumber: 1,
 		counts: Counts{Accounts: len(opening.Accounts)}}
 }
 
