@@ -393,7 +393,7 @@ func digestPath(dir, name string) (SealedFile, error) {
 // ReadSealed reads a sealed bundle's acquisition.json, held against the tag manifest. Verify checks the rest.
 func ReadSealed(dir string) (*Sealed, error) {
 	var rows []Coverage
-	sealed, err := readSealed(dir, rowsInto(&rows))
+	sealed, err := ReadCoverage(dir, rowsInto(&rows))
 	if err != nil {
 		return nil, err
 	}
@@ -402,9 +402,11 @@ func ReadSealed(dir string) (*Sealed, error) {
 }
 
 // ReadTotals is ReadSealed without the coverage, which of many accounts is large.
-func ReadTotals(dir string) (*Sealed, error) { return readSealed(dir, nil) }
+func ReadTotals(dir string) (*Sealed, error) { return ReadCoverage(dir, nil) }
 
-func readSealed(dir string, row func(Coverage)) (*Sealed, error) {
+// ReadCoverage is ReadSealed that gives each row of the coverage to row and keeps none. What rows it gave is worth nothing if it
+// returns an error.
+func ReadCoverage(dir string, row func(Coverage)) (*Sealed, error) {
 	manifest, err := os.ReadFile(filepath.Join(dir, tagManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not sealed yet: %w", dir, err)

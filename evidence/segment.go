@@ -134,6 +134,20 @@ func (s *segment) append(b []byte) error {
 	return nil
 }
 
+// appendDirectory ends the archive: appendDirectory of zip.go, entry by entry.
+func (s *segment) appendDirectory() error {
+	offset, size := s.offset(), 0
+	var b []byte
+	for _, e := range s.entries {
+		b = e.appendCentral(b[:0])
+		size += len(b)
+		if err := s.append(b); err != nil {
+			return err
+		}
+	}
+	return s.append(appendEnd(b[:0], len(s.entries), size, offset))
+}
+
 // makeRoom writes the buffer out when it is full.
 func (s *segment) makeRoom() error {
 	if len(s.buf) < cap(s.buf) {

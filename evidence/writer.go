@@ -463,7 +463,7 @@ func (w *Writer) waitForSeal() error {
 // seal. Reading back costs no more than hashing on the way, since a local header is complete only after its body, and
 // it proves that the file holds what was written.
 func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]SealedFile, Digest, error) {
-	if err := seg.append(appendDirectory(nil, seg.entries, seg.offset())); err != nil {
+	if err := seg.appendDirectory(); err != nil {
 		return nil, Digest{}, errors.Join(err, seg.close())
 	}
 	if err := seg.sync(); err != nil {

@@ -89,13 +89,17 @@ func appendDirectory(b []byte, entries []zipEntry, offset int64) []byte {
 	for _, e := range entries {
 		b = e.appendCentral(b)
 	}
-	size := len(b) - start
+	return appendEnd(b, len(entries), len(b)-start, offset)
+}
+
+// appendEnd appends the end record of an archive with a central directory of so many entries and bytes.
+func appendEnd(b []byte, entries, size int, offset int64) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, 0x06054b50)
 	b = le.AppendUint16(b, 0)
 	b = le.AppendUint16(b, 0)
-	b = le.AppendUint16(b, uint16(len(entries)))
-	b = le.AppendUint16(b, uint16(len(entries)))
+	b = le.AppendUint16(b, uint16(entries))
+	b = le.AppendUint16(b, uint16(entries))
 	b = le.AppendUint32(b, uint32(size))
 	b = le.AppendUint32(b, uint32(offset))
 	return le.AppendUint16(b, 0) // comment
