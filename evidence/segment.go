@@ -38,11 +38,20 @@ type segment struct {
 	zip     *file
 	buf     []byte // the archive's last bytes, not in the file yet
 	flushed int64  // how many bytes of the archive are in the file
-	entries []zipEntry
+	entries []zipPlace
 
 	index    *file
 	indexBuf *bufio.Writer
 }
+
+// A zipPlace is a zipEntry without its name, which the archive itself has: 65,000 names are most of what a segment would keep in
+// memory.
+type zipPlace struct {
+	offset    int64
+	size, crc uint32
+}
+
+func placeOf(e zipEntry) zipPlace { return zipPlace{e.offset, e.size, e.crc} }
 
 // createSegment opens a new pair of files under dir, refusing names that are taken.
 func createSegment(d disk, dir string, number int, first int64) (*segment, error) {
@@ -109,7 +118,7 @@ func (s *segment) keep(name string, body io.Reader) (zipEntry, Digest, error) {
 	if err := s.patch(e); err != nil {
 		return e, Digest{}, err
 	}
-	s.entries = append(s.entries, e)
+	s.entries = append(s.entries, placeOf(e))
 	return e, Digest(sum.Sum(nil)), nil
 }
 
@@ -137,8 +146,16 @@ func (s *segment) append(b []byte) error {
 // appendDirectory ends the archive: appendDirectory of zip.go, entry by entry.
 func (s *segment) appendDirectory() error {
 	offset, size := s.offset(), 0
+	if err := s.flush(); err != nil {
+		return err
+	}
 	var b []byte
-	for _, e := range s.entries {
+	header := make([]byte, zipLocalSize+maxName)
+	for _, p := range s.entries {
+		e, err := s.entry(p, header)
+		if err != nil {
+			return err
+		}
 		b = e.appendCentral(b[:0])
 		size += len(b)
 		if err := s.append(b); err != nil {
@@ -146,6 +163,30 @@ func (s *segment) appendDirectory() error {
 		}
 	}
 	return s.append(appendEnd(b[:0], len(s.entries), size, offset))
+}
+
+// entry reads the name of an entry out of its local header, which must be the one that was written.
+func (s *segment) entry(p zipPlace, header []byte) (zipEntry, error) {
+	e := zipEntry{offset: p.offset, size: p.size, crc: p.crc}
+	for _, most := range []int{zipLocalSize + 160, len(header)} { // most names are short
+		n, err := s.zip.ReadAt(header[:most], p.offset)
+		if err != nil && err != io.EOF {
+			return e, err
+		}
+		if n < zipLocalSize {
+			break
+		}
+		end := zipLocalSize + int(binary.LittleEndian.Uint16(header[zipNameSizeOffset:]))
+		if end > n {
+			continue
+		}
+		e.name = string(header[zipLocalSize:end])
+		if !bytes.Equal(header[:end], e.appendLocal(nil)) {
+			break
+		}
+		return e, nil
+	}
+	return e, fmt.Errorf("%s: the entry at %d is not the one that was written", s.zip.Name(), p.offset)
 }
 
 // makeRoom writes the buffer out when it is full.
@@ -251,7 +292,7 @@ func (s *segment) recoverRecords(next int64, see func(Record, []byte) error) (in
 			if !whole {
 				return indexEnd, zipEnd, nil
 			}
-			s.entries = append(s.entries, e)
+			s.entries = append(s.entries, placeOf(e))
 			s.names[keyOf(x.Name)] = struct{}{}
 			zipEnd = e.end()
 		}
