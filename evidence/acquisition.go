@@ -33,15 +33,19 @@ func writeAcquisition(w io.Writer, acq Acquisition, rows iter.Seq2[Coverage, err
 		place = "\n    "
 	)
 	between, end := start+place, start+"]"
+	var text bytes.Buffer // used again for each row, so that many rows leave little behind for the garbage collector
+	rowJSON := json.NewEncoder(&text)
+	rowJSON.SetIndent(place[1:], "  ")
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		text, err := json.MarshalIndent(row, place[1:], "  ")
-		if err != nil {
+		text.Reset()
+		text.WriteString(between)
+		if err := rowJSON.Encode(&row); err != nil {
 			return err
 		}
-		if _, err := w.Write(append([]byte(between), text...)); err != nil {
+		if _, err := w.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n"))); err != nil {
 			return err
 		}
 		between, end = ","+place, "\n  ]"
