@@ -125,10 +125,15 @@ func readRows(dec *json.Decoder, bounded *boundedReader, row func(Coverage)) (of
 	case open != json.Delim('['):
 		return nil, errors.New("its coverage is not a list")
 	}
+	var r Coverage
+	var into any = &r
+	if row == nil {
+		into = &struct{}{} // of what nobody asked for no cell is made
+	}
 	for dec.More() {
 		bounded.left = maxTagFile
-		var r Coverage
-		err := dec.Decode(&r)
+		r = Coverage{}
+		err := dec.Decode(into)
 		var notOurs *json.UnmarshalTypeError
 		switch {
 		case errors.As(err, &notOurs):

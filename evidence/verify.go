@@ -408,7 +408,7 @@ func (v *verifier) privateDocument(name string, want Digest, into *Acquisition) 
 // readAcquisition reads an acquisition to its end into doc, which is or holds acq; the coverage too where it is wanted.
 func (v *verifier) readAcquisition(f *hashedFile, doc any, acq *Acquisition) (parsing, err error) {
 	if !v.config.Coverage {
-		return readHashed(f, doc, nil)
+		return readHashed(f, doc, func(Coverage) {}) // each row is read all the same: one that is malformed is damage
 	}
 	var rows []Coverage
 	parsing, err = readHashed(f, doc, rowsInto(&rows))
