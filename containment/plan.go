@@ -89,6 +89,15 @@ type Warning struct {
 	Instead Text   `json:"instead"`
 }
 
+// A Chore is what no API lets a program do: a person does it by hand, and ticks it in the logbook.
+type Chore struct {
+	Kind string   `json:"kind"` // "mail-routing" …; what is attached under that name shows what was found
+	What Text     `json:"what"`
+	Why  Text     `json:"why"`
+	Link string   `json:"link,omitempty"` // of the page where it is done
+	Seen []string `json:"seen,omitempty"` // what the logs have of it in the time of the incident, the oldest first
+}
+
 // A Preserved names the sealed bundle that holds what the plan is about to change.
 type Preserved struct {
 	Bundle      string `json:"bundle,omitempty"`
@@ -109,6 +118,7 @@ type Plan struct {
 	Preserved Preserved `json:"preserved"`
 	Warnings  []Warning `json:"warnings,omitempty"`
 	Steps     []Step    `json:"steps"`
+	ByHand    []Chore   `json:"by_hand,omitempty"`
 }
 
 const planVersion = 1

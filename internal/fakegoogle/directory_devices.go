@@ -86,11 +86,11 @@ func deleteMobile(t *Tenant, c *call) (object, *apiError) {
 	return nil, nil
 }
 
-// listChromes understands query=user:ADDRESS, which finds the devices that somebody used recently.
+// listChromes understands query=user:ADDRESS and recent_user:ADDRESS, which find the devices that somebody used recently.
 func listChromes(t *Tenant, c *call) (object, *apiError) {
 	items := t.org.chromes
 	if query := c.arg("query"); query != "" {
-		address, ok := strings.CutPrefix(query, "user:")
+		address, ok := strings.CutPrefix(strings.TrimPrefix(query, "recent_"), "user:")
 		if !ok {
 			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand query %s", query)
 		}

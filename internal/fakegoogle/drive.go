@@ -211,7 +211,7 @@ func createPermission(c *call, a *account) (object, *apiError) {
 		made["id"], made["domain"] = "domain-"+text(c.body, "domain"), text(c.body, "domain")
 	default:
 		who := text(c.body, "emailAddress")
-		made["id"], made["emailAddress"], made["displayName"], made["deleted"] = permissionID(who), who, who, false
+		made["id"], made["emailAddress"], made["displayName"], made["deleted"], made["pendingOwner"] = permissionID(who), who, who, false, false
 	}
 	c.change(func() {
 		others := without(permissions(file), "id", text(made, "id"))
