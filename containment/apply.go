@@ -13,6 +13,10 @@ import (
 type Preimage struct {
 	Step  Step
 	State State
+
+	// Keep gives what has to be sealed beside the state; nil where there is nothing. Originals may be large: each is asked
+	// for when the one before it has been put away.
+	Keep func(ctx context.Context) (Original, error) `json:"-"`
 }
 
 // A Runner applies, verifies and undoes plans.
@@ -150,7 +154,11 @@ func (r *Runner) preserve(ctx context.Context, p Plan, states map[int]seen) erro
 		case now.state.Digest() != s.Before:
 			stale.Differences = append(stale.Differences, Difference{s, now.state})
 		}
-		images = append(images, Preimage{s, now.state})
+		image := Preimage{Step: s, State: now.state}
+		if keeper, ok := r.Actions[s.Kind].(Keeper); ok && !now.state.Holds {
+			image.Keep = func(ctx context.Context) (Original, error) { return keeper.Keep(ctx, s) }
+		}
+		images = append(images, image)
 	}
 	if len(stale.Differences) > 0 {
 		return &stale

@@ -20,9 +20,12 @@ const (
 	Lock       Mode = "lock"       // shut the intruder out of the account and take away what he left in it
 	Precaution Mode = "precaution" // password, sessions and second factors, where nothing is confirmed
 	Suspend    Mode = "suspend"    // lock, and suspend after everything else
+
+	// Quarantine takes messages out of a mailbox's sight, and leaves the account as it is.
+	Quarantine Mode = "quarantine"
 )
 
-// Modes lists them.
+// Modes lists those that take an account back.
 func Modes() []Mode { return []Mode{Lock, Precaution, Suspend} }
 
 // A Decision is what a person says of a step.
@@ -162,7 +165,7 @@ func (p Plan) check() error {
 	switch {
 	case p.V != planVersion:
 		return fmt.Errorf("%w: its version is %d, this program reads %d", ErrPlan, p.V, planVersion)
-	case p.ID == "" || p.Account == "" || !slices.Contains(Modes(), p.Mode):
+	case p.ID == "" || p.Account == "" || p.Mode != Quarantine && !slices.Contains(Modes(), p.Mode):
 		return fmt.Errorf("%w: it has no id, no account or no mode", ErrPlan)
 	}
 	seen := map[[3]string]int{}

@@ -104,6 +104,12 @@ func allTexts() map[string]stepTexts {
 		kindCreated: {pairOf{EN: "suspend the account %s, which was made as this one", FR: "suspendre le compte %s, créé depuis celui-ci"},
 			pairOf{EN: "an intruder makes himself an account that outlives this one", FR: "un intrus se crée un compte qui survit à celui-ci"},
 			pairOf{EN: "nothing is deleted; a new colleague cannot work until it is undone", FR: "rien n'est supprimé ; un nouveau collègue ne peut travailler avant l'annulation"}},
+		kindLabel: {pairOf{EN: "create the label %s", FR: "créer le libellé %s"},
+			pairOf{EN: "messages in quarantine lie under it", FR: "les messages en quarantaine y sont rangés"},
+			pairOf{EN: "the label can be found by whoever looks for it", FR: "le libellé se trouve si on le cherche"}},
+		kindMessage: {pairOf{EN: "put into quarantine: %s", FR: "mettre en quarantaine : %s"},
+			pairOf{EN: "nobody opens by mistake what was found to be the intruder's", FR: "personne n'ouvre par erreur ce qui vient de l'intrus"},
+			pairOf{EN: "the message is out of the inbox and can be found under the label; it is not deleted", FR: "le message quitte la boîte de réception et reste sous le libellé ; il n'est pas supprimé"}},
 		kindSuspend: {pairOf{EN: "suspend the account", FR: "suspendre le compte"}, pairOf{EN: "asked for; nothing needs it once the steps above stand", FR: "demandé ; inutile une fois les étapes ci-dessus tenues"},
 			pairOf{EN: "new mail bounces, and nothing more can be read or cleaned in it", FR: "le courrier est refusé, et plus rien n'y est lisible ni nettoyable"}},
 	}

@@ -49,7 +49,7 @@ func allowed() map[string][]string {
 		"evidence/store/storetest": {"evidence/store"},
 
 		"containment":           {},
-		"containment/workspace": {"containment", "internal/secret"},
+		"containment/workspace": {"containment", "internal/gmailmessage", "internal/secret"},
 		"findings":              {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses":    {"internal/mailheader"},
 		"findings/decision":     {"evidence/journal", "findings", "findings/facts", "findings/networks", "internal/casefile"},
