@@ -176,6 +176,9 @@ func (k *preserved) lacks(p containment.Plan) []string {
 
 // mustBePreserved refuses to go on where no sealed bundle holds what would be changed, unless somebody said in writing why.
 func (r *containing) mustBePreserved(p containment.Plan) error {
+	if p.Mode == containment.Quarantine {
+		return nil // each message is sealed whole just before it is moved, and nothing else is touched
+	}
 	if r.opts.skipPreserve != "" {
 		return r.c.note(journal.Decision, "containment goes on without a sealed bundle of "+p.Account+": "+r.opts.skipPreserve, map[string]string{"plan": p.ID})
 	}
@@ -219,7 +222,7 @@ func (s *preimageSealer) preserve(ctx context.Context, images []containment.Prei
 	if err != nil {
 		return "", err
 	}
-	sealed, err := s.seal(images)
+	sealed, err := s.seal(ctx, images)
 	if err != nil {
 		return "", errors.Join(err, done("", err))
 	}
@@ -240,7 +243,7 @@ func (s *preimageSealer) after(ctx context.Context) error {
 	return s.with.afterSealing(ctx, s.dir)
 }
 
-func (s *preimageSealer) seal(images []containment.Preimage) (*evidence.Sealed, error) {
+func (s *preimageSealer) seal(ctx context.Context, images []containment.Preimage) (*evidence.Sealed, error) {
 	tool, err := thisTool()
 	if err != nil {
 		return nil, err
@@ -251,7 +254,7 @@ func (s *preimageSealer) seal(images []containment.Preimage) (*evidence.Sealed, 
 		return nil, err
 	}
 	for _, image := range images {
-		if err := s.put(w, image); err != nil {
+		if err := s.put(ctx, w, image); err != nil {
 			return nil, errors.Join(err, w.Discard())
 		}
 	}
@@ -284,16 +287,27 @@ func (s *preimageSealer) opening(tool evidence.Tool) evidence.Opening {
 		Options: map[string][]string{"plan": {s.plan.ID}, "mode": {string(s.plan.Mode)}}, TimeZone: localZone(s.now()), Signer: s.with.identity.Fingerprint()}
 }
 
-// put keeps one pre-image: the step with its target as it is, or nothing where nothing of it can be read.
-func (s *preimageSealer) put(w *evidence.Writer, image containment.Preimage) error {
+// put keeps one pre-image: the step with its target as it is, or nothing where nothing of it can be read; and the target whole,
+// where it is more than its state.
+func (s *preimageSealer) put(ctx context.Context, w *evidence.Writer, image containment.Preimage) error {
 	text, err := json.MarshalIndent(image, "", "  ")
 	if err != nil {
 		return err
 	}
 	name := fmt.Sprintf("%s/containment/step-%03d-%s.json", evidence.SafeName(s.plan.Account), image.Step.N, evidence.SafeName(image.Step.Kind))
-	_, err = w.Put(evidence.Exhibit{Account: s.plan.Account, Collector: containmentCollector, Resource: containmentCollector + "/" + image.Step.Kind,
+	exhibit := evidence.Exhibit{Account: s.plan.Account, Collector: containmentCollector, Resource: containmentCollector + "/" + image.Step.Kind,
 		Item: strconv.Itoa(image.Step.N), Name: name, MediaType: "application/json", FetchedAt: s.now().UTC(),
 		Request: "the target of step " + strconv.Itoa(image.Step.N) + " of plan " + s.plan.ID,
-		Attrs:   map[string]string{"step": strconv.Itoa(image.Step.N), "kind": image.Step.Kind, "target": image.Step.Target}}, bytes.NewReader(append(text, '\n')))
+		Attrs:   map[string]string{"step": strconv.Itoa(image.Step.N), "kind": image.Step.Kind, "target": image.Step.Target}}
+	if _, err = w.Put(exhibit, bytes.NewReader(append(text, '\n'))); err != nil || image.Keep == nil {
+		return err
+	}
+	original, err := image.Keep(ctx)
+	if err != nil {
+		return fmt.Errorf("keeping the target of step %d whole: %w", image.Step.N, err)
+	}
+	exhibit.Resource, exhibit.MediaType, exhibit.FetchedAt = exhibit.Resource+"/original", original.MediaType, s.now().UTC()
+	exhibit.Name = fmt.Sprintf("%s/containment/step-%03d-%s", evidence.SafeName(s.plan.Account), image.Step.N, evidence.SafeName(original.Name))
+	_, err = w.Put(exhibit, bytes.NewReader(original.Body))
 	return err
 }
