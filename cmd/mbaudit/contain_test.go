@@ -15,13 +15,22 @@ import (
 
 	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
+	"github.com/mbaudit/mbaudit/internal/seedmail"
 )
 
 // containTenants are a Workspace whose intruder stays away, and one where he is at work again an hour after he was shut out,
 // once there is a file: what the scripts of contain need.
 func containTenants(t *testing.T) []string {
 	t.Helper()
-	quiet := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Quotas: fakegoogle.Quotas{GmailUnits: -1}}).Start(t)
+	tenant := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
+	for _, mailbox := range []string{"bob@example.test", "carol@example.test"} {
+		raw := []byte("From: Direction <chef@webfree.example>\r\nTo: " + mailbox + "\r\nSubject: Virement urgent \x1b[31m\r\nMessage-ID: <lure-1@webfree.example>\r\n\r\nVoir http://evil.example/\r\n")
+		err := tenant.Seed(fakegoogle.Seed{Account: mailbox, Messages: []seedmail.Message{{Folder: "INBOX", InternalDate: time.Now().Add(-time.Hour), Raw: raw}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	quiet := tenant.Start(t)
 	key, _ := googleKey(t, quiet)
 	marker := filepath.Join(t.TempDir(), "an-hour-later")
 	live := fakegoogle.New(fakegoogle.Config{Quotas: fakegoogle.Quotas{GmailUnits: -1}, Regrant: time.Minute, Intruder: fakegoogle.Persistence{Filters: time.Minute, SignIn: time.Minute},

@@ -17,9 +17,8 @@ import (
 
 const (
 	searchesAtOnce     = 8
-	mostMessageIDs     = 200     // of one plan: each is a search in each mailbox
-	longestHeader      = 1 << 20 // of an .eml file whose Message-ID is read
-	mostUnsearchedSaid = 20      // mailboxes; how many there are is always said
+	mostMessageIDs     = 200 // of one plan: each is a search in each mailbox
+	mostUnsearchedSaid = 20  // mailboxes; how many there are is always said
 )
 
 // checkQuarantine says what of the options does not go with a quarantine.
@@ -67,9 +66,9 @@ func messageIDs(named []string) ([]string, error) {
 func messageIDsIn(path string, data []byte) ([]string, error) {
 	var ids []string
 	if strings.HasSuffix(strings.ToLower(path), ".eml") {
-		header, err := mailheader.Read(bytes.NewReader(data), longestHeader)
+		header, err := mailheader.Read(bytes.NewReader(data), mailheader.MaxBlock)
 		if err == nil {
-			ids = mailheader.ParseIDs(header.Text("Message-ID").Value)
+			ids = mailheader.ParseIDs(header.Text("Message-ID").String())
 		}
 		if len(ids) != 1 {
 			return nil, usageError(fmt.Errorf("%s has no Message-ID, or more than one", visible.Text(path)), "write the Message-ID itself")
