@@ -38,6 +38,10 @@ type Runner struct {
 	// Fresh is for how long a state that was seen need not be looked at again before the call; 0 is 5 seconds.
 	Fresh time.Duration
 
+	// Looked is when this very run looked at the targets as the plan has them; within Fresh of it they are not looked at again
+	// before their pre-images are sealed. The zero time is never.
+	Looked time.Time
+
 	// Language is that of the journal's entries.
 	Language string
 }
@@ -82,7 +86,7 @@ func (r *Runner) Apply(ctx context.Context, p Plan) (Result, error) {
 	if err := r.known(p); err != nil {
 		return Result{}, err
 	}
-	states := r.inspect(ctx, r.open(p))
+	states := r.states(ctx, p)
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
@@ -122,6 +126,19 @@ func (r *Runner) open(p Plan) []Step {
 		}
 	}
 	return open
+}
+
+// states are those of the open steps' targets: as they are now, or as the plan has them where that has just been looked at.
+func (r *Runner) states(ctx context.Context, p Plan) map[int]seen {
+	open := r.open(p)
+	if r.Ledger.Preserved() != "" || r.Now().Sub(r.Looked) > r.fresh() {
+		return r.inspect(ctx, open)
+	}
+	states := make(map[int]seen, len(open))
+	for _, s := range open {
+		states[s.N] = seen{state: s.State, at: r.Looked}
+	}
+	return states
 }
 
 // inspect looks at targets side by side.

@@ -328,6 +328,11 @@ func (r *containing) keepPlan(p containment.Plan) (containment.Plan, string, err
 	if err != nil {
 		return p, "", err
 	}
+	return r.writePlan(p, kept)
+}
+
+// writePlan writes a plan that cites what is preserved.
+func (r *containing) writePlan(p containment.Plan, kept *preserved) (containment.Plan, string, error) {
 	kept.cite(&p)
 	text, err := p.Encode()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -186,6 +187,11 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 	if err != nil {
 		return err
 	}
+	return r.enough(p, kept)
+}
+
+// enough refuses what is preserved where it lacks something that the plan changes.
+func (r *containing) enough(p containment.Plan, kept *preserved) error {
 	hint := fmt.Sprintf("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON",
 		p.Account, r.opts.admin)
 	if kept == nil {
@@ -207,6 +213,9 @@ type preimageSealer struct {
 	// later has timestamps and copies made after the changes: when the account is locked at once, no other server is waited
 	// for.
 	later bool
+
+	looked time.Time // when the plan's targets were looked at, in this run; zero where it was another one
+	sealed string    // the bundle that was sealed ahead, of the targets as the plan has them
 }
 
 func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bool) (*preimageSealer, error) {
@@ -216,8 +225,33 @@ func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bo
 	return s, s.with.prepareSealing(ctx)
 }
 
+// ahead seals the targets as the plan has them, before it is known whether they have changed since. Nothing but their states is
+// kept then: what has to be kept whole is no step of a lock.
+func (s *preimageSealer) ahead(ctx context.Context) error {
+	var images []containment.Preimage
+	for _, step := range s.plan.Steps {
+		if step.Decision == containment.Take {
+			images = append(images, containment.Preimage{Step: step, State: step.State})
+		}
+	}
+	if len(images) == 0 {
+		return nil
+	}
+	bundle, err := s.preserve(ctx, images)
+	s.sealed = bundle
+	return err
+}
+
+// sealedAhead says whether images are those that were sealed ahead: a plan that is applied as it is, with targets as it has them.
+func (s *preimageSealer) sealedAhead(images []containment.Preimage) bool {
+	return s.sealed != "" && !slices.ContainsFunc(images, func(i containment.Preimage) bool { return i.State.Digest() != i.Step.Before || i.Keep != nil })
+}
+
 // preserve is containment.Runner's Preserve.
 func (s *preimageSealer) preserve(ctx context.Context, images []containment.Preimage) (string, error) {
+	if s.sealedAhead(images) {
+		return s.sealed, nil
+	}
 	done, err := s.c.begin(journal.Collection, fmt.Sprintf("sealing what %d steps are about to change in %s", len(images), s.plan.Account), map[string]string{"plan": s.plan.ID})
 	if err != nil {
 		return "", err
