@@ -237,8 +237,12 @@ func (r *containing) client(writes bool, password func(string) (secretText, erro
 		file = r.getenv(variable)
 	}
 	if file == "" {
-		return nil, usageError(fmt.Errorf("no key is named, of a service account that may %s", map[bool]string{true: "change things", false: "read"}[writes]),
-			"add "+flag+" FILE, or set "+variable+"; docs/CONTAINMENT.md has the scopes")
+		right := r.c.words("read", "lire")
+		if writes {
+			right = r.c.words("change things", "modifier")
+		}
+		return nil, usageError(fmt.Errorf(r.c.words("no key is named, of a service account that may %s", "aucune clé n'est nommée, d'un compte de service qui peut %s"), right),
+			fmt.Sprintf(r.c.words("add %s FILE, or set %s; docs/CONTAINMENT.md has the scopes", "ajoutez %s FICHIER, ou définissez %s ; les droits sont dans docs/CONTAINMENT.md"), flag, variable))
 	}
 	key, err := readCredentials(file, "check "+flag+", or "+variable)
 	if err != nil {
@@ -246,10 +250,10 @@ func (r *containing) client(writes bool, password func(string) (secretText, erro
 	}
 	client, err := workspace.New(workspace.Config{Key: key, Admin: r.opts.admin, Writes: writes, Password: password, Endpoint: r.getenv(googleEndpointVariable),
 		Heard: func(verb, path string, wait time.Duration, err error) {
-			r.say("Google is busy; going on in %s", wait.Round(time.Second))
+			r.say(r.c.words("Google is busy; going on in %s", "Google est occupé ; suite dans %s"), wait.Round(time.Second))
 		}})
 	if err != nil {
-		return nil, usageError(err, "give the JSON file that Google's console made for the service account: "+flag+" FILE")
+		return nil, usageError(err, r.c.words("give the JSON file that Google's console made for the service account: ", "donnez le fichier JSON que la console de Google a fait pour le compte de service : ")+flag+" FILE")
 	}
 	return client, nil
 }
@@ -268,7 +272,7 @@ func (r *containing) planOptions(part workspace.Part) (workspace.PlanOptions, er
 		return o, err
 	}
 	if o.Since, err = parseDay(r.opts.since, zone); err != nil {
-		return o, usageError(fmt.Errorf("--since: %w", err), "write a day as in 2026-10-12")
+		return o, usageError(fmt.Errorf("--since: %w", err), r.c.words("write a day as in 2026-10-12", "écrivez un jour, comme 2026-10-12"))
 	}
 	return o, nil
 }
@@ -293,10 +297,10 @@ func (r *containing) planOnly(ctx context.Context) error {
 	r.printPlan(p)
 	r.print("SHA-256 %s", containment.Hash(file))
 	if p.Preserved.Bundle == "" {
-		r.say("no sealed bundle holds what this changes yet: "+
+		r.say(r.c.words("no sealed bundle holds what this changes yet: ", "aucun paquet scellé ne contient encore ce que ceci change : ")+
 			"mbaudit collect --account %s --workspace --google-admin %s --only emergency", visible.Text(p.Account), visible.Text(r.opts.admin))
 	}
-	r.say("nothing was changed; read it, correct decisions in %s, then: mbaudit contain --apply %s --google-admin %s",
+	r.say(r.c.words("nothing was changed; read it, correct decisions in %s, then: ", "rien n'a été changé ; relisez-le, corrigez les décisions dans %s, puis : ")+"mbaudit contain --apply %s --google-admin %s",
 		path, path, visible.Text(r.opts.admin))
 	return nil
 }
@@ -317,7 +321,7 @@ func (r *containing) plan(ctx context.Context, client *workspace.Client, part wo
 	}
 	p, err := client.Plan(ctx, o)
 	if err != nil {
-		return p, fmt.Errorf("%s: planning: %w", r.opts.account, err)
+		return p, fmt.Errorf(r.c.words("%s: planning: %w", "%s : plan : %w"), r.opts.account, err)
 	}
 	return p, nil
 }

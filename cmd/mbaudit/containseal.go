@@ -72,8 +72,9 @@ func (r *containing) readPreserved(dir string, sealed *evidence.Sealed, account 
 	}
 	b, err := evidence.Open(dir, keys...)
 	if errors.Is(err, evidence.ErrEncrypted) {
-		return nil, withHint(fmt.Errorf("the bundle %s is encrypted: whether it holds what would be changed cannot be seen", filepath.Base(dir)),
-			"give a key that opens it: --identity FILE")
+		return nil, withHint(fmt.Errorf(r.c.words("the bundle %s is encrypted: whether it holds what would be changed cannot be seen",
+			"le paquet %s est chiffré : on ne peut voir s'il contient ce qui serait changé"), filepath.Base(dir)),
+			r.c.words("give a key that opens it: ", "donnez une clé qui l'ouvre : ")+"--identity FILE")
 	}
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 		return nil // each message is sealed whole just before it is moved, and nothing else is touched
 	}
 	if r.opts.skipPreserve != "" {
-		return r.c.note(journal.Decision, "containment goes on without a sealed bundle of "+p.Account+": "+r.opts.skipPreserve, map[string]string{"plan": p.ID})
+		return r.c.note(journal.Decision, fmt.Sprintf(r.c.words("containment goes on without a sealed bundle of %s: ", "endiguement sans paquet scellé de %s : "), p.Account)+r.opts.skipPreserve, map[string]string{"plan": p.ID})
 	}
 	kept, err := r.findPreserved(p)
 	if err != nil {
@@ -192,13 +193,15 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 
 // enough refuses what is preserved where it lacks something that the plan changes.
 func (r *containing) enough(p containment.Plan, kept *preserved) error {
-	hint := fmt.Sprintf("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON",
+	hint := fmt.Sprintf(r.c.words("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON",
+		"scellez-le d'abord : mbaudit collect --account %s --workspace --google-admin %s --only emergency   ou dites pourquoi non : --skip-preserve RAISON"),
 		p.Account, r.opts.admin)
 	if kept == nil {
-		return withHint(fmt.Errorf("no sealed bundle of this case holds %s: what is changed now would be lost as evidence", p.Account), hint)
+		return withHint(fmt.Errorf(r.c.words("no sealed bundle of this case holds %s: what is changed now would be lost as evidence",
+			"aucun paquet scellé de ce dossier ne contient %s : ce qui serait changé maintenant serait perdu comme preuve"), p.Account), hint)
 	}
 	if lacking := kept.lacks(p); len(lacking) > 0 {
-		return withHint(fmt.Errorf("the bundle %s does not hold what steps %s change", kept.sealed.Opening.Bundle, strings.Join(lacking, ", ")), hint)
+		return withHint(fmt.Errorf(r.c.words("the bundle %s does not hold what steps %s change", "le paquet %s ne contient pas ce que changent les étapes %s"), kept.sealed.Opening.Bundle, strings.Join(lacking, ", ")), hint)
 	}
 	return nil
 }
@@ -252,7 +255,7 @@ func (s *preimageSealer) preserve(ctx context.Context, images []containment.Prei
 	if s.sealedAhead(images) {
 		return s.sealed, nil
 	}
-	done, err := s.c.begin(journal.Collection, fmt.Sprintf("sealing what %d steps are about to change in %s", len(images), s.plan.Account), map[string]string{"plan": s.plan.ID})
+	done, err := s.c.begin(journal.Collection, fmt.Sprintf(s.c.words("sealing what %d steps are about to change in %s", "scellement de ce que %d étapes vont changer dans %s"), len(images), s.plan.Account), map[string]string{"plan": s.plan.ID})
 	if err != nil {
 		return "", err
 	}
@@ -260,7 +263,7 @@ func (s *preimageSealer) preserve(ctx context.Context, images []containment.Prei
 	if err != nil {
 		return "", errors.Join(err, done("", err))
 	}
-	if err := done("bundle "+sealed.Opening.Bundle+", SHA-256 of tagmanifest-sha256.txt: "+sealed.TagManifest.String(), nil); err != nil {
+	if err := done(fmt.Sprintf(s.c.words("bundle %s, SHA-256 of tagmanifest-sha256.txt: ", "paquet %s, SHA-256 de tagmanifest-sha256.txt : "), sealed.Opening.Bundle)+sealed.TagManifest.String(), nil); err != nil {
 		return "", err
 	}
 	if s.later {

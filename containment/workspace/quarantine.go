@@ -200,6 +200,9 @@ func createLabel(ctx context.Context, t target, _ object) error {
 	return err
 }
 
+// ErrLabelInUse says that the label of quarantines stays.
+var ErrLabelInUse = errors.New("the label stays: other messages are still under it")
+
 // deleteLabel deletes the label that a step made, unless messages of another plan lie under it.
 func deleteLabel(ctx context.Context, t target, _ object) error {
 	id, err := t.quarantineLabel(ctx)
@@ -215,7 +218,7 @@ func deleteLabel(ctx context.Context, t target, _ object) error {
 		return err
 	}
 	if n := label.number("messagesTotal"); n != "" && n != "0" {
-		return fmt.Errorf("the label stays: %s messages are still under it", n)
+		return fmt.Errorf("%w (%s)", ErrLabelInUse, n)
 	}
 	return t.changeMailbox(ctx, http.MethodDelete, "labels/"+url.PathEscape(id), nil)
 }
