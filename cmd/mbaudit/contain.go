@@ -328,6 +328,9 @@ func (r *containing) plan(ctx context.Context, client *workspace.Client, part wo
 
 // keepPlan writes a plan into the case, with its exhibits, and its fingerprint into the journal.
 func (r *containing) keepPlan(p containment.Plan) (containment.Plan, string, error) {
+	if p.Mode == containment.Quarantine {
+		return r.writePlan(p, nil) // no snapshot has what it moves: each message is sealed before it is moved
+	}
 	kept, err := r.findPreserved(p)
 	if err != nil {
 		return p, "", err

@@ -264,6 +264,9 @@ func (r *containing) atOnce(ctx context.Context) error {
 			r.say(r.c.words("  to be decided: %s", "  à décider : %s"), visible.Line(s.What.In(r.c.Language)))
 		}
 	}
+	if !r.g.json {
+		r.printChores(second.plan)
+	}
 	return r.told(second.plan, locked, rest)
 }
 

@@ -279,7 +279,11 @@ func release(ctx context.Context, t target, before object) error {
 	if label != "" {
 		drop = []string{label}
 	}
-	return t.relabel(ctx, add, drop)
+	err = t.relabel(ctx, add, drop)
+	if gone(err) {
+		return fmt.Errorf("%w: the message is not there any more", containment.ErrIrreversible)
+	}
+	return err
 }
 
 func (t target) relabel(ctx context.Context, add, drop []string) error {
