@@ -72,7 +72,7 @@ Filters for eml and mbox (--filter, repeatable, all must hold; with --exhibit, o
 // runExport takes the way of the format: the case's analysis, or the messages of a bundle.
 func runExport(cmd *cobra.Command, t *terminal, g *global, args []string, opts *exportOptions) error {
 	if opts.format == "eml" || opts.format == "mbox" {
-		if err := exactArgs("BUNDLE")(cmd, args); err != nil {
+		if err := errors.Join(exactArgs("BUNDLE")(cmd, args), notWith(cmd, opts.format, "lang", "audience", "tlp")); err != nil {
 			return err
 		}
 		return runExportMail(t, g, args[0], opts)
@@ -81,10 +81,20 @@ func runExport(cmd *cobra.Command, t *terminal, g *global, args []string, opts *
 	if !ok {
 		return usageError(fmt.Errorf("there is no format %q", visible.Text(opts.format)), "type --format "+strings.Join(formatNames(), ", ")+" (of the case), or eml, mbox (of a bundle)")
 	}
-	if err := noArgs(cmd, args); err != nil {
+	if err := errors.Join(noArgs(cmd, args), notWith(cmd, opts.format, "filter", "exhibit", "include-personal")); err != nil {
 		return err
 	}
 	return runExportAnalysis(cmd.Context(), t, g, format, opts)
+}
+
+// notWith refuses options that say nothing to a format: whoever typed one expects that it does.
+func notWith(cmd *cobra.Command, format string, names ...string) error {
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			return usageError(fmt.Errorf("--%s does not go with --format %s", name, format), "leave it out; to see what goes with it, type: mbaudit export --help")
+		}
+	}
+	return nil
 }
 
 func runExportMail(t *terminal, g *global, name string, opts *exportOptions) error {
