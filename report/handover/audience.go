@@ -45,7 +45,7 @@ func (h *Handover) For(audience report.Audience) *Handover {
 		part.Messages = nil
 	}
 	if !part.may(report.SecContacts) || !access.Correspondents || !part.may(report.SecMessages) {
-		part.Contacts, part.Messages, part.Blind, part.Personal = nil, nil, nil, 0
+		part.Contacts, part.Messages, part.Blind, part.Personal, part.Uncounted = nil, nil, nil, 0, 0
 	}
 	if !part.may(report.SecLimits) {
 		part.Unknowns = nil

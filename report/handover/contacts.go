@@ -30,7 +30,7 @@ func (h *Handover) readFirst(o Options) string {
 		}
 		return english
 	}
-	outside, unknown := 0, 0
+	outside, unknown, cut := 0, 0, 0
 	for _, c := range h.Contacts {
 		if !c.Inside {
 			outside++
@@ -39,6 +39,9 @@ func (h *Handover) readFirst(o Options) string {
 	for _, m := range h.Messages {
 		if m.Recipients == nil {
 			unknown++
+		}
+		if m.Cut {
+			cut++
 		}
 	}
 	var b strings.Builder
@@ -67,6 +70,14 @@ WARNING. Messages of which nobody knows the recipients: %d. No copy of them was 
 they are in messages.csv. Where to look: "Email log search" in Google's console (30 days), the log of
 the sending server, or: mbaudit collect --messages metadata
 `), unknown)
+	}
+	if cut > 0 {
+		fmt.Fprintf(&b, say("\nATTENTION. Messages envoyés à plus de destinataires que la liste n'en nomme : %d. Les autres sont dans la pièce.\n",
+			"\nWARNING. Messages that went to more recipients than the list names: %d. The others are in the exhibit.\n"), cut)
+	}
+	if h.Uncounted > 0 {
+		fmt.Fprintf(&b, say("\nATTENTION. Envois suspects au-delà de ce que la liste contient : %d. Ils sont dans analysis/facts.jsonl.\n",
+			"\nWARNING. Suspect messages beyond what the list holds: %d. They are in analysis/facts.jsonl.\n"), h.Uncounted)
 	}
 	if h.Personal > 0 {
 		fmt.Fprintf(&b, say("\nMessages marqués personnels, envoyés de la même origine : %d. Ils ne sont pas nommés ici : voyez avec la personne.\n",
@@ -288,6 +299,9 @@ func (h *Handover) messageTable(o Options) []byte {
 		to := strings.Join(m.Recipients, " ")
 		if m.Recipients == nil {
 			to = t.say("not collected", "non collectés")
+		}
+		if m.Cut {
+			to += t.say(" (and more, see the exhibit)", " (et d'autres, voir la pièce)")
 		}
 		t.row(o.local(m.At), stampOf(m.At), m.Account, statusWord(m.Status, o.Language), m.Subject, m.ID, to, m.IP, strings.Join(m.Exhibits, " "))
 	}

@@ -493,6 +493,20 @@ func TestLetters(t *testing.T) {
 	}
 }
 
+// TestALongListSaysThatItIsNotWhole: a message to more people than are kept is no message to those alone.
+func TestALongListSaysThatItIsNotWhole(t *testing.T) {
+	s := fraud()
+	var many []any
+	for i := range 600 {
+		many = append(many, fmt.Sprintf("c%d@client.example", i))
+	}
+	s.fact(facts.KindMessage, when.Add(4*time.Hour), map[string]any{"sent": true, "ip": "185.220.101.4", "source.suspect": true, "message_id": "m4@example.test", "recipients": many})
+	all := files(t, s.build(t), "contacts", options("en"))
+	if !bytes.Contains(all["READ-FIRST.txt"], []byte("more recipients than the list names: 1.")) || !bytes.Contains(all["messages.csv"], []byte("(and more, see the exhibit)")) {
+		t.Errorf("%s", all["READ-FIRST.txt"])
+	}
+}
+
 // TestTheSameGivesTheSame: an export can be made again, byte for byte, but for the label's hour.
 func TestTheSameGivesTheSame(t *testing.T) {
 	one, two := wholeScene().build(t), wholeScene().build(t)

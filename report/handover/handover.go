@@ -51,6 +51,7 @@ type Handover struct {
 	Unlisted   int64   // events of the persons that the analysis itself did not list
 	Messages   []Message
 	Contacts   []Contact
+	Uncounted  int64 // suspect sent messages beyond the most that are kept
 	Personal   int64 // suspect sent messages that are marked personal: counted and never named
 	Blind      []Blind
 	Unknowns   []decision.NotKnown
@@ -152,6 +153,7 @@ type Message struct {
 	Status     Status
 	Exhibits   []string
 	Files      []string // SHA-256 of attached files, where a log tells
+	Cut        bool     // it went to more than Recipients names
 }
 
 // A Contact got a fraudulent message.

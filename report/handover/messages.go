@@ -76,6 +76,7 @@ func (b *builder) seeSent(f *facts.Fact) {
 	m := b.sent[k]
 	if m == nil {
 		if len(b.sent) >= maxMessages {
+			b.h.Uncounted++
 			return
 		}
 		m = &Message{At: f.Time.UTC(), Account: f.Account, ID: id, Status: Possible}
@@ -92,6 +93,7 @@ func (b *builder) seeSent(f *facts.Fact) {
 	if len(to) > 0 {
 		m.Recipients = to
 	}
+	m.Cut = m.Cut || len(to) >= maxRecipient || f.Is("cut") && len(to) > 0
 	x := &Indicator{}
 	x.add(&m.Exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
 	if v, ok := f.Get("message_info.attachment.sha256"); ok {
