@@ -15,6 +15,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/selection"
 	"github.com/mbaudit/mbaudit/evidence/settings"
+	"github.com/mbaudit/mbaudit/findings/content"
 	"github.com/mbaudit/mbaudit/findings/networks"
 )
 
@@ -24,6 +25,10 @@ type Options struct {
 	Location   *time.Location     // in which people's hours are judged; nil is UTC
 	Networks   *networks.Database // says whose an IP address is; nil where there is none
 	MailRules  MailRules          // understands filters and scripts
+
+	// Content has the bodies of messages read for account numbers, secrets and topics, and their attachments hashed. Those
+	// of messages that are marked personal never are.
+	Content bool
 }
 
 // MailRules understand the rules of mailboxes. A function that is nil leaves them not understood, which facts then say by
@@ -57,6 +62,8 @@ type Collection struct {
 	known    *known
 	listings map[string]listingOf
 	coverage Coverage
+	content  *content.Reader // nil where bodies are not read
+	topics   map[string][]string
 }
 
 // NewCollection makes an empty one. Close it.
@@ -64,8 +71,13 @@ func NewCollection(options Options) *Collection {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	return &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(),
+	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: topicWords(),
 		coverage: Coverage{rows: map[rowKey]*Row{}}}
+	if options.Content {
+		c.content = content.NewReader()
+		c.coverage.content = &ContentCount{}
+	}
+	return c
 }
 
 // Close removes the temporary file.
@@ -171,6 +183,8 @@ func (s *source) reader() (kind string, read func() error) {
 		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
 	case s.Resource == "gmail/messages":
 		return KindMessage, s.gmailMessage
+	case s.Resource == "gmail/drafts":
+		return KindDraft, s.gmailMessage
 	}
 	return "", nil
 }

@@ -13,7 +13,19 @@ type Coverage struct {
 	rows      map[rowKey]*Row
 	baselines map[string]bool
 	sent      map[string]bool
+	content   *ContentCount
 }
+
+// A ContentCount says of how many messages the body was read, and of which not.
+type ContentCount struct {
+	Read        int64 `json:"read"`
+	Partly      int64 `json:"partly"`       // of Read: something in them could not be read, or is beyond the bounds
+	Personal    int64 `json:"personal"`     // marked personal: left out
+	HeadersOnly int64 `json:"headers_only"` // only their headers were collected
+}
+
+// Content says whose bodies were read; nil where nobody asked for it.
+func (c *Coverage) Content() *ContentCount { return c.content }
 
 type rowKey struct{ account, resource string }
 

@@ -16,10 +16,13 @@ type enricher struct {
 	addresses []string
 	sightings *sightings
 	same      duplicates
+	payments  *payments
+	partners  *partners
 }
 
 func newEnricher(o Options, k *known) *enricher {
-	return &enricher{options: o, known: k, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location)}
+	return &enricher{options: o, known: k, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
+		payments: newPayments(), partners: newPartners(k)}
 }
 
 func (e *enricher) enrich(f *Fact) {
@@ -33,7 +36,11 @@ func (e *enricher) enrich(f *Fact) {
 		f.Set("role.super", Bool(r.super))
 	case KindRuleAction:
 		e.parties(f)
+	case KindDraft:
+		f.setTopics(topicsOf(e.topics, f.Text("subject")))
 	case KindMessage:
+		e.partners.see(f)
+		e.payments.see(f)
 		f.setTopics(topicsOf(e.topics, f.Text("subject")))
 		if orphan, sure := e.known.orphan(f); sure {
 			f.Set("reply.orphan", Bool(orphan))
@@ -76,7 +83,9 @@ func (e *enricher) judgeAddresses(f *Fact) {
 	for i := range to.Len() {
 		verdict := e.known.book.Judge(to.At(i), f.Account)
 		if verdict.External() {
-			external++
+			if external++; external == 1 {
+				f.say("recipients.first_external", party(to.At(i), verdict.Domain, string(verdict.Class)))
+			}
 		}
 		if verdict.Class == addresses.LookAlike {
 			alike++

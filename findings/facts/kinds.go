@@ -27,6 +27,7 @@ const (
 	KindRights            = "imap_rights"      // what the account may do in another's mailbox
 	KindAnnotation        = "imap_annotation"  // an annotation of a mailbox or of the server
 	KindMessage           = "message"          // the header of a message
+	KindDraft             = "draft"            // the header of a message that was not sent
 	KindDisappeared       = "disappeared"      // what is not there any more in a folder
 	KindAlert             = "alert"            // an alert of Google's Alert Center
 )
@@ -35,5 +36,5 @@ const (
 func Kinds() []string {
 	return []string{KindUnreadable, KindFilter, KindForwarding, KindForwardingAddress, KindDelegate, KindSendAs, KindVacation, KindAccess, KindLabel,
 		KindToken, KindAppPassword, KindCodes, KindUser, KindAlias, KindDevice, KindGroup, KindRole, KindAudit, KindMailLog, KindScript,
-		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDisappeared, KindAlert}
+		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDraft, KindDisappeared, KindAlert}
 }

@@ -18,6 +18,7 @@ type known struct {
 	sent     map[uint64]struct{} // Message-IDs in folders of sent mail
 	sentOf   map[string]bool     // accounts of which sent mail is known
 	domains  map[string]bool     // right-hand sides of own Message-IDs
+	partners map[string]bool     // domains that somebody here has written to, but those of everybody
 	full     bool                // more Message-IDs than are remembered
 }
 
@@ -35,7 +36,7 @@ const (
 
 func newKnown(domains []string) *known {
 	return &known{book: addresses.NewBook(domains), profiles: map[string]string{}, labels: map[string]string{}, roles: map[string]role{}, seed: maphash.MakeSeed(),
-		sent: map[uint64]struct{}{}, sentOf: map[string]bool{}, domains: map[string]bool{}}
+		sent: map[uint64]struct{}{}, sentOf: map[string]bool{}, domains: map[string]bool{}, partners: map[string]bool{}}
 }
 
 // account notes an account under examination: its domain is the organisation's.
@@ -76,6 +77,7 @@ func (k *known) learnMessage(f *Fact) {
 		return
 	}
 	k.sentOf[f.Account] = true
+	k.partnersOf(f)
 	if len(k.sent) >= maxMessageIDs {
 		k.full = true
 		return
@@ -83,6 +85,19 @@ func (k *known) learnMessage(f *Fact) {
 	k.sent[k.hash(id)] = struct{}{}
 	if _, domain, ok := strings.Cut(id, "@"); ok && len(k.domains) < maxNames {
 		k.domains[strings.ToLower(domain)] = true
+	}
+}
+
+// maxPartners is how many domains of correspondents are compared with those of strangers.
+const maxPartners = 2_000
+
+// partnersOf notes whom a sent message is to.
+func (k *known) partnersOf(f *Fact) {
+	to, _ := f.Get("recipients")
+	for i := range to.Len() {
+		if verdict := k.book.Judge(to.At(i), f.Account); verdict.Class == addresses.External && len(k.partners) < maxPartners {
+			k.partners[verdict.Domain] = true
+		}
 	}
 }
 

@@ -1,0 +1,101 @@
+package facts
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+)
+
+// payments remember which account numbers were told in which conversation and by whom, in the order of time, so that a change
+// is seen. What a side sends and what it gets are kept apart: both have account numbers of their own.
+type payments struct {
+	seed  maphash.Seed
+	told  map[uint64]struct{} // a place and a number
+	known map[uint64]earlierIBAN
+	full  bool
+}
+
+// An earlierIBAN is the first number that a place had, and the one before the latest.
+type earlierIBAN struct{ iban, at string }
+
+// maxPayments is how many pairs of a place and a number are remembered; beyond, no change is told.
+const maxPayments = 500_000
+
+func newPayments() *payments {
+	return &payments{seed: maphash.MakeSeed(), told: map[uint64]struct{}{}, known: map[uint64]earlierIBAN{}}
+}
+
+func (p *payments) hash(parts ...string) uint64 {
+	return maphash.String(p.seed, strings.ToLower(strings.Join(parts, "\x00")))
+}
+
+// see says of a message with account numbers whether one is new where others were told before: in the thread, by the same
+// correspondent (to him, of what the account sends), or in what the message itself quotes.
+func (p *payments) see(f *Fact) {
+	own, there := f.Get("iban")
+	if !there {
+		return
+	}
+	direction := "received"
+	if f.Is("sent") {
+		direction = "sent"
+	}
+	places := [...]struct{ name, key string }{{"thread", f.Text("thread")}, {"correspondent", correspondent(f)}}
+	var fresh, changedIn []string
+	var before earlierIBAN
+	for _, place := range places {
+		if place.key == "" {
+			continue
+		}
+		where := p.hash(f.Account, direction, place.name, place.key)
+		earlier, known := p.known[where]
+		isNew := slices.DeleteFunc(slices.Clone(own.All()), func(iban string) bool {
+			_, told := p.told[p.hash(f.Account, direction, place.name, place.key, iban)]
+			return told
+		})
+		if known && len(isNew) > 0 && !p.full {
+			changedIn, fresh, before = append(changedIn, place.name), isNew, earlier
+		}
+		p.remember(f, direction, place.name, place.key, where, own.All())
+	}
+	if quoted, there := f.Get("iban.quoted"); there {
+		changedIn = append(changedIn, "quoted text")
+		if fresh == nil {
+			fresh, before = own.All(), earlierIBAN{quoted.At(0), ""}
+		}
+	}
+	f.Set("iban.changed", Bool(len(changedIn) > 0))
+	if len(changedIn) == 0 {
+		return
+	}
+	f.Set("iban.changed_in", List(changedIn))
+	f.Set("iban.new", List(fresh))
+	f.say("iban.before", before.iban)
+	f.say("iban.before_at", before.at)
+	f.Set("iban.country_changed", Bool(fresh[0][:2] != before.iban[:2]))
+}
+
+func (p *payments) remember(f *Fact, direction, name, key string, where uint64, all []string) {
+	if p.full = p.full || len(p.told)+len(all) > maxPayments; p.full {
+		return
+	}
+	for _, iban := range all {
+		p.told[p.hash(f.Account, direction, name, key, iban)] = struct{}{}
+	}
+	p.known[where] = earlierIBAN{all[0], f.Bundle + "/" + f.Exhibit}
+}
+
+// correspondent is whom a message is from, or of a sent one to: a domain, or where everybody may have an address, the address.
+func correspondent(f *Fact) string {
+	if !f.Is("sent") {
+		return party(f.Text("from"), f.Text("from.domain"), f.Text("from.class"))
+	}
+	return f.Text("recipients.first_external")
+}
+
+func party(address, domain, class string) string {
+	if class == "external" || class == "look-alike" {
+		return domain
+	}
+	return address
+}
