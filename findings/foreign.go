@@ -98,7 +98,7 @@ func (x *Foreign) Loaded() int { return len(x.rules) }
 
 // evaluate holds the user's rules against an event of an audit log.
 func (x *Foreign) evaluate(f *facts.Fact) {
-	if x == nil || f.Kind != facts.KindAudit || f.Is("duplicate") {
+	if x == nil || f.Kind != facts.KindAudit || f.Is("duplicate") || f.Is("own_trace") {
 		return
 	}
 	e := googleView{f}

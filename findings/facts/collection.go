@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"strings"
 	"time"
 
@@ -64,6 +65,9 @@ type Collection struct {
 	coverage Coverage
 	content  *content.Reader // nil where bodies are not read
 	topics   map[string][]string
+	changes  *changes
+	own      *own
+	compared bool // the changes between bundles are among the facts
 }
 
 // NewCollection makes an empty one. Close it.
@@ -72,7 +76,8 @@ func NewCollection(options Options) *Collection {
 		options.Location = time.UTC
 	}
 	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: topicWords(),
-		coverage: Coverage{rows: map[rowKey]*Row{}}}
+		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}}}
+	maps.Copy(c.listings, serviceListings())
 	if options.Content {
 		c.content = content.NewReader()
 		c.coverage.content = &ContentCount{}
@@ -93,7 +98,11 @@ func (c *Collection) OwnDomains() []string { return c.known.book.Domains() }
 // all bundles are read, and again.
 func (c *Collection) All() iter.Seq2[*Fact, error] {
 	return func(yield func(*Fact, error) bool) {
-		e := newEnricher(c.options, c.known)
+		if err := c.compare(); err != nil {
+			yield(nil, err)
+			return
+		}
+		e := newEnricher(c.options, c.known, c.own)
 		for f, err := range c.sorted.all() {
 			if err == nil {
 				e.enrich(f)
@@ -106,9 +115,20 @@ func (c *Collection) All() iter.Seq2[*Fact, error] {
 	}
 }
 
-// Read takes in a bundle's exhibits.
+// compare adds, once, what changed between the bundles.
+func (c *Collection) compare() error {
+	if c.compared {
+		return nil
+	}
+	c.compared = true
+	return c.changes.facts(c.sorted.add)
+}
+
+// Read takes in a bundle's exhibits. All bundles are read before All is called.
 func (c *Collection) Read(ctx context.Context, b *evidence.Bundle) error {
 	c.coverage.take(b)
+	c.changes.take(b)
+	c.own.take(b)
 	for _, account := range b.Opening.Accounts {
 		c.known.account(account)
 	}
@@ -145,6 +165,8 @@ func (e errStored) Unwrap() error { return e.error }
 // exhibit reads one exhibit. What is wrong with its bytes becomes a fact; an error is one of the bundle or of storage.
 func (c *Collection) exhibit(b *evidence.Bundle, r evidence.Record) error {
 	s := &source{c, b, r, r.Exhibit}
+	c.changes.exhibit(s)
+	c.own.exhibit(s)
 	kind, read := s.reader()
 	if read == nil {
 		return nil
@@ -183,6 +205,10 @@ func (s *source) reader() (kind string, read func() error) {
 		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
 	case s.Resource == "gmail/messages":
 		return KindMessage, s.gmailMessage
+	case s.Resource == "gmail/history":
+		return KindHistory, s.history
+	case base == "manual":
+		return KindAttached, s.attached
 	case s.Resource == "gmail/drafts":
 		return KindDraft, s.gmailMessage
 	}
@@ -204,6 +230,7 @@ func (s *source) keep(f *Fact) error {
 	if f.Kind == KindAudit {
 		s.c.coverage.served(s.Account, s.Resource, f.Text("event.application"))
 	}
+	s.c.changes.see(f)
 	if err := s.c.sorted.add(f); err != nil {
 		return errStored{err}
 	}

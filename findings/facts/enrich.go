@@ -17,11 +17,12 @@ type enricher struct {
 	sightings *sightings
 	same      duplicates
 	payments  *payments
+	own       *own
 	partners  *partners
 }
 
-func newEnricher(o Options, k *known) *enricher {
-	return &enricher{options: o, known: k, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
+func newEnricher(o Options, k *known, ours *own) *enricher {
+	return &enricher{options: o, known: k, own: ours, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
 		payments: newPayments(), partners: newPartners(k)}
 }
 
@@ -49,6 +50,10 @@ func (e *enricher) enrich(f *Fact) {
 		f.setTopics(topicsOf(e.topics, f.Text("message_info.subject")))
 		if e.same.mark(f) {
 			return // what the first one made known holds already
+		}
+		if e.own.mark(f) {
+			e.place(f)
+			return // the operator's network is none of the account's
 		}
 		e.client(f)
 	}
@@ -79,7 +84,7 @@ func (e *enricher) judgeAddresses(f *Fact) {
 	if !there {
 		return
 	}
-	external, alike := int64(0), int64(0)
+	external, alike, free := int64(0), int64(0), int64(0)
 	for i := range to.Len() {
 		verdict := e.known.book.Judge(to.At(i), f.Account)
 		if verdict.External() {
@@ -87,12 +92,16 @@ func (e *enricher) judgeAddresses(f *Fact) {
 				f.say("recipients.first_external", party(to.At(i), verdict.Domain, string(verdict.Class)))
 			}
 		}
-		if verdict.Class == addresses.LookAlike {
+		switch verdict.Class {
+		case addresses.LookAlike:
 			alike++
+		case addresses.FreeMail, addresses.Disposable:
+			free++
 		}
 	}
 	f.Set("recipients.external", Number(external))
 	f.Set("recipients.look_alike", Number(alike))
+	f.Set("recipients.free", Number(free))
 }
 
 func (e *enricher) judge(f *Fact, name, address string) {
