@@ -290,9 +290,11 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 			continue
 		}
 		what := map[string]string{"fr": cmp.Or(r.About.FR.Gap, source.FR), "en": cmp.Or(r.About.EN.Gap, source.EN)}
-		for _, m := range lacking(source, account, coverage) {
-			m.What = what
-			add(m)
+		if base.Logsource.Category != facts.KindSettingChange { // of each of its sources two collections are compared, or none
+			for _, m := range lacking(source, account, coverage) {
+				m.What = what
+				add(m)
+			}
 		}
 		for _, need := range slices.Concat(base.About.Needs, r.About.Needs) {
 			if m, lacks := a.need(need, account, coverage); lacks {
@@ -303,6 +305,12 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 	}
 	return all
 }
+
+// Names of what a rule may miss and that is no resource.
+const (
+	SecondCollection = "second collection"
+	MessageText      = "text of messages"
+)
 
 // need says what of a rule's needs beyond its source is not met.
 func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing, bool) {
@@ -323,15 +331,15 @@ func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing
 	case rules.NeedContent:
 		switch n := coverage.Content(); {
 		case n == nil:
-			return Missing{Source: "text of messages", Reason: "nobody asked for it: mbaudit qualify --content"}, true
+			return Missing{Source: MessageText, Reason: "nobody asked for it: mbaudit qualify --content"}, true
 		case n.HeadersOnly > 0:
-			return Missing{Source: "text of messages", Reason: fmt.Sprintf("only the headers of %d messages were collected: mbaudit collect --messages raw", n.HeadersOnly)}, true
+			return Missing{Source: MessageText, Reason: fmt.Sprintf("only the headers of %d messages were collected: mbaudit collect --messages raw", n.HeadersOnly)}, true
 		case n.Partly > 0:
-			return Missing{Source: "text of messages", Reason: fmt.Sprintf("of %d messages a part cannot be read", n.Partly)}, true
+			return Missing{Source: MessageText, Reason: fmt.Sprintf("of %d messages a part cannot be read", n.Partly)}, true
 		}
 	case rules.NeedTwo:
 		if !coverage.Compared(account) {
-			return Missing{Source: "second collection", Reason: "there is but one to compare with: collect again"}, true
+			return Missing{Source: SecondCollection, Reason: "there is but one to compare with: collect again"}, true
 		}
 	}
 	return Missing{}, false
