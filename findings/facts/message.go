@@ -272,34 +272,30 @@ func (s *source) authentication(f *Fact, h *mailheader.Header) {
 // maxOwnHops is how many Received fields from the top are taken for the receiver's own: gateway, filter, store.
 const maxOwnHops = 4
 
-// receiver says whether an authserv-id is of the side that received the message.
+// receiver says whether an Authentication-Results field of that name and in that place is of the side that received the message:
+// its servers are those of the newest Received fields, as long as these are below one registered domain. Below the first
+// field of another's server stands what the sender may have written.
 func (s *source) receiver(id string, field int, hops []mailheader.Hop) bool {
 	id = strings.ToLower(strings.TrimSuffix(id, "."))
-	if s.c.known.book.Judge("x@"+id, s.Account).Class == addresses.Own {
-		return true
-	}
+	named := s.c.known.book.Judge("x@"+id, s.Account).Class == addresses.Own
 	if s.Collector == "workspace" || s.Attrs["x-gm-msgid"] != "" {
-		return id == "mx.google.com"
+		named = named || id == "mx.google.com"
 	}
-	for i, hop := range hops {
-		if i >= maxOwnHops {
-			break
-		}
-		if by := strings.ToLower(strings.TrimSuffix(hop.By, ".")); by != "" && (by == id || strings.HasSuffix(by, "."+id) || sameRegistration(by, id)) {
-			return true
-		}
-		if hop.Field > field {
-			break // below the server that received it stands what its sender wrote
+	organisation := ""
+	for _, hop := range hops[:min(len(hops), maxOwnHops)] {
+		by := strings.ToLower(strings.TrimSuffix(hop.By, "."))
+		registered, err := publicsuffix.EffectiveTLDPlusOne(by)
+		switch {
+		case by == "" || err != nil: // a server inside, which has no name in the world
+		case organisation != "" && registered != organisation:
+			return named && field < hop.Field
+		default:
+			organisation = registered
+			own, err := publicsuffix.EffectiveTLDPlusOne(id)
+			named = named || by == id || err == nil && own == organisation
 		}
 	}
-	return false
-}
-
-// sameRegistration says whether two names of hosts are below the same registered domain.
-func sameRegistration(a, b string) bool {
-	x, err := publicsuffix.EffectiveTLDPlusOne(a)
-	y, err2 := publicsuffix.EffectiveTLDPlusOne(b)
-	return err == nil && err2 == nil && x == y
+	return named
 }
 
 // origin notes the address that a message was handed in from: the oldest public one of the fields that mail systems
