@@ -23,7 +23,7 @@ type enricher struct {
 
 func newEnricher(o Options, k *known, ours *own) *enricher {
 	return &enricher{options: o, known: k, own: ours, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
-		payments: newPayments(), partners: newPartners(k)}
+		payments: newPayments(k.sentOf), partners: newPartners(k)}
 }
 
 func (e *enricher) enrich(f *Fact) {

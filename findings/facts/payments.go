@@ -13,16 +13,18 @@ type payments struct {
 	told  map[uint64]struct{} // a place and a number
 	known map[uint64]earlierIBAN
 	full  bool
+
+	sentOf map[string]bool // accounts of which sent mail is known
 }
 
-// An earlierIBAN is the first number that a place had, and the one before the latest.
+// An earlierIBAN is a number that a place had before, and the exhibit that told it.
 type earlierIBAN struct{ iban, at string }
 
 // maxPayments is how many pairs of a place and a number are remembered; beyond, no change is told.
 const maxPayments = 500_000
 
-func newPayments() *payments {
-	return &payments{seed: maphash.MakeSeed(), told: map[uint64]struct{}{}, known: map[uint64]earlierIBAN{}}
+func newPayments(sentOf map[string]bool) *payments {
+	return &payments{sentOf: sentOf, seed: maphash.MakeSeed(), told: map[uint64]struct{}{}, known: map[uint64]earlierIBAN{}}
 }
 
 func (p *payments) hash(parts ...string) uint64 {
@@ -58,10 +60,10 @@ func (p *payments) see(f *Fact) {
 		}
 		p.remember(f, direction, place.name, place.key, where, own.All())
 	}
-	if quoted, there := f.Get("iban.quoted"); there {
+	if quoted := p.quoted(f, direction); quoted != "" {
 		changedIn = append(changedIn, "quoted text")
 		if fresh == nil {
-			fresh, before = own.All(), earlierIBAN{quoted.At(0), ""}
+			fresh, before = own.All(), earlierIBAN{quoted, ""}
 		}
 	}
 	f.Set("iban.changed", Bool(len(changedIn) > 0))
@@ -75,12 +77,28 @@ func (p *payments) see(f *Fact) {
 	f.Set("iban.country_changed", Bool(fresh[0][:2] != before.iban[:2]))
 }
 
+// quoted is a number that a message received repeats from an earlier one of its own side: of those that the account sent, an
+// answer repeats them beside its sender's own number, and nothing has changed. Where no sent mail is known, nobody can say.
+func (p *payments) quoted(f *Fact, direction string) string {
+	all, there := f.Get("iban.quoted")
+	if !there || direction == "sent" || !p.sentOf[f.Account] {
+		return ""
+	}
+	for _, iban := range all.All() {
+		if _, ours := p.told[p.hash(f.Account, "sent", iban)]; !ours {
+			return iban
+		}
+	}
+	return ""
+}
+
 func (p *payments) remember(f *Fact, direction, name, key string, where uint64, all []string) {
 	if p.full = p.full || len(p.told)+len(all) > maxPayments; p.full {
 		return
 	}
 	for _, iban := range all {
 		p.told[p.hash(f.Account, direction, name, key, iban)] = struct{}{}
+		p.told[p.hash(f.Account, direction, iban)] = struct{}{}
 	}
 	p.known[where] = earlierIBAN{all[0], f.Bundle + "/" + f.Exhibit}
 }
