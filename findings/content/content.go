@@ -224,6 +224,8 @@ func (x *reading) words(m media, body io.Reader, quoted bool) {
 	var err error
 	if m.kind == "text/html" {
 		own, quote, err = fromHTML(limited)
+		visible, below := split(own)
+		own, quote = visible, quote+"\n"+below
 	} else {
 		var all []byte
 		all, err = io.ReadAll(limited)

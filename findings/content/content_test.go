@@ -70,13 +70,16 @@ func TestQuoted(t *testing.T) {
 	}
 	for raw, want := range map[string][2][]string{
 		text("Merci.\r\n> IBAN " + french + "\r\n"): {nil, {french}},
-		text("Le nouveau est " + german + "\r\n\r\nLe 12 oct. 2026 à 09:00, Bob <b@c.example> a écrit :\r\n" + french): {{german}, {french}},
-		text("Hi\r\n-----Original Message-----\r\n" + french):                                                          {nil, {french}},
-		text(french + "\r\n> " + french):                                                                               {{french}, nil},
-		html("<p>IBAN <b>FR76</b> 3000 6000 0112 3456 7890 189</p>"):                                                   {{french}, nil},
-		html("<p>ok</p><blockquote><p>" + french + "</p></blockquote><p>" + german + "</p>"):                           {{german}, {french}},
-		html(`<div>` + german + `</div><div class="gmail_quote"><div>x</div><div>` + french + `</div></div>`):          {{german}, {french}},
-		html("<table><tr><td>FR76 3000 6000</td></tr><tr><td>0112 3456 7890 189</td></tr></table>"):                    {nil, nil},
+		text("Le nouveau est " + german + "\r\n\r\nLe 12 oct. 2026 à 09:00, Bob <b@c.example> a écrit :\r\n" + french):                      {{german}, {french}},
+		text("Hi\r\n-----Original Message-----\r\n" + french):                                                                               {nil, {french}},
+		text("Bonjour\r\n\r\nDe : Bob <b@c.example>\r\nEnvoyé : lundi 12 octobre 2026\r\n" + french):                                        {nil, {french}},
+		html("<p>" + german + "</p><div style='border:none'><p><b>From:</b> Bob<br><b>Sent:</b> Monday<br></p></div><p>" + french + "</p>"): {{german}, {french}},
+		text("From: our bank\r\nIBAN " + french):                                                                                            {{french}, nil},
+		text(french + "\r\n> " + french):                                                                                                    {{french}, nil},
+		html("<p>IBAN <b>FR76</b> 3000 6000 0112 3456 7890 189</p>"):                                                                        {{french}, nil},
+		html("<p>ok</p><blockquote><p>" + french + "</p></blockquote><p>" + german + "</p>"):                                                {{german}, {french}},
+		html(`<div>` + german + `</div><div class="gmail_quote"><div>x</div><div>` + french + `</div></div>`):                               {{german}, {french}},
+		html("<table><tr><td>FR76 3000 6000</td></tr><tr><td>0112 3456 7890 189</td></tr></table>"):                                         {nil, nil},
 	} {
 		got := read(t, raw)
 		if !slices.Equal(got.IBANs, want[0]) || !slices.Equal(got.Quoted, want[1]) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -23,12 +24,19 @@ func begins(line string) bool {
 	return quoteLine.MatchString(line)
 }
 
+// blockLine says whether a line begins with one of those words and a colon.
+func blockLine(line string, words ...string) bool {
+	name, _, found := strings.Cut(line, ":")
+	return found && len(name) < 20 && slices.Contains(words, strings.ToLower(strings.Trim(name, " *\t\u00a0")))
+}
+
 // split tells a plain text's own lines from those that it quotes.
 func split(text string) (own, quoted string) {
 	var o, q strings.Builder
-	below := false
+	below, from := false, false // from: the line before names a sender, as Outlook's block above what it quotes does
 	for line := range strings.Lines(text) {
-		below = below || begins(line)
+		below = below || begins(line) || from && blockLine(line, "envoyé", "sent", "gesendet", "enviado", "inviato", "date", "datum", "fecha", "data")
+		from = blockLine(line, "de", "from", "von", "da")
 		if below || strings.HasPrefix(strings.TrimLeft(line, " \t"), ">") {
 			q.WriteString(strings.TrimLeft(line, "> \t"))
 		} else {
