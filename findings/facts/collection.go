@@ -64,6 +64,7 @@ type Collection struct {
 	listings map[string]listingOf
 	coverage Coverage
 	content  *content.Reader // nil where bodies are not read
+	seen     *seenTexts
 	topics   map[string][]string
 	changes  *changes
 	own      *own
@@ -81,6 +82,7 @@ func NewCollection(options Options) *Collection {
 	if options.Content {
 		c.content = content.NewReader()
 		c.coverage.content = &ContentCount{}
+		c.seen = newSeenTexts(c.coverage.content)
 	}
 	return c
 }
