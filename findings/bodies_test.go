@@ -90,6 +90,9 @@ func TestBodies(t *testing.T) {
 				t.Errorf("gmail %t, %s: %q, want %q", gmail, rule, got, subjects)
 			}
 		}
+		if found := find(result, "iban-changed", alice); len(found) > 0 && len(found[0].Exhibits) < 2 {
+			t.Errorf("the exhibit that told the earlier number is not named: %v", found[0].Exhibits)
+		}
 		if n := result.Content; n == nil || n.Read != 7 || n.Personal != 1 || n.HeadersOnly != 0 {
 			t.Errorf("%+v", result.Content)
 		}

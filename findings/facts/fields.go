@@ -14,8 +14,9 @@ package facts
 //	auth.by, auth.spf, auth.dkim, auth.dmarc     what the receiving side found; auth.foreign names others who say so
 //	content          read, partly, personal, headers only: with Options.Content, whether the text was read; content.unread why not
 //	iban, iban.quoted     account numbers in a message's own words, and in what it quotes
-//	iban.changed, iban.changed_in, iban.new, iban.before, iban.before_at, iban.country_changed
+//	iban.changed, iban.changed_in, iban.new, iban.before, iban.country_changed
 //	                 another one was told before: in the thread, by the correspondent, in the quoted text
+//	other.bundle, other.exhibit   the earlier exhibit, of which what the fact says is the difference
 //	data, data.SORT  sorts of secrets and numbers in a message (password, key, token, card, nir) and how many; never a value
 //	body.topics      as topics, of the text; attachments.types, attachments.sha256 in the order of attachments
 //	own_client, own_trace a token of the client that collected; within a collection of the case, and so ours

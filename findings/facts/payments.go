@@ -73,7 +73,9 @@ func (p *payments) see(f *Fact) {
 	f.Set("iban.changed_in", List(changedIn))
 	f.Set("iban.new", List(fresh))
 	f.say("iban.before", before.iban)
-	f.say("iban.before_at", before.at)
+	bundle, exhibit, _ := strings.Cut(before.at, "/")
+	f.say("other.bundle", bundle) // both exhibits stand in what is found
+	f.say("other.exhibit", exhibit)
 	f.Set("iban.country_changed", Bool(fresh[0][:2] != before.iban[:2]))
 }
 

@@ -174,7 +174,8 @@ func observe(r *Rule, f *facts.Fact) *Observation {
 // always lists fields that help to understand whatever holds.
 func always() []string {
 	return []string{"event.name", "actor", "ip", "country", "asn", "target", "minutes_since_new_source", "source.suspect", "session", "subject", "message_info.subject",
-		"app_name", "displaytext", "client_id", "clientid", "scope.widest", "name", "script", "mailbox", "duplicate_of"}
+		"app_name", "displaytext", "client_id", "clientid", "scope.widest", "name", "script", "mailbox", "duplicate_of",
+		"from", "iban.before", "iban.changed_in", "what", "since", "before"}
 }
 
 // Run evaluates a rule's test, with the rules that it is made of, and says what is wrong.
