@@ -208,8 +208,13 @@ func TestOwnTraces(t *testing.T) {
 		strings.Join([]string{token(1, "2026-10-15T08:00:01Z", "117"), token(2, "2026-09-01T08:00:01Z", "117"), token(3, "2026-10-15T08:00:02Z", "999")}, ",")+`]}`)
 	w.Add(evidence.Exhibit{Account: "@example.test", Resource: "reports/admin"}, `{"kind":"admin#reports#activities","items":[{"id":{"time":"2026-01-01T00:00:00Z","uniqueQualifier":"4","applicationName":"admin"},
 		"actor":{"email":"admin@example.test"},"events":[{"type":"DOMAIN_SETTINGS","name":"AUTHORIZE_API_CLIENT_ACCESS","parameters":[{"name":"API_CLIENT_NAME","value":"117"},{"name":"API_SCOPES","value":"https://mail.google.com/"}]}]}]}`)
+	gmail := func(n int, ip string) string {
+		return fmt.Sprintf(`{"id":{"time":"2026-10-15T08:00:00Z","uniqueQualifier":"%d","applicationName":"gmail"},"actor":{"email":"alice@example.test"},"ipAddress":"%s","events":[{"type":"delivery_type","name":"delivery","parameters":[
+			{"name":"event_info","messageValue":{"parameter":[{"name":"mail_event_type","intValue":"33"},{"name":"client_context","messageValue":{"parameter":[{"name":"client_type","value":"API"}]}}]}}]}]}`, n, ip)
+	}
+	w.Add(evidence.Exhibit{Resource: "reports/gmail"}, `{"kind":"admin#reports#activities","items":[`+gmail(5, "192.0.2.99")+","+gmail(6, "203.0.113.77")+`]}`)
 	result, _ := qualified(t, facts.Options{}, w.Open())
-	if result.OwnTraces != 2 {
+	if result.OwnTraces != 3 {
 		t.Errorf("%d traces are known as ours", result.OwnTraces)
 	}
 	subjects := func(rule string) (all []string) {

@@ -338,6 +338,9 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 	for _, name := range r.NotLoaded {
 		t.say("mbaudit: note: not loaded: %s", visible.Line(name))
 	}
+	if r.OwnTraces > 0 {
+		t.print("\n"+words["own"], r.OwnTraces)
+	}
 	if n := r.Content; n != nil {
 		t.print("\n"+words["content"], n.Read, n.Partly, n.Personal, n.HeadersOnly)
 	}
@@ -354,11 +357,13 @@ func more(n int64, word string) string {
 func qualifyWords(lang string) map[string]string {
 	if lang == "fr" {
 		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "others": "%d constats moindres sur d'autres comptes : voir findings.json", "more": ", et %d de plus",
+			"own":     "%d lignes des journaux sont les traces de la collecte elle-même : rien n'en est conclu",
 			"content": "Textes lus : %d messages (%d en partie) ; laissés de côté : %d marqués personnels, %d dont seuls les en-têtes ont été collectés",
 			"unknown": "Ce que personne ne peut dire, faute d'avoir été collecté :", "third": "Règles tierces, hors du verdict :",
 			"sum": "%d constats ; règles : %d oui, %d non, %d ne sait pas"}
 	}
 	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "others": "%d lesser findings about other accounts: see findings.json", "more": ", and %d more",
+		"own":     "%d lines of the logs are traces of the collection itself: nothing is concluded from them",
 		"content": "Texts read: %d messages (%d in part); left out: %d marked personal, %d of which only headers were collected",
 		"unknown": "What nobody can say, because it was not collected:", "third": "Third-party rules, not part of any verdict:",
 		"sum": "%d findings; rules: %d yes, %d no, %d unknown"}

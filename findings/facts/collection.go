@@ -233,6 +233,7 @@ func (s *source) keep(f *Fact) error {
 		s.c.coverage.served(s.Account, s.Resource, f.Text("event.application"))
 	}
 	s.c.changes.see(f)
+	s.c.own.learn(f)
 	if err := s.c.sorted.add(f); err != nil {
 		return errStored{err}
 	}

@@ -58,6 +58,9 @@ func (e *enricher) enrich(f *Fact) {
 		e.client(f)
 	}
 	e.place(f)
+	if f.Kind == KindMailLog && e.own.mark(f) {
+		return
+	}
 	e.sightings.see(f, e.known.identity(f))
 }
 
