@@ -114,6 +114,25 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestPersonalLabels: a label of Gmail's marks a message as personal by its name, and one whose name nobody read might.
+func TestPersonalLabels(t *testing.T) {
+	w := findingstest.New(t, bundleID, alice)
+	for n, labels := range []string{"Perso", "Label_7", "Factures"} {
+		raw := base64.URLEncoding.EncodeToString([]byte("From: a@b.example\r\nSubject: x\r\nMessage-ID: <" + labels + "@x>\r\n\r\nIBAN " + oldIBAN))
+		w.Add(evidence.Exhibit{Resource: "gmail/messages", Item: labels, Attrs: map[string]string{"label-ids": "INBOX Label_7", "labels": "INBOX, " + labels}},
+			fmt.Sprintf(`{"id":"18c%d","threadId":"1","labelIds":["INBOX","Label_7"],"internalDate":"1760000000000","raw":"%s"}`, n, raw))
+	}
+	result, all := qualified(t, facts.Options{Content: true}, w.Open())
+	if n := result.Content; n.Read != 1 || n.Personal != 2 {
+		t.Errorf("%+v", n)
+	}
+	for _, f := range all {
+		if _, there := f.Get("iban"); there != (f.Text("message_id") == "Factures@x") {
+			t.Errorf("%s", f.AppendJSON(nil))
+		}
+	}
+}
+
 // TestReceiver: results of authentication count where the receiving side wrote them, and those that the sender wrote do not.
 func TestReceiver(t *testing.T) {
 	const result = "Authentication-Results: %s; dkim=pass header.d=supplier.example; dmarc=pass header.from=supplier.example\r\n"

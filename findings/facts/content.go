@@ -73,7 +73,7 @@ func (s *source) content(f *Fact, h *mailheader.Header, body io.Reader, personal
 	}
 	id := cmp.Or(f.Text("gmail.id"), f.Text("message_id"), s.Resource+" "+s.Item)
 	switch {
-	case personal:
+	case personal || s.unnamedLabel():
 		s.c.seen.count(f, id, textPersonal)
 		return nil
 	case body == nil:
@@ -116,4 +116,12 @@ func (s *source) content(f *Fact, h *mailheader.Header, body io.Reader, personal
 		f.Set("attachments.sha256", List(cutList(f, digests)))
 	}
 	return nil
+}
+
+// unnamedLabel says whether the message has a label of Gmail's whose name is not known: it may be the one that marks it personal.
+func (s *source) unnamedLabel() bool {
+	names := strings.Split(s.Attrs["labels"], ", ")
+	return slices.ContainsFunc(strings.Fields(s.Attrs["label-ids"]), func(id string) bool {
+		return strings.HasPrefix(id, "Label_") && (slices.Contains(names, id) || s.Attrs["labels"] == "")
+	})
 }

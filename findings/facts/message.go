@@ -29,8 +29,12 @@ func (s *source) message() error {
 	if err != nil {
 		return err
 	}
-	var before bytes.Buffer // a header's reader reads on, and the body is perhaps wanted, too
-	header, err := mailheader.Read(io.TeeReader(r, &before), s.headerLimit())
+	var before bytes.Buffer
+	in := r
+	if s.c.content != nil {
+		in = io.TeeReader(r, &before) // a header's reader reads on, and the body is wanted, too
+	}
+	header, err := mailheader.Read(in, s.headerLimit())
 	if err != nil {
 		return err
 	}
@@ -55,7 +59,7 @@ func (s *source) message() error {
 		f.Kind = KindDraft
 	}
 	var body io.Reader
-	if s.MediaType != "text/rfc822-headers" && !header.Truncated {
+	if s.c.content != nil && s.MediaType != "text/rfc822-headers" && !header.Truncated {
 		before.Next(header.Body)
 		body = io.MultiReader(&before, r)
 	}
