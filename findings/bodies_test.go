@@ -114,6 +114,34 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestPlatform: who sends the invoices of many has as many account numbers, and the next one is no change.
+func TestPlatform(t *testing.T) {
+	w := findingstest.New(t, bundleID, alice)
+	m := &mailbox{w: w}
+	for i, iban := range []string{oldIBAN, newIBAN, "DE89 3704 0044 0532 0130 00", farIBAN, "NL91 ABNA 0417 1643 00", "BE68 5390 0754 7034"} {
+		m.add("INBOX", from("factures@platform.example", fmt.Sprintf("Subject: Facture %d\r\nMessage-ID: <%d@platform.example>\r\n", i, i)), "IBAN "+iban)
+	}
+	result, _ := qualified(t, facts.Options{Content: true}, w.Open())
+	if found := find(result, "iban-changed", alice); len(found) != 2 {
+		t.Errorf("%d changes, want the second and the third", len(found))
+	}
+}
+
+// TestHugeHeader: a message whose header has no end is told by what was read of it, and its text is not taken for read.
+func TestHugeHeader(t *testing.T) {
+	w := findingstest.New(t, bundleID, alice)
+	m := &mailbox{w: w}
+	m.add("INBOX", "From: a@b.example\r\nSubject: x\r\nX-Long: "+strings.Repeat("a", 5<<20)+"\r\n", "IBAN "+oldIBAN)
+	m.add("INBOX", "From: a@b.example\r\nSubject: y\r\n"+strings.Repeat("X-Short: "+strings.Repeat("b", 60)+"\r\n", 8_000), "IBAN "+oldIBAN)
+	result, all := qualified(t, facts.Options{Content: true}, w.Open())
+	if n := result.Content; n.Read != 1 || n.HeadersOnly != 1 || len(all) != 2 {
+		t.Errorf("%+v, %d facts", n, len(all))
+	}
+	if o := state(result, "iban-changed", alice); o.State != findings.Unknown {
+		t.Errorf("%+v", o)
+	}
+}
+
 // TestPersonalLabels: a label of Gmail's marks a message as personal by its name, and one whose name nobody read might.
 func TestPersonalLabels(t *testing.T) {
 	w := findingstest.New(t, bundleID, alice)

@@ -17,8 +17,14 @@ type payments struct {
 	sentOf map[string]bool // accounts of which sent mail is known
 }
 
-// An earlierIBAN is a number that a place had before, and the exhibit that told it.
-type earlierIBAN struct{ iban, at string }
+// An earlierIBAN is a number that a place had before, the exhibit that told it, and how many different ones the place has had.
+type earlierIBAN struct {
+	iban, at string
+	count    int
+}
+
+// maxUsual is how many account numbers a correspondent may have before another one tells nothing: platforms send the invoices of many.
+const maxUsual = 3
 
 // maxPayments is how many pairs of a place and a number are remembered; beyond, no change is told.
 const maxPayments = 500_000
@@ -55,15 +61,15 @@ func (p *payments) see(f *Fact) {
 			_, told := p.told[p.hash(f.Account, direction, place.name, place.key, iban)]
 			return told
 		})
-		if known && len(isNew) > 0 && !p.full {
+		if known && len(isNew) > 0 && !p.full && earlier.count < maxUsual {
 			changedIn, fresh, before = append(changedIn, place.name), isNew, earlier
 		}
-		p.remember(f, direction, place.name, place.key, where, own.All())
+		p.remember(f, direction, place.name, place.key, where, own.All(), earlier.count+len(isNew))
 	}
 	if quoted := p.quoted(f, direction); quoted != "" {
 		changedIn = append(changedIn, "quoted text")
 		if fresh == nil {
-			fresh, before = own.All(), earlierIBAN{quoted, ""}
+			fresh, before = own.All(), earlierIBAN{iban: quoted}
 		}
 	}
 	f.Set("iban.changed", Bool(len(changedIn) > 0))
@@ -94,7 +100,7 @@ func (p *payments) quoted(f *Fact, direction string) string {
 	return ""
 }
 
-func (p *payments) remember(f *Fact, direction, name, key string, where uint64, all []string) {
+func (p *payments) remember(f *Fact, direction, name, key string, where uint64, all []string, count int) {
 	if p.full = p.full || len(p.told)+len(all) > maxPayments; p.full {
 		return
 	}
@@ -102,7 +108,7 @@ func (p *payments) remember(f *Fact, direction, name, key string, where uint64, 
 		p.told[p.hash(f.Account, direction, name, key, iban)] = struct{}{}
 		p.told[p.hash(f.Account, direction, iban)] = struct{}{}
 	}
-	p.known[where] = earlierIBAN{all[0], f.Bundle + "/" + f.Exhibit}
+	p.known[where] = earlierIBAN{all[0], f.Bundle + "/" + f.Exhibit, count}
 }
 
 // correspondent is whom a message is from, or of a sent one to: a domain, or where everybody may have an address, the address.
