@@ -114,6 +114,25 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestVanished: of messages that a later collection does not find, the earlier one tells what they were.
+func TestVanished(t *testing.T) {
+	w := findingstest.New(t, bundleID, alice)
+	m := &mailbox{w: w}
+	m.add("Sent", to("c@client.example", "Subject: Facture\r\nMessage-ID: <s@example.test>\r\n"), "x")
+	m.add("INBOX", from("no-reply@accounts.example", "Subject: Security alert\r\nMessage-ID: <n@accounts.example>\r\n"), "x")
+	m.add("INBOX", from("c@client.example", "Subject: Bonjour\r\nMessage-ID: <b@client.example>\r\n"), "x")
+	later := findingstest.New(t, "01JDCTZ0000000000000000001", alice)
+	gone := func(n int) string { return fmt.Sprintf(`{"uid":%d,"bundle":"%s","exhibit":"P-%06d"}`, n, bundleID, n) }
+	later.Add(evidence.Exhibit{Collector: "imap", Resource: "disappeared"}, `{"v":1,"folders":[{"resource":"messages/Sent","present":0,"earlier":{"held":1,"vanished":[`+gone(1)+`]}},
+		{"resource":"messages/INBOX","present":0,"earlier":{"held":2,"vanished":[`+gone(2)+`,`+gone(3)+`]}}]}`)
+	result, _ := qualified(t, facts.Options{}, w.Open(), later.Open())
+	for rule, subject := range map[string]string{"sent-vanished": "s@example.test", "notice-vanished": "n@accounts.example"} {
+		if found := find(result, rule, alice); len(found) != 1 || found[0].Subject != subject || len(found[0].Exhibits) != 2 {
+			t.Errorf("%s: %+v", rule, found)
+		}
+	}
+}
+
 // TestPlatform: who sends the invoices of many has as many account numbers, and the next one is no change.
 func TestPlatform(t *testing.T) {
 	w := findingstest.New(t, bundleID, alice)

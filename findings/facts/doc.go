@@ -21,7 +21,7 @@
 // order of their times, states first. Fields that need to know of others (first seen, sessions, duplicates, habits) are
 // made on that way: they know the past of an account and never its future, so that an intruder's deeds do not become
 // habits in the judgement of what he did before. Memory grows with the number of distinct sources of sign-ins and of
-// Message-IDs (8 bytes each), both bounded, and not with the number of events or messages.
+// Message-IDs (8 bytes each), of settings and of account numbers, and with the first 100,000 subjects, all bounded, and not with the number of events or messages.
 //
 // # Duplicates
 //

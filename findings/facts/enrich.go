@@ -37,7 +37,7 @@ func (e *enricher) enrich(f *Fact) {
 		f.Set("role.super", Bool(r.super))
 	case KindRuleAction:
 		e.parties(f)
-	case KindDraft:
+	case KindDraft, KindDisappeared:
 		f.setTopics(topicsOf(e.topics, f.Text("subject")))
 	case KindMessage:
 		e.partners.see(f)
