@@ -273,42 +273,34 @@ func (r *containing) atOnce(ctx context.Context) error {
 // lockNow seals the emergency snapshot; meanwhile it plans how to lock the account and seals what the plan would change. All of
 // that only reads. When both are sealed, and not before, the account is locked.
 func (r *containing) lockNow(ctx context.Context, client *workspace.Client) (containment.Result, *preimageSealer, error) {
-	var p containment.Plan
-	var sealer *preimageSealer
-	var looked time.Time
+	sealer := r.unpreparedSealer(containment.Plan{Account: r.opts.account}, true)
+	var err error
+	// First, for it may ask for a passphrase or make the key that both sign with.
+	if sealer.with.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
+		return containment.Result{}, nil, err
+	}
 	var planning error
 	var group sync.WaitGroup
-	r.askOneByOne()
-	group.Go(func() {
-		looked = r.now()
-		if p, planning = r.plan(ctx, client, workspace.AccessOnly); planning != nil {
-			return
-		}
-		if sealer, planning = r.newSealer(ctx, p, true); planning == nil {
-			planning = sealer.ahead(ctx)
-		}
-	})
-	err := r.emergency(ctx)
+	group.Go(func() { planning = r.planAhead(ctx, client, sealer) })
+	err = r.emergency(ctx)
 	group.Wait()
 	if err := errors.Join(err, planning); err != nil {
-		return containment.Result{}, sealer, err
+		return containment.Result{}, nil, err
 	}
-	result, err := r.part(ctx, client, sealer, p, partOptions{locks: true, looked: looked})
+	result, err := r.part(ctx, client, sealer, sealer.plan, partOptions{locks: true, looked: sealer.looked})
 	return result, sealer, err
 }
 
-// askOneByOne has passphrases asked for one after the other, whoever asks.
-func (r *containing) askOneByOne() {
-	ask := r.readSecret
-	if ask == nil {
-		return
+// planAhead plans how to lock the account, and seals what the plan would change.
+func (r *containing) planAhead(ctx context.Context, client *workspace.Client, sealer *preimageSealer) (err error) {
+	sealer.looked = r.now()
+	if sealer.plan, err = r.plan(ctx, client, workspace.AccessOnly); err != nil {
+		return err
 	}
-	var mu sync.Mutex
-	r.readSecret = func(prompt string) (string, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return ask(prompt)
+	if err := sealer.with.prepareSealing(ctx); err != nil {
+		return err
 	}
+	return sealer.ahead(ctx)
 }
 
 // emergency collects and seals what changes first, as collect --only emergency does, unless somebody said why not.

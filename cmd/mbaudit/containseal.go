@@ -222,10 +222,15 @@ type preimageSealer struct {
 }
 
 func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bool) (*preimageSealer, error) {
+	s := r.unpreparedSealer(p, later)
+	return s, s.with.prepareSealing(ctx)
+}
+
+// unpreparedSealer is a sealer that has not asked yet for what it signs with, nor reached where it sends.
+func (r *containing) unpreparedSealer(p containment.Plan, later bool) *preimageSealer {
 	opts := &collectOptions{accounts: []string{p.Account}, tsa: r.opts.tsa, tsaCA: r.opts.tsaCA, signKey: r.opts.signKey, push: r.opts.push,
 		store: storeOptions{noLock: r.opts.noLock, yes: r.opts.yes != ""}}
-	s := &preimageSealer{containing: r, plan: p, later: later, with: &collection{terminal: r.terminal, c: r.c, opts: opts}}
-	return s, s.with.prepareSealing(ctx)
+	return &preimageSealer{containing: r, plan: p, later: later, with: &collection{terminal: r.terminal, c: r.c, opts: opts}}
 }
 
 // ahead seals the targets as the plan has them, before it is known whether they have changed since. Nothing but their states is
