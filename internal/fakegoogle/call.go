@@ -36,6 +36,8 @@ type call struct {
 	entered bool
 	read    map[string]bool // parameters that the answer takes account of
 	finish  func()          // completes the answer, without the lock; nil is nothing
+	items   int             // how many things the answer lists
+	total   int             // how many things the whole list has, of which the answer is a page
 	large   int             // about how many bytes the answer has, where that is known
 }
 
@@ -282,6 +284,8 @@ func (c *call) succeeded(result object) answer {
 		}
 	}
 	h.Set("Content-Type", "application/json; charset=UTF-8")
+	c.items = listed(result)
+	c.total = max(c.total, c.items) // of a list that has no pages
 	if fields := c.query.Get("fields"); fields != "" {
 		masked, err := mask(result, fields)
 		if err != nil {
@@ -290,6 +294,17 @@ func (c *call) succeeded(result object) answer {
 		result = masked
 	}
 	return answer{status: http.StatusOK, header: h, body: c.encode(result)}
+}
+
+// listed counts the things in the lists of an answer.
+func listed(result object) int {
+	n := 0
+	for _, field := range result {
+		if items, ok := field.([]any); ok {
+			n += len(items)
+		}
+	}
+	return n
 }
 
 // hasETags tells the APIs that answer with entity tags.

@@ -87,6 +87,7 @@ func pageOf[T any](c *call, items []T, usual, limit int) ([]T, string, *apiError
 	if err != nil {
 		return nil, "", err
 	}
+	c.total = len(items)
 	from := min(p.From, len(items))
 	to := min(from+c.size(usual, limit), len(items))
 	if to == len(items) {
