@@ -110,6 +110,7 @@ type Collector struct {
 
 	limiter   *limiter
 	learned   learned
+	customers customers
 	logMemory logMemory
 	shared    sharedLists
 }

@@ -276,7 +276,7 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 		}
 		return NoMailbox
 	}
-	if unlicensed(check.err) {
+	if errors.Is(check.err, ErrNotLicensed) || check.source.api == reports && notOffered(check.err) {
 		return NotLicensed
 	}
 	if errors.Is(check.err, ErrNotAuthorised) && !check.source.api.facts().asUser {
@@ -295,16 +295,6 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 		}
 	}
 	return Refused
-}
-
-// unlicensed says whether a refusal is about what the tenant pays for. Google has no reason of its own for that; its words
-// tell.
-func unlicensed(err error) bool {
-	if class(err) != evidence.GapRefused || errors.Is(err, ErrDelegation) || errors.Is(err, ErrKeyRefused) {
-		return false
-	}
-	said := strings.ToLower(err.Error())
-	return slices.ContainsFunc([]string{"license", "licence", "edition", "subscription"}, func(word string) bool { return strings.Contains(said, word) })
 }
 
 // outlook notes for how long Google keeps a log and after what time it shows an event, as its help pages say
