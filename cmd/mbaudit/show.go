@@ -210,8 +210,12 @@ func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir st
 	p := page{t}
 	p.row("bundle", o.Bundle)
 	p.row("case", o.Case)
+	name := "part"
 	for _, text := range aboutBundle(&o) {
-		p.row("", text)
+		for _, line := range wrap(text, max(t.width-12, 20)) {
+			p.row(name, line)
+			name = ""
+		}
 	}
 	for _, account := range o.Accounts {
 		p.row("account", account)
@@ -264,7 +268,7 @@ func aboutBundle(o *evidence.Opening) []string {
 	var texts []string
 	switch o.Part {
 	case evidence.PartEmergency:
-		texts = append(texts, "the first of two bundles of a collection: what changes or vanishes first in a Google Workspace, sealed before all else was read")
+		texts = append(texts, "the first of two bundles of a collection: what changes or vanishes first, sealed before all else was read")
 	case evidence.PartRest:
 		texts = append(texts, "the second of two bundles of a collection: all that is not in the first, and what of that was not had")
 	}

@@ -85,7 +85,7 @@ func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink colle
 // firstAsked are the sources of the first stage of which it is known for whom and by which scope they are asked.
 func (r *run) firstAsked(stages []stage) []source {
 	for _, st := range stages {
-		rows := slices.DeleteFunc(st.rows(r), func(s source) bool { return s.scope == "" })
+		rows := slices.DeleteFunc(st.rows(r), func(s source) bool { return s.scope == "" || slices.Contains(r.again, s.resource) }) // what was refused before may be so again
 		if len(rows) > 0 {
 			return rows
 		}
