@@ -63,7 +63,7 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 	host, _, _ := strings.Cut(r.Host, ":")
 	m, path := t.discovery.route(host, r.Method, r.URL.EscapedPath())
 	c := &call{tenant: t, request: r, method: m, path: path, query: r.URL.Query(), page: 1, read: map[string]bool{}}
-	c.page = pageNumber(c.query.Get("pageToken"))
+	c.page = pageNumber(c.pageToken())
 
 	t.mu.Lock()
 	c.now = t.config.Now()
@@ -80,6 +80,21 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.write(w, c, c.answer(fault), fault)
+}
+
+// pageToken is the token of the page that is asked for, which a search that is posted has in its body.
+func (c *call) pageToken() string {
+	if c.method == nil || c.method.ID != "driveactivity.activity.query" {
+		return c.query.Get("pageToken")
+	}
+	raw, err := io.ReadAll(io.LimitReader(c.request.Body, bodyLimit+1))
+	if err != nil {
+		return ""
+	}
+	c.request.Body = io.NopCloser(bytes.NewReader(raw))
+	var posted struct{ PageToken string }
+	_ = json.Unmarshal(raw, &posted) // what is no JSON is refused when it is read
+	return posted.PageToken
 }
 
 // id names the method in the log and in faults; a path that no API has is "".
@@ -337,7 +352,7 @@ func (c *call) encode(o object) []byte {
 // finds it in the log.
 func (t *Tenant) write(w http.ResponseWriter, c *call, a answer, fault *Fault) {
 	t.mu.Lock()
-	t.log(c, a)
+	t.log(c, a, fault)
 	date := t.config.Now()
 	t.mu.Unlock()
 	for name, values := range a.header {

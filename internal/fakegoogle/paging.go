@@ -73,6 +73,9 @@ func (c *call) asked() (pageToken, *apiError) {
 
 // size is how many things the caller wants on a page, at most the API's limit.
 func (c *call) size(usual, limit int) int {
+	if most := c.tenant.config.Page(c.method.ID); most > 0 {
+		limit = min(limit, most)
+	}
 	for _, name := range []string{"maxResults", "pageSize"} {
 		if n, err := strconv.Atoi(c.arg(name)); err == nil && n > 0 {
 			return min(n, limit)
