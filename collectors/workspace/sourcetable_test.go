@@ -160,7 +160,7 @@ type servedAnswer struct {
 func servedBy(tenant *fakegoogle.Tenant) map[question]servedAnswer {
 	all := map[question]servedAnswer{}
 	for _, r := range tenant.Requests() {
-		if r.Status == http.StatusOK && r.Method != "token" {
+		if r.Status == http.StatusOK && !r.Broken && r.Method != "token" {
 			all[asked(r.Verb, r.Path, r.Query, r.Page)] = servedAnswer{r, r.Digest}
 		}
 	}
@@ -206,8 +206,8 @@ func (s knownSource) account() string {
 	return fakegoogle.Victim
 }
 
-// sealedBundle collects an account and its tenant into a bundle.
-func (g *rig) sealedBundle(t *testing.T) *evidence.Bundle {
+// sealed collects an account and its tenant into a bundle.
+func (g *rig) sealed(t *testing.T, mode collectors.MessageMode) *evidence.Bundle {
 	t.Helper()
 	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
 	if err != nil {
@@ -223,7 +223,7 @@ func (g *rig) sealedBundle(t *testing.T) *evidence.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope := collectors.Scope{Account: fakegoogle.Victim, Messages: raw}
+	scope := collectors.Scope{Account: fakegoogle.Victim, Messages: mode}
 	if err := c.Collect(t.Context(), scope, w); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestSourceTable(t *testing.T) {
 	if err := g.tenant.Seed(fakegoogle.Seed{Account: fakegoogle.Victim, MobileDevices: devices}); err != nil {
 		t.Fatal(err)
 	}
-	b := g.sealedBundle(t)
+	b := g.sealed(t, raw)
 	for _, r := range g.tenant.Requests() {
 		if r.Verb != http.MethodGet && (r.Verb != http.MethodPost || r.Method != "token" && r.Method != "driveactivity.activity.query") {
 			t.Fatalf("%s %s arrived, which is no read", r.Verb, r.Path)
