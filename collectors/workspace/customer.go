@@ -45,13 +45,16 @@ func (c *Collector) Tenants(accounts []collectors.Scope) []collectors.Scope {
 	var tenants []collectors.Scope
 	known := map[string]bool{}
 	add := func(s collectors.Scope, customer string) {
-		known[customer] = true
 		tenant := collectors.Scope{Account: TenantAccount(s.Account), Since: s.Since, Until: s.Until}
+		if known[customer] || known[tenant.Account] { // a domain is of one customer
+			return
+		}
+		known[customer], known[tenant.Account] = true, true
 		c.customers.note(tenant.Account, customer)
 		tenants = append(tenants, tenant)
 	}
 	for _, s := range accounts {
-		if customer := c.customers.get(s.Account); customer != "" && !known[customer] {
+		if customer := c.customers.get(s.Account); customer != "" {
 			add(s, customer)
 		}
 	}
