@@ -147,7 +147,7 @@ func (r *run) subject(s source) string {
 func (r *run) asks(s source, token string) request {
 	q := s.request(r.c.root(s.api), r.scope.Account, token)
 	if customer := r.customer(); customer != "" {
-		q.address = strings.ReplaceAll(q.address, anyCustomer, customer)
+		q.address = byCustomer(q.address, customer)
 	}
 	return q
 }

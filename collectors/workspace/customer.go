@@ -35,6 +35,15 @@ func (c *customers) get(account string) string {
 	return c.of[account]
 }
 
+// byCustomer names a customer in an address, wherever it stands there: not in the names of users and groups.
+func byCustomer(address, customer string) string {
+	var pairs []string
+	for _, before := range []string{"/customer/", "/customers/", "customer=", "customer=customers%2F"} {
+		pairs = append(pairs, before+anyCustomer, before+customer)
+	}
+	return strings.NewReplacer(pairs...).Replace(address)
+}
+
 // customer is the one that is asked about; "" where only the administrator's is known.
 func (r *run) customer() string { return r.c.customers.get(r.scope.Account) }
 
