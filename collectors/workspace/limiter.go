@@ -20,6 +20,7 @@ const (
 	// What is known of a limit that is not the one that was begun with.
 	lessonAfter = 3 * time.Second // of refusals: what passed in the period before them was the limit
 	lessonKeeps = 0.95            // of what passed
+	nearlyAll   = 0.8             // of what is allowed: then it is this limit that was met
 	lessonLeast = 1.0 / 8         // of what is allowed: where less passed, something else than a limit is in the way
 	regrow      = 1.005           // a step up from what was learned
 	guessMost   = 16              // times what was guessed
@@ -30,7 +31,7 @@ const (
 // in a period as the limit has, first come first served, so that accounts that are read side by side get equal parts, and
 // not all at once. Where Google names no limit it begins with a guess, and asks for more as long as nothing is refused.
 //
-// An API that refuses for its quota all the same halves the pace of the bucket that is the fullest, which then grows by equal
+// An API that refuses for its quota all the same halves the pace of the bucket that it may be, which then grows by equal
 // steps, and is left alone for as long as it says, else for a moment: who waits meanwhile is not refused, and uses up no
 // try. Where it goes on to refuse, what it let through in the period before is taken for its limit.
 type limiter struct {
@@ -243,8 +244,10 @@ func (t *ticket) leave() {
 func (t *ticket) heard(err error) {
 	now := t.l.now()
 	if f := quotaRefusal(t.api, err); f != nil {
+		for _, b := range t.blamed(now) {
+			b.slow(now, t.sent, f)
+		}
 		t.release()
-		t.fullest(now).slow(now, t.sent, f)
 		return
 	}
 	if err == nil {
@@ -254,15 +257,24 @@ func (t *ticket) heard(err error) {
 	}
 }
 
-// fullest is the bucket of which the largest part is spent: no API says which quota it was.
-func (t *ticket) fullest(now time.Time) *bucket {
-	found, most := t.buckets[0], -1.0
-	for _, b := range t.buckets {
+// blamed are the buckets whose limit may be what refused a request, which no API says: those of which nearly all is spent; if
+// there are none, those of which so much is that their limit may be lower than was said; else the fullest.
+func (t *ticket) blamed(now time.Time) []*bucket {
+	parts, most := make([]float64, len(t.buckets)), 0.0
+	for i, b := range t.buckets {
 		b.mu.Lock()
-		part := b.spent.until(now) / b.allowed
+		parts[i] = b.spent.until(now) / b.allowed
 		b.mu.Unlock()
-		if part > most {
-			found, most = b, part
+		most = max(most, parts[i])
+	}
+	least := min(most, lessonLeast)
+	if most >= nearlyAll {
+		least = nearlyAll
+	}
+	var found []*bucket
+	for i, b := range t.buckets {
+		if parts[i] >= least {
+			found = append(found, b)
 		}
 	}
 	return found
