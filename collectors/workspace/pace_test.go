@@ -236,9 +236,9 @@ func TestQuotaSmallerThanSaid(t *testing.T) {
 				q.GmailUnits, q.Directory, q.Reports, q.ReportsFiltered = 120, 40, 100, 62
 				p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: q}, file)
 				sink := &collectortest.Sink{DigestsOnly: true}
-				p.collect(t, sink, ordinary(t, p.tenant, 5), 5)
+				p.collect(t, sink, ordinary(t, p.tenant, 3), 3)
 				wantNoGap(t, sink)
-				p.used(t, 5)
+				p.used(t, 3)
 				refused, all := p.refused(), len(p.tenant.Requests())
 				if refused == 0 {
 					t.Error("nothing was refused: the quotas were not met")
@@ -303,7 +303,7 @@ func TestEqualParts(t *testing.T) {
 		p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: fakegoogle.UsualQuotas(0.1)}, file)
 		accounts := ordinary(t, p.tenant, 6)
 		var devices []map[string]any
-		for i := range 5_000 {
+		for i := range 1_500 {
 			devices = append(devices, map[string]any{"resourceId": fmt.Sprintf("device-%04d", i), "email": []any{accounts[0]}})
 		}
 		if err := p.tenant.Seed(fakegoogle.Seed{Account: accounts[0], MobileDevices: devices}); err != nil {
@@ -320,7 +320,7 @@ func TestEqualParts(t *testing.T) {
 		}
 		for _, account := range accounts[1:] {
 			if done[account] > done[accounts[0]]*4/5 {
-				t.Errorf("%s was done after %s, the one with 50 pages after %s", account, done[account], done[accounts[0]])
+				t.Errorf("%s was done after %s, the one with 1,500 devices after %s", account, done[account], done[accounts[0]])
 			}
 		}
 	})
