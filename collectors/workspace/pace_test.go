@@ -282,18 +282,45 @@ func TestGuessedQuota(t *testing.T) {
 				took := time.Since(p.began)
 				wantNoGap(t, sink)
 				p.used(t, c.accounts)
-				exact := time.Duration(0) // the bound of Cloud Identity, with the part of a minute that the lower bound leaves out
-				for _, b := range p.tenant.Bounds(p.tenant.Requests()) {
-					if strings.HasPrefix(b.Quota, "cloudidentity") {
-						exact = time.Duration(float64(b.Units) / float64(b.Limit) * float64(time.Minute))
-					}
-				}
+				exact := p.exactly("cloudidentity")
 				if exact < 3*time.Minute || took.Seconds() > exact.Seconds()*c.most {
 					t.Errorf("it took %s, the quota takes %s", took, exact)
 				}
 			})
 		})
 	}
+}
+
+// exactly is what a quota takes, with the part of a minute that the lower bound leaves out.
+func (p *paced) exactly(quota string) time.Duration {
+	for _, b := range p.tenant.Bounds(p.tenant.Requests()) {
+		if strings.HasPrefix(b.Quota, quota) {
+			return time.Duration(float64(b.Units) / float64(b.Limit) * float64(time.Minute))
+		}
+	}
+	return 0
+}
+
+// TestLowerLimitIsLearned reads logs of a project that has a quarter of Google's usual quota left, and nobody said so: the
+// quarter is used nearly whole.
+func TestLowerLimitIsLearned(t *testing.T) {
+	key, file := keyFile(t)
+	synctest.Test(t, func(t *testing.T) {
+		q := fakegoogle.UsualQuotas(1)
+		q.ReportsFiltered /= 4
+		p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: q}, file)
+		sink := &collectortest.Sink{DigestsOnly: true}
+		p.collect(t, sink, ordinary(t, p.tenant, 8), 8)
+		took := time.Since(p.began)
+		wantNoGap(t, sink)
+		p.used(t, 8)
+		if exact := p.exactly("reports filtered"); took.Seconds() > exact.Seconds()*1.15 {
+			t.Errorf("it took %s, the quota takes %s", took, exact)
+		}
+		if refused := p.refused(); refused == 0 || refused > 50 {
+			t.Errorf("%d requests were refused", refused)
+		}
+	})
 }
 
 // TestEqualParts reads an account with a long list beside others: it does not hold them up.
