@@ -131,8 +131,10 @@ func (p *paced) used(t testing.TB, accounts int) time.Duration {
 	t.Helper()
 	requests, took := p.tenant.Requests(), time.Since(p.began)
 	bound := p.tenant.LowerBound(requests)
-	t.Logf("%d accounts, %d requests (%d refused for a quota): %s; the quotas take %s at least; ratio %.3f", accounts, len(requests), p.refused(),
-		took.Round(time.Second), bound, took.Seconds()/bound.Seconds())
+	t.Logf("%d accounts, %d requests (%d refused for a quota): %s; the quotas take %s at least", accounts, len(requests), p.refused(), took.Round(time.Second), bound)
+	if bound > 0 {
+		t.Logf("    ratio %.3f", took.Seconds()/bound.Seconds())
+	}
 	seen := map[string]bool{}
 	for _, b := range p.tenant.Bounds(requests) {
 		api, of, _ := strings.Cut(b.Quota, " ")
