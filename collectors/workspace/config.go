@@ -159,7 +159,7 @@ func New(cfg Config) (*Collector, error) {
 	if cfg.Tries == 0 {
 		cfg.Tries = quotaTries
 	}
-	c := &Collector{cfg: cfg, access: found, limiter: newLimiter(cfg.Quota, cfg.Now, cfg.Pace)}
+	c := &Collector{cfg: cfg, access: found, limiter: newLimiter(cfg.Now, cfg.Pace)}
 	c.tokens = &tokens{c: c, held: map[grant]*heldToken{}}
 	c.client = &http.Client{
 		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), doors: found.doors()},

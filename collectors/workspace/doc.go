@@ -16,7 +16,8 @@
 // page that names itself or an earlier one as the next is a gap, and so is what a page that cannot be had leaves unread.
 // An empty list is an exhibit too, and its row says so: nothing is taken for empty that no answer says is empty.
 //
-// Requests flow at the pace of Google's quotas, one bucket for each API and user (limiter.go, quota.go). Accounts are read side
+// Requests flow at the pace of Google's quotas, one bucket for each limit and those who share it (limiter.go, quota.go); limits
+// that Google does not name are found while asking. Accounts are read side
 // by side by one Collector, in parts where what vanishes first is to be sealed before the rest is read (parts.go); who there
 // is to be read, the Directory says (accounts.go).
 //

@@ -56,7 +56,7 @@ func (r *run) get(ctx context.Context, s source, token string) (*answer, error) 
 	renewed, tries := false, 0
 	err := r.c.persist(ctx, func(ctx context.Context) error {
 		tries++
-		pass, err := r.c.limiter.enter(ctx, s.api, g.subject, r.c.cfg.Quota.cost(s))
+		pass, err := r.c.limiter.enter(ctx, s.api, r.c.cfg.Quota.charges(s, g.subject))
 		if err != nil {
 			return err
 		}

@@ -39,6 +39,9 @@ type rig struct {
 
 func newRig(t *testing.T, config fakegoogle.Config) *rig {
 	t.Helper()
+	if config.Quotas.ReportsFiltered == 0 {
+		config.Quotas.ReportsFiltered = -1 // Pace does not wait, and an account with its logs is a fifth of it
+	}
 	g := &rig{tenant: fakegoogle.New(config)}
 	g.server = g.tenant.Start(t)
 	g.enrich(t)
