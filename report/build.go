@@ -230,7 +230,8 @@ func (b *Builder) timeline() {
 		if !responds(line.Entry) {
 			continue
 		}
-		events = append(events, Event{At: line.EventTime.UTC(), Lane: LaneResponder, Account: line.Account, Text: decision.Text{FR: line.Description, EN: line.Description}, Journal: line.Seq})
+		events = append(events, Event{At: line.EventTime.UTC(), Lane: LaneResponder, Account: line.Account, Text: decision.Text{FR: line.Description, EN: line.Description}, Journal: line.Seq,
+			Auto: line.Auto, Kind: string(line.Type)})
 	}
 	slices.SortStableFunc(events, func(x, y Event) int { return cmp.Or(x.At.Compare(y.At), strings.Compare(x.Lane, y.Lane)) })
 	if len(events) > maxEvents {

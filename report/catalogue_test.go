@@ -21,11 +21,11 @@ func closed() map[string][]string {
 		"answer": {"yes", "no", "unknown"}, "covered": {decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople},
 		"leakstate": {decision.Proved, decision.Possible, decision.Excluded}, "leak": {"session", "forwarding", "application", "delegate", "export", "share"},
 		"reached": {"used", "reachable", "recognised", "unknown"}, "reach": {"service", "delegate", "delegator", "account", "device", "application", "drive", "tenant", "group"},
-		"clock": {"running", "over", "not started", "none"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical"},
+		"clock": {"running", "over", "not started", "none"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical", "legal"},
 		"lane": {LaneAttacker, LaneUser, LaneResponder}, "link": {"forward", "filter", "rule", "send-as", "reply-to", "delegate", "right"}, "form": {formGiven, formPart, formOpen}, "axis": {"scope", "impact", "urgency"},
 		"status": statuses(), "gap": {"refused", "failed", "vanished", "invalid", "unaccounted"}, "strength": {"strong", "medium", "weak", "none"}, "groundof": {"finding", "fact", "answer", "case", "gap"},
 		"recognition": {"none", string(findings.Recognised), string(findings.NotRecognised), string(findings.DoesNotKnow), "yes", "no"}, "done.to": {"sent", "read", "deleted", "forwarded", "downloaded"},
-		"ioc": {"ip", "address", "message"}, "section": Sections(), "role": roles(), "volume": {"sent", "forwarded", "deleted"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
+		"ioc": {"ip", "address", "message"}, "section": Sections(), "role": roles(), "volume": {"sent", "forwarded", "deleted"}, "unit": {"byte", "kib", "mib", "gib"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
 	}
 	for _, g := range findings.Grades() {
 		sets["grade"] = append(sets["grade"], string(g))

@@ -44,7 +44,7 @@ func (p *page) complaintItem(n int) (state, value string) {
 	case 5:
 		return open(len(m.Accounts) > 0, show(strings.Join(m.Accounts, ", ")))
 	case 6:
-		return open(len(m.Exhibits) > 0, p.t("complaint.mails", p.exhibitsOf("message"), p.sentCount()))
+		return open(len(m.Exhibits) > 0, p.t("complaint.mails", p.exhibitsOf("message"), sentCount(p.m.Sent)))
 	case 7:
 		return p.addressLines()
 	case 8:
@@ -124,16 +124,6 @@ func (p *page) exhibitsOf(word string) int64 {
 	return n
 }
 
-func (p *page) sentCount() int {
-	n := 0
-	for _, m := range p.m.Sent {
-		if m.Action == "sent" {
-			n++
-		}
-	}
-	return n
-}
-
 // cnil is the sheet for the notification: what the evidence supports, as the least that is proved and the most that was exposed.
 func (p *page) cnil() []block {
 	proved, exposed := p.persons()
@@ -177,7 +167,7 @@ func (p *page) leaks() string {
 	}
 	var parts []string
 	for _, x := range p.m.Decision.Exfiltration {
-		parts = append(parts, p.word("leak", x.Kind)+": "+p.word("leakstate", x.State))
+		parts = append(parts, p.word("leak", x.Kind)+p.colon()+p.word("leakstate", x.State))
 	}
 	slices.Sort(parts)
 	return cmp.Or(strings.Join(slices.Compact(parts), ", "), p.t("exfiltration.none"))

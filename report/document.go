@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -181,7 +182,31 @@ func cut(s string, width int) string {
 	return string(r[:width-1]) + "…"
 }
 
-func (p *page) say(t decision.Text) string { return show(t.In(p.language)) }
+// say is a sentence of ours that a decision or a rule wrote; what it names may be a stranger's.
+func (p *page) say(t decision.Text) string { return p.ours(t.In(p.language)) }
+
+func (p *page) ours(s string) string {
+	if p.language == "fr" {
+		return french(show(s))
+	}
+	return show(s)
+}
+
+// colon stands between a name and what is said of it.
+func (p *page) colon() string {
+	if p.language == "fr" {
+		return "\u00a0: "
+	}
+	return ": "
+}
+
+// french sets a French sentence as printers do: no line begins with its punctuation, and apostrophes are typographic.
+func french(s string) string { return curled.ReplaceAllString(spaces.Replace(s), "$1’") }
+
+var (
+	spaces = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " !", "\u00a0!", " ?", "\u00a0?", "« ", "«\u00a0", " »", "\u00a0»", "n° ", "n°\u00a0")
+	curled = regexp.MustCompile(`(\b(?:[cdjlmnstCDJLMNST]|[qQ]u|[jJ]usqu|[lL]orsqu|[pP]uisqu|[aA]ujourd))'`)
+)
 
 func (p *page) both(t time.Time) string {
 	if t.IsZero() {

@@ -96,6 +96,8 @@ type Event struct {
 	Count    int64         `json:"count,omitempty"`
 	Exhibits []string      `json:"exhibits,omitempty"`
 	Journal  uint64        `json:"journal,omitempty"`
+	Auto     bool          `json:"auto,omitempty"` // of the journal: the program wrote it by itself
+	Kind     string        `json:"type,omitempty"` // of the journal: its type of entry
 }
 
 // Pictures are the numbers that pictures are drawn of.

@@ -131,7 +131,7 @@ func (p *page) drawLanes() *picture {
 	x.Shapes = append(x.Shapes, p.ticks(a, left, width)...)
 	for i, lane := range lanes {
 		x.Shapes = append(x.Shapes, p.marks(a, lane, left, width, 40+50*float64(i))...)
-		x.Key = append(x.Key, keyEntry{Class: lane, Mark: map[string]string{LaneAttacker: "◆", LaneUser: "●", LaneResponder: "■"}[lane], Text: fmt.Sprintf("%s: %d", p.word("lane", lane), counts[lane])})
+		x.Key = append(x.Key, keyEntry{Class: lane, Mark: map[string]string{LaneAttacker: "◆", LaneUser: "●", LaneResponder: "■"}[lane], Text: p.word("lane", lane) + p.colon() + fmt.Sprint(counts[lane])})
 	}
 	if len(a.breaks) > 0 {
 		x.Key = append(x.Key, keyEntry{Class: "break", Mark: "┊", Text: p.t("picture.break")})
@@ -176,11 +176,7 @@ func (p *page) marks(a axis, lane string, left, width, y float64) []shape {
 			continue
 		}
 		at := left + a.place(e.At)*width
-		what := p.say(e.Text)
-		if e.Name != "" {
-			what = p.word("event", e.Name)
-		}
-		title := fmt.Sprintf("%d. %s %s", i+1, p.minute(e.At), what)
+		title := fmt.Sprintf("%d. %s %s", i+1, p.minute(e.At), p.happened(e))
 		if n := len(groups); n > 0 && at-groups[n-1].x < 15 {
 			g := &groups[n-1]
 			g.n++
@@ -326,7 +322,7 @@ func (p *page) drawVolume() *picture {
 		x.Shapes = append(x.Shapes, words("label", "end", left-10, base-18, p.t("volume."+r.key)), words("tick-label", "end", left-10, base-2, p.t("volume.sum", sum)), line("tick", left, base, left+width, base))
 		for j, d := range days {
 			if n := r.of(d); n > 0 {
-				x.Shapes = append(x.Shapes, box("volume-"+r.key, left+float64(j)*w, base-max(height*float64(n)/float64(most), 1.5), max(w-1, .8), max(height*float64(n)/float64(most), 1.5), fmt.Sprintf("%s: %d", d.Day, n)))
+				x.Shapes = append(x.Shapes, box("volume-"+r.key, left+float64(j)*w, base-max(height*float64(n)/float64(most), 1.5), max(w-1, .8), max(height*float64(n)/float64(most), 1.5), d.Day+p.colon()+fmt.Sprint(n)))
 			}
 		}
 		if most > 0 {

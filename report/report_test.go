@@ -132,11 +132,16 @@ func takeover(t *testing.T) *inquiry {
 		t.Fatal(err)
 	}
 	w := findingstest.New(t, bundleID, fakegoogle.Victim)
-	c, err := workspace.New(workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: server.Transport(), Now: fakegoogle.Start})
+	quota, err := workspace.ParseQuota("1000") // nobody waits in a test
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Collect(context.Background(), collectors.Scope{Account: fakegoogle.Victim}, w); err != nil {
+	c, err := workspace.New(workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: server.Transport(), Now: fakegoogle.Start,
+		NoLogs: true, Quota: quota, Pace: func(context.Context, time.Duration) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Collect(context.Background(), collectors.Scope{Account: fakegoogle.Victim, Messages: collectors.MessagesNone}, w); err != nil {
 		t.Fatal(err)
 	}
 	logs(t, server, key, w)
@@ -275,7 +280,7 @@ func TestAudiences(t *testing.T) {
 		"a confidential entry": {"procédure en cours contre un salarié", []report.Audience{report.Cell}},
 		"the operator":         {"A. Durand", []report.Audience{report.Cell, report.Police, report.CNIL, report.Insurer}},
 		"the intruder's place": {"203.0.113", []report.Audience{report.Cell, report.Police, report.CNIL, report.Insurer, report.Partner}},
-		"an exhibit's hash":    {m.Exhibits[0].SHA256, []report.Audience{report.Cell, report.Police, report.Insurer}},
+		"an exhibit's hash":    {m.Exhibits[slices.IndexFunc(m.Exhibits, func(x report.Exhibit) bool { return x.Cited })].SHA256, []report.Audience{report.Cell, report.Police, report.Insurer}},
 	}
 	for audience, access := range report.Audiences() {
 		p := part(t, m, audience)

@@ -129,7 +129,7 @@ func (p *page) story(d *decision.Decision) block {
 		since += " (" + p.zone.String() + ")"
 	}
 	return pairs([]pair{{p.t("story.what"), cut(s.What.In(p.language), 2*summaryWidth)}, {p.t("story.since"), since},
-		{p.t("story.open"), p.answer(s.StillOpen) + suffix(": ", cut(s.Why.In(p.language), summaryWidth))}})
+		{p.t("story.open"), p.answer(s.StillOpen) + suffix(p.colon(), cut(s.Why.In(p.language), summaryWidth))}})
 }
 
 func suffix(before, s string) string {
@@ -263,7 +263,7 @@ func (p *page) filled(values []string) string {
 func (p *page) sensitive(d *decision.Decision) []block {
 	var items []string
 	for _, s := range d.Sensitive {
-		items = append(items, show(s.Account)+": "+p.say(s.Why)+suffix(" · ", p.refs(s.Exhibits, 3)))
+		items = append(items, show(s.Account)+p.colon()+p.say(s.Why)+suffix(" · ", p.refs(s.Exhibits, 3)))
 	}
 	if len(items) == 0 {
 		return nil
@@ -271,16 +271,37 @@ func (p *page) sensitive(d *decision.Decision) []block {
 	return []block{heading(p.t("sensitive")), list(items)}
 }
 
+// mostAsked is how many questions to the person concerned are shown; what the logs cannot answer is asked of everybody else
+// and shown whole. mbaudit ask has all.
+const mostAsked = 12
+
+// questions are what only people know, the same question about several things once.
 func (p *page) questions(d *decision.Decision) []block {
 	var rows []row
-	for _, q := range d.Questions {
-		rows = append(rows, row{Cells: []cell{{Text: show(q.Item), Class: "code"}, {Text: p.word("for", q.For)}, {Text: p.say(q.Text), Sub: cut(p.say(q.About)+suffix(" · ", q.Subject), 200)},
-			{Text: p.word("recognition", q.Answer)}}})
+	hidden, shown := 0, map[string]int{}
+	for _, group := range groups(d.Questions, func(q decision.Question) string { return joined(q.For, q.Account, q.Text.FR, q.Answer) }) {
+		q := group[0]
+		shown[q.For]++
+		if q.For == "user" && strings.HasPrefix(q.Item, "F-") && shown[q.For] > mostAsked && q.Answer == "" {
+			hidden += len(group)
+			continue
+		}
+		var abouts, subjects, items []string
+		for _, x := range group {
+			abouts, subjects, items = append(abouts, p.say(x.About)), append(subjects, x.Subject), append(items, x.Item)
+		}
+		text := p.say(q.Text)
+		if len(group) > 1 {
+			text += p.t("times", len(group))
+		}
+		rows = append(rows, row{Cells: []cell{{Text: p.word("for", q.For), Class: "word"}, {Text: text, Sub: strings.Join(nonEmpty(p.few(abouts, 1, 120), p.few(subjects, 3, 70)), " · ")},
+			{Text: p.word("recognition", q.Answer), Class: "word"}, {Text: p.few(items, 3, 20), Class: "code"}}})
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	return []block{heading(p.t("questions")), table("questions", p.heads("item", "for", "text", "answer"), rows)}
+	blocks := []block{heading(p.t("questions")), table("questions", p.heads("for", "text", "answer", "item"), rows)}
+	return append(blocks, note(p.t("questions.all", len(d.Questions), hidden)))
 }
 
 func (p *page) tableOr(class string, head []string, rows []row, empty string) block {
@@ -290,30 +311,71 @@ func (p *page) tableOr(class string, head []string, rows []row, empty string) bl
 	return table(class, head, rows)
 }
 
-// axis shows one of the four: its two values, its grounds, what would raise it.
-func (p *page) axis(a decision.Axis) []block {
+// axis shows one of the four: its two values, its grounds, what would raise it. What a table below shows row by row is
+// counted here.
+func (p *page) axis(a decision.Axis) []block { return p.axisWith(a, p.t("grounds.none")) }
+
+func (p *page) axisWith(a decision.Axis, empty string) []block {
 	if p.m.Decision == nil || a.Word == (decision.Text{}) {
 		return []block{warn(p.t("undecided.axis"))}
 	}
 	blocks := []block{pairs([]pair{{p.t("axis.answer"), p.answer(a.Answer)}, {p.t("axis.established"), fmt.Sprintf("%d · %s", a.Established, p.say(a.Word))},
 		{p.t("axis.possible"), fmt.Sprintf("%d · %s", a.Possible, p.say(a.WorstWord))}})}
-	blocks = append(blocks, heading(p.t("grounds")), p.grounds(a.Grounds, p.t("grounds.none")))
+	blocks = append(blocks, heading(p.t("grounds")))
+	blocks = append(blocks, p.grounds(a.Grounds, empty)...)
 	if len(a.Open) > 0 {
-		blocks = append(blocks, heading(p.t("grounds.open")), p.grounds(a.Open, ""))
+		blocks = append(blocks, heading(p.t("grounds.open")))
+		blocks = append(blocks, p.grounds(a.Open, "")...)
 	}
 	return blocks
 }
 
-func (p *page) grounds(all []decision.Ground, empty string) block {
+func (p *page) grounds(all []decision.Ground, empty string) []block {
+	elsewhere := map[string]bool{} // what the table of section 6 shows
+	for _, x := range p.m.Decision.Exfiltration {
+		elsewhere[joined(x.Account, x.Name, x.From.String())] = true
+	}
 	var rows []row
-	for _, g := range all {
-		c := cell{Text: p.say(g.Text), Sub: cut(strings.Join(nonEmpty(g.Account, g.Subject), " · "), 160)}
+	counted := 0
+	for _, group := range groups(all, func(g decision.Ground) string {
+		return joined(fmt.Sprint(g.Value), g.Text.FR, g.Account, g.Strength, g.Source, fmt.Sprint(g.Struck))
+	}) {
+		g := group[0]
+		if (g.Source == "fact" || g.Source == "gap") && elsewhere[joined(g.Account, g.Subject, g.At.String())] {
+			counted += len(group)
+			continue
+		}
+		when := spread{}
+		var subjects, exhibits []string
+		for _, x := range group {
+			when.take(x.At)
+			subjects, exhibits = append(subjects, x.Subject), union(exhibits, x.Exhibits)
+		}
+		text := p.say(g.Text)
+		if len(group) > 1 {
+			text += p.t("times", len(group))
+		}
+		c := cell{Text: text, Sub: strings.Join(nonEmpty(show(g.Account), p.few(subjects, 3, 90)), " · ")}
 		if g.Struck {
 			c.Class = "struck"
 		}
-		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g)}, {Text: p.minuteOr(g.At)}, {Text: p.refs(g.Exhibits, 4), Class: "code"}, {Text: p.say(g.Refutes)}}})
+		refutes := p.say(g.Refutes)
+		if g.Source == "finding" && !g.Struck {
+			refutes = p.t("refutes.finding") // the question itself is in section 2
+		}
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g), Class: "word"}, {Text: p.period(when.first, when.last, "—"), Class: "when"}, {Text: p.refs(exhibits, 4), Class: "code"}, {Text: refutes}}})
 	}
-	return p.tableOr("grounds", p.heads("value", "ground", "strength", "time", "exhibits", "refutes"), rows, empty)
+	var blocks []block
+	switch {
+	case len(rows) > 0:
+		blocks = append(blocks, table("grounds", p.heads("value", "ground", "strength", "time", "exhibits", "refutes"), rows))
+	case counted == 0 && empty != "":
+		blocks = append(blocks, note(empty))
+	}
+	if counted > 0 {
+		blocks = append(blocks, note(p.t("grounds.leaks", counted)))
+	}
+	return blocks
 }
 
 func (p *page) strength(g decision.Ground) string {
@@ -334,19 +396,31 @@ func nonEmpty(all ...string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-// confirmation is the table of indicators.
+// confirmation is the table of indicators. The decision's grounds that are findings are these: they are not shown twice.
 func (p *page) confirmation() []block {
 	var blocks []block
 	if d := p.m.Decision; d != nil {
-		blocks = append(blocks, p.axis(d.Confirmation)...)
+		shown := map[string]bool{}
+		for _, f := range p.m.Findings {
+			shown[f.ID] = true
+		}
+		axis := d.Confirmation
+		mine := func(g decision.Ground) bool { return g.Source == "finding" && shown[g.Finding] }
+		n := len(axis.Grounds)
+		axis.Grounds = slices.DeleteFunc(slices.Clone(axis.Grounds), mine)
+		empty := p.t("grounds.none")
+		if n > len(axis.Grounds) {
+			empty = p.t("grounds.below", n-len(axis.Grounds))
+		}
+		blocks = append(blocks, p.axisWith(axis, empty)...)
 	}
 	blocks = append(blocks, heading(p.t("indicators.title")))
 	if !p.m.Analysed {
 		return append(blocks, warn(p.t("notanalysed")))
 	}
 	var rows []row
-	for _, f := range p.m.Findings {
-		rows = append(rows, p.finding(f))
+	for _, group := range alike(p.m.Findings) {
+		rows = append(rows, p.finding(group))
 	}
 	blocks = append(blocks, p.tableOr("findings", p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition"), rows, p.t("findings.none")))
 	if p.m.Others > 0 {
@@ -358,21 +432,24 @@ func (p *page) confirmation() []block {
 	return append(blocks, note(p.t("rules.states", p.m.Rules["yes"], p.m.Rules["no"], p.m.Rules["unknown"])))
 }
 
-func (p *page) finding(f *findings.Finding) row {
-	title := cell{Text: show(f.Title[p.language]), Sub: show(f.Interpretation[p.language]) + suffix(" · ATT&CK ", show(strings.Join(f.Technique, ", ")))}
+// finding is one row: a rule that holds for one account, about one thing or several.
+func (p *page) finding(group []*findings.Finding) row {
+	f := group[0]
+	title := cell{Text: p.ours(f.Title[p.language]), Sub: p.ours(f.Interpretation[p.language]) + suffix(" · ATT&CK ", show(strings.Join(f.Technique, ", ")))}
 	if f.Recognition == findings.Recognised {
 		title.Class = "struck"
 	}
-	period := p.t("undated.state")
-	if !f.First.IsZero() {
-		period = p.minute(f.First)
-		if f.Last.After(f.First) {
-			period += " → " + p.minute(f.Last)
-		}
+	when := spread{}
+	var subjects, exhibits, ids []string
+	var count int64
+	for _, x := range group {
+		when.take(x.First, x.Last)
+		subjects, exhibits, ids = append(subjects, x.Subject), union(exhibits, x.Exhibits), append(ids, x.ID)
+		count += x.Count
 	}
-	observed := cell{Text: cut(f.Subject, 120), Sub: show(f.Account) + p.t("times", f.Count)}
-	return row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: p.word("grade", string(f.Grade)), Sub: p.word("strength", f.Strength)}, title, observed, {Text: period},
-		{Text: p.refs(f.Exhibits, 4), Sub: f.ID, Class: "code"}, {Text: p.word("recognition", string(f.Recognition))}}}
+	observed := cell{Text: cmp.Or(p.few(subjects, 4, 90), "—"), Sub: show(f.Account) + p.t("times", count)}
+	return row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: p.word("grade", string(f.Grade)), Sub: p.word("strength", f.Strength), Class: "word"}, title, observed,
+		{Text: p.period(when.first, when.last, p.t("undated.state")), Class: "when"}, {Text: p.refs(exhibits, 3), Sub: p.few(ids, 3, 20), Class: "code"}, {Text: p.word("recognition", string(f.Recognition)), Class: "word"}}}
 }
 
 func (p *page) scope() []block {
@@ -432,10 +509,10 @@ func (p *page) impact() []block {
 	}
 	blocks := p.axis(d.Impact)
 	var rows []row
-	for _, x := range d.Exfiltration {
+	for _, x := range leaks(d.Exfiltration) {
 		counts := nonEmpty(p.counts("viewed", x.Viewed), p.counts("fetched", x.Fetched), p.counts("forwarded", x.Sent), p.counts("bytes", x.Bytes))
-		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State)},
-			{Text: p.minuteOr(x.From) + " → " + p.minuteOr(x.Until)}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
+		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
+			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
 	}
 	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),
 		p.tableOr("leaks", p.heads("kind", "name", "state", "period", "what", "exhibits"), rows, p.t("exfiltration.none")), heading(p.t("picture.volume")), pictured(p.drawVolume()))
@@ -471,7 +548,7 @@ func (p *page) rule() []block {
 	}
 	var floors []string
 	for _, f := range d.Floors {
-		floors = append(floors, p.word("axis", f.Axis)+" ≥ "+fmt.Sprint(f.Value)+": "+p.say(f.Text))
+		floors = append(floors, p.word("axis", f.Axis)+" ≥ "+fmt.Sprint(f.Value)+p.colon()+p.say(f.Text))
 	}
 	if len(floors) > 0 {
 		blocks = append(blocks, heading(p.t("floors")), list(floors))
@@ -492,24 +569,30 @@ func (p *page) texts(all []decision.Text) []string {
 
 func (p *page) timeline() []block {
 	var rows []row
-	for i, e := range p.m.Timeline {
+	for _, e := range p.tell() {
+		number := fmt.Sprint(e.number)
+		if e.to > e.number {
+			number += "–" + fmt.Sprint(e.to)
+		}
 		at := p.both(e.At)
-		if !e.Until.IsZero() {
+		if !e.Until.IsZero() && p.minute(e.Until) != p.minute(e.At) {
 			at += " → " + p.minute(e.Until)
 		}
-		source := p.refs(e.Exhibits, 3)
+		source := p.refs(e.Exhibits, 2)
 		if e.Journal != 0 {
 			source = p.t("journal.entry", e.Journal)
+			if last := e.journals[len(e.journals)-1]; last != e.Journal {
+				source = p.t("journal.entries", e.Journal, last)
+			}
 		}
-		count := ""
+		what := p.few(e.what, 4, 200)
+		if e.machine() {
+			what = p.t("timeline.program")
+		}
 		if e.Count > 1 {
-			count = p.t("times", e.Count)
+			what += p.t("times", e.Count)
 		}
-		what := p.say(e.Text)
-		if e.Name != "" {
-			what = p.word("event", e.Name)
-		}
-		rows = append(rows, row{Class: "lane-" + e.Lane, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: at}, {Text: p.word("lane", e.Lane)}, {Text: what + count, Sub: cut(strings.Join(nonEmpty(e.Account, e.Subject), " · "), 200)},
+		rows = append(rows, row{Class: "lane-" + e.Lane, Cells: []cell{{Text: number, Class: "num"}, {Text: at, Class: "when"}, {Text: p.word("lane", e.Lane), Class: "word"}, {Text: what, Sub: strings.Join(nonEmpty(show(e.Account), p.few(e.subjects, 3, 80)), " · ")},
 			{Text: source, Class: "code"}}})
 	}
 	blocks := []block{pictured(p.drawLanes()), heading(p.t("picture.hours")), pictured(p.drawHours()), heading(p.t("timeline.table")), note(p.t("timeline.note", p.zone.String())),
@@ -539,9 +622,21 @@ func (p *page) containment() []block {
 
 func (p *page) messages() []block {
 	var rows []row
-	for _, m := range p.m.Sent {
-		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: p.both(m.At)}, {Text: p.word("done.to", m.Action)}, {Text: cut(cmp.Or(m.Subject, p.t("nosubject")), 160), Sub: cut(strings.Join(m.Recipients, ", "), 300)},
-			{Text: show(m.IP), Sub: cut(m.ID, 80), Class: "code"}, {Text: p.refs([]string{m.Exhibit}, 1), Class: "code"}}})
+	for _, m := range deeds(p.m.Sent) {
+		subject := cut(cmp.Or(m.Subject, p.t("nosubject")), 160)
+		if m.count > 1 {
+			subject += p.t("times", m.count)
+		}
+		at := p.both(m.when.first)
+		if m.when.last.After(m.when.first) {
+			at = p.period(m.when.first, m.when.last, "")
+		}
+		id := ""
+		if m.Action == "sent" {
+			id = cut(m.ID, 80)
+		}
+		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: at, Class: "when"}, {Text: p.word("done.to", m.Action), Class: "word"}, {Text: subject, Sub: p.few(m.Recipients, 6, 60)},
+			{Text: show(m.IP), Sub: id, Class: "code"}, {Text: p.refs(m.exhibits, 2), Class: "code"}}})
 	}
 	blocks := []block{text(p.t("messages.intro")), p.tableOr("messages", p.heads("time", "deed", "subject", "ip", "exhibits"), rows, p.t("messages.none"))}
 	if len(p.m.Sent) == maxMessages {
@@ -597,28 +692,45 @@ func (p *page) doctrine() []block {
 	}
 	var sums []string
 	for _, state := range []string{decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople} {
-		sums = append(sums, fmt.Sprintf("%s: %d", p.word("covered", state), counts[state]))
+		sums = append(sums, p.word("covered", state)+p.colon()+fmt.Sprint(counts[state]))
 	}
 	return []block{text(p.t("doctrine.intro", len(rows))), text(strings.Join(sums, " · ")), table("doctrine", p.heads("row", "requirement", "state", "why", "human"), rows)}
 }
 
-// limits is what was not read, and why: the completeness ledger, the gaps, what is unknown.
+// limits is what was not read, and why: what is unknown, the completeness ledger, the gaps. What was read as a whole is
+// summed up; coverage.tsv of each bundle has it row by row.
 func (p *page) limits() []block {
-	var rows []row
-	for _, c := range p.m.Coverage {
-		rows = append(rows, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
-			{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
-	}
 	blocks := []block{text(p.t("limits.intro"))}
 	if d := p.m.Decision; d != nil && len(d.Unknowns) > 0 {
 		var open []row
-		for _, u := range d.Unknowns {
-			open = append(open, row{Cells: []cell{{Text: p.say(u.Text), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires)}}})
+		for _, group := range groups(d.Unknowns, func(u decision.NotKnown) string { return joined(u.Account, u.Source, u.Reason, u.Do.FR) }) {
+			u := group[0]
+			var texts []string
+			for _, x := range group {
+				texts = append(texts, p.say(x.Text))
+			}
+			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
 		}
 		blocks = append(blocks, heading(p.t("unknown.title")), table("unknowns", p.heads("unknown", "source", "how.to", "expires"), open))
 	}
-	blocks = append(blocks, heading(p.t("coverage.title")), p.tableOr("coverage", p.heads("account", "resource", "asked", "got", "failed", "state"), rows, p.t("coverage.none")))
-	rows = nil
+	var short, sums []row
+	for _, c := range p.m.Coverage {
+		if !whole(c) {
+			short = append(short, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: show(c.Collector) + " · " + cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
+				{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
+		}
+	}
+	for _, t := range tallies(p.m.Coverage) {
+		sums = append(sums, row{Class: "status-complete", Cells: []cell{{Text: show(t.account)}, {Text: show(t.family), Class: "code"}, {Text: fmt.Sprint(t.resources), Class: "num"}, {Text: fmt.Sprint(t.got), Class: "num"}, {Text: fmt.Sprint(t.empty), Class: "num"}}})
+	}
+	blocks = append(blocks, heading(p.t("coverage.title")))
+	if len(p.m.Coverage) == 0 {
+		blocks = append(blocks, note(p.t("coverage.none")))
+	} else {
+		blocks = append(blocks, p.tableOr("coverage", p.heads("account", "resource", "asked", "got", "failed", "state"), short, p.t("coverage.short.none")), heading(p.t("coverage.whole")),
+			p.tableOr("tallies", p.heads("account", "resource", "resources", "got", "empty"), sums, p.t("coverage.whole.none")), note(p.t("coverage.where")))
+	}
+	var rows []row
 	for _, g := range p.m.Gaps {
 		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: cut(g.Reason, 240)}}})
 	}
@@ -643,20 +755,47 @@ func (p *page) exhibits() []block {
 		}
 		blocks = append(blocks, heading(p.t("bundle.title", i+1, show(b.ID))), block{Kind: "sum", Text: p.t("bundle.sum"), Items: []string{b.TagManifest, export.Grouped(b.TagManifest)}}, pairs(all[1:]))
 	}
+	all := p.m.Audience == Police // who seizes the medium wants each exhibit named; others what the report rests on
 	var rows []row
 	for _, x := range p.m.Exhibits {
+		if !all && !x.Cited {
+			continue
+		}
 		id := cell{Text: p.refs([]string{x.ID}, 1), Class: "code"}
-		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z")}, {Text: x.SHA256, Class: "hash"}}}
+		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
 		if x.Cited {
 			r.Class = "cited"
 		}
 		rows = append(rows, r)
 	}
-	blocks = append(blocks, heading(p.t("exhibits.list")), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
+	title := p.t("exhibits.cited")
+	if all {
+		title = p.t("exhibits.list")
+	}
+	blocks = append(blocks, heading(title), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
+	if !all {
+		blocks = append(blocks, p.heaps()...)
+	}
 	if p.m.Unlisted > 0 {
 		blocks = append(blocks, note(p.t("exhibits.more", p.m.Unlisted)))
 	}
 	return append(blocks, note(p.t("exhibits.verify")))
+}
+
+// heaps sums up the exhibits that nothing cites.
+func (p *page) heaps() []block {
+	var rows []row
+	for _, h := range heaps(p.m.Exhibits) {
+		numbers := p.refs([]string{h.first}, 1)
+		if h.last != h.first {
+			numbers += " … " + p.refs([]string{h.last}, 1)
+		}
+		rows = append(rows, row{Cells: []cell{{Text: numbers, Class: "code"}, {Text: show(h.account)}, {Text: show(h.resource), Class: "code"}, {Text: fmt.Sprint(h.count), Class: "num"}, {Text: p.size(h.bytes), Class: "num"}}})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return []block{heading(p.t("exhibits.rest")), table("heaps", p.heads("exhibits", "account", "resource", "count", "bytes"), rows), note(p.t("exhibits.rest.where"))}
 }
 
 func (p *page) bundleSources(b Bundle) string {
