@@ -38,6 +38,7 @@ type Inputs struct {
 	Findings      *findings.Result
 	Decision      *decision.Decision
 	Timeline      []decision.TimelineEntry // timeline.jsonl; without it the chronology is made of the findings
+	Plans         []Plan                   // of containment, the oldest first
 	Now           time.Time
 	Tool          string
 	Number        int
@@ -62,7 +63,8 @@ func NewBuilder(in Inputs) *Builder {
 func caseInfo(in Inputs) CaseInfo {
 	c := in.Case
 	info := CaseInfo{Reference: c.Case, OpenedAt: c.OpenedAt, TimeZone: c.TimeZone, Organisation: c.Organisation, Operator: c.Operator.Name, Contact: c.Operator.Contact,
-		Authority: c.Authority, Roles: c.Roles, Contacts: c.Contacts, Business: c.Business, OwnDomains: c.OwnDomains}
+		Authority: c.Authority, Roles: c.Roles, Contacts: c.Contacts, Business: c.Business, Complainant: c.Complainant,
+		Insurance: c.Insurance, Bank: c.Bank, Hosting: c.Hosting, OwnDomains: c.OwnDomains}
 	for _, line := range in.Journal {
 		if line.Type == journal.Detection {
 			info.Detected = append(info.Detected, Detection{At: line.EventTime, By: line.Informant, Text: line.Description, Seq: line.Seq})
@@ -158,6 +160,7 @@ func (b *Builder) Finish() (*Model, error) {
 		}
 	}
 	m.Accounts = slices.DeleteFunc(m.Accounts, func(a string) bool { return strings.HasPrefix(a, "@") })
+	m.Plans = in.Plans
 	m.Journal, m.Entries = in.Journal, len(in.Journal)
 	if n := len(in.Journal); n > 0 {
 		m.Head = in.Journal[n-1].SHA256

@@ -21,7 +21,8 @@ func closed() map[string][]string {
 		"answer": {"yes", "no", "unknown"}, "covered": {decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople},
 		"leakstate": {decision.Proved, decision.Possible, decision.Excluded}, "leak": {"session", "forwarding", "application", "delegate", "export", "share"},
 		"reached": {"used", "reachable", "recognised", "unknown"}, "reach": {"service", "delegate", "delegator", "account", "device", "application", "drive", "tenant", "group"},
-		"clock": {"running", "over", "not started", "none"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical", "legal"},
+		"clock": {"running", "over", "not started", "stopped", "none"}, "mode": {"lock", "precaution", "suspend"}, "step": {StepOpen, StepBegun, StepDone, StepHeld, StepFailed, StepUndone, StepUndoFail}, "decided": {"apply", "keep", "unknown"},
+		"seen": {"none", "stands", "back", "new", "not seen", "pending", "untold"}, "undo": {"whole", "partly", "never"}, "sure": {"confirmed", "probable"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical", "legal"},
 		"lane": {LaneAttacker, LaneUser, LaneResponder}, "link": {"forward", "filter", "rule", "send-as", "reply-to", "delegate", "right"}, "form": {formGiven, formPart, formOpen}, "axis": {"scope", "impact", "urgency"},
 		"status": statuses(), "gap": {"refused", "failed", "vanished", "invalid", "unaccounted"}, "strength": {"strong", "medium", "weak", "none"}, "groundof": {"finding", "fact", "answer", "case", "gap"},
 		"recognition": {"none", string(findings.Recognised), string(findings.NotRecognised), string(findings.DoesNotKnow), "yes", "no"}, "done.to": {"sent", "read", "deleted", "forwarded", "downloaded"},
@@ -37,6 +38,7 @@ func closed() map[string][]string {
 		sets["question"] = append(sets["question"], fmt.Sprint(i+1))
 	}
 	for i := range 7 {
+		sets["ask"] = append(sets["ask"], fmt.Sprint(i+1))
 		sets["weekday"] = append(sets["weekday"], fmt.Sprint(i+1))
 	}
 	for i := range complaintItems {

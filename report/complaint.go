@@ -24,7 +24,7 @@ func (p *page) complaint() []block {
 	var rows []row
 	for i := 1; i <= complaintItems; i++ {
 		state, value := p.complaintItem(i)
-		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i), Class: "num"}, {Text: p.t(fmt.Sprintf("complaint.%d", i))}, {Text: p.word("form", state)}, {Text: value}}})
+		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i), Class: "num"}, {Text: p.t(fmt.Sprintf("complaint.%d", i))}, {Text: p.word("form", state), Class: "word"}, {Text: value}}})
 	}
 	return []block{text(p.t("complaint.intro")), table("complaint", p.heads("number", "item", "state", "value"), rows), heading(p.t("offences")), note(p.t("offences.note")), list(p.lines("offence")),
 		heading(p.t("routing")), list(p.lines("route"))}
@@ -141,7 +141,7 @@ func (p *page) cnil() []block {
 		if !known {
 			state, value = formOpen, p.t("blank")
 		}
-		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: field}, {Text: p.word("form", state)}, {Text: value}}})
+		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: field}, {Text: p.word("form", state), Class: "word"}, {Text: value}}})
 	}
 	return []block{text(p.t("cnil.intro")), table("cnil", p.heads("number", "item", "state", "value"), rows), note(p.t("cnil.note")), heading(p.t("cnil.register")), text(p.t("cnil.register.line", show(p.m.Case.Reference), proved, exposed)),
 		heading(p.t("cnil.letter")), {Kind: "letter", Items: p.lines("art34")}}

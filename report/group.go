@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 )
@@ -130,27 +131,33 @@ func leaks(all []decision.Exfiltration) []decision.Exfiltration {
 	return out
 }
 
-// deeds puts what was done to the same message together: a log and the mailbox tell of one sending twice, and what was only
-// read or deleted is one row for each subject.
+// deeds puts what was done to the same message together: a log and the mailbox tell of one sending twice, by the same subject
+// in the same second, and what was only read or deleted is one row for each subject.
 func deeds(all []Message) []deed {
 	var out []deed
 	key := func(m Message) string {
 		if m.Action == "sent" {
-			return joined(m.Account, m.Action, cmp.Or(m.ID, m.Subject+m.At.String()))
+			return joined(m.Account, m.Action, m.Subject, m.At.Truncate(time.Second).String())
 		}
 		return joined(m.Account, m.Action, m.Subject, m.IP)
 	}
 	for _, group := range groups(all, key) {
 		d := deed{Message: group[0]}
-		ids := map[string]bool{}
+		ids := map[string]map[string]bool{} // by bundle: each tells of the same messages by its own ids
 		for _, m := range group {
 			d.when.take(m.At)
 			d.Recipients = union(d.Recipients, m.Recipients)
 			d.IP, d.Subject = cmp.Or(d.IP, m.IP), cmp.Or(d.Subject, m.Subject)
 			d.exhibits = union(d.exhibits, []string{m.Exhibit})
-			ids[cmp.Or(m.ID, m.At.String())] = true
+			bundle, _, _ := strings.Cut(m.Exhibit, "/")
+			if ids[bundle] == nil {
+				ids[bundle] = map[string]bool{}
+			}
+			ids[bundle][cmp.Or(m.ID, m.At.String())] = true
 		}
-		d.count = len(ids)
+		for _, each := range ids {
+			d.count = max(d.count, len(each))
+		}
 		out = append(out, d)
 	}
 	return out
@@ -169,7 +176,7 @@ func sentCount(all []Message) int {
 	n := 0
 	for _, d := range deeds(all) {
 		if d.Action == "sent" {
-			n++
+			n += d.count
 		}
 	}
 	return n
@@ -215,7 +222,7 @@ func (t *told) takes(e Event) bool {
 	case LaneUser:
 		return t.Name != "" && e.Name != "" && e.At.Sub(t.At) < 48*time.Hour
 	case LaneResponder:
-		return t.Auto && e.Auto && t.Kind == e.Kind
+		return t.Auto && e.Auto && t.Kind == string(journal.Collection) && e.Kind == t.Kind
 	}
 	return false
 }

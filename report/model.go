@@ -34,6 +34,7 @@ type Model struct {
 	Timeline []Event   `json:"timeline"`
 	More     int       `json:"timeline_left_out"`
 	Picture  Pictures  `json:"pictures"`
+	Plans    []Plan    `json:"containment"`
 	Sent     []Message `json:"fraudulent_messages"`
 	Contacts []Contact `json:"contacts_to_warn"`
 	Sources  []Source  `json:"suspect_sources"`
@@ -55,18 +56,22 @@ type Model struct {
 
 // CaseInfo is what case.yaml says, as far as a report shows it.
 type CaseInfo struct {
-	Reference    string             `json:"reference"`
-	OpenedAt     time.Time          `json:"opened_at"`
-	TimeZone     string             `json:"time_zone"`
-	Organisation string             `json:"organisation"`
-	Operator     string             `json:"operator"`
-	Contact      string             `json:"operator_contact,omitempty"`
-	Authority    string             `json:"authority"`
-	Roles        map[string]string  `json:"roles,omitempty"`
-	Contacts     []casefile.Contact `json:"contacts,omitempty"`
-	Business     casefile.Business  `json:"business"`
-	OwnDomains   []string           `json:"own_domains"`
-	Detected     []Detection        `json:"detections"`
+	Reference    string               `json:"reference"`
+	OpenedAt     time.Time            `json:"opened_at"`
+	TimeZone     string               `json:"time_zone"`
+	Organisation string               `json:"organisation"`
+	Operator     string               `json:"operator"`
+	Contact      string               `json:"operator_contact,omitempty"`
+	Authority    string               `json:"authority"`
+	Roles        map[string]string    `json:"roles,omitempty"`
+	Contacts     []casefile.Contact   `json:"contacts,omitempty"`
+	Business     casefile.Business    `json:"business"`
+	Complainant  casefile.Complainant `json:"complainant"`
+	Insurance    casefile.Insurance   `json:"insurance"`
+	Bank         casefile.Contact     `json:"bank"`
+	Hosting      casefile.Hosting     `json:"hosting"`
+	OwnDomains   []string             `json:"own_domains"`
+	Detected     []Detection          `json:"detections"`
 }
 
 // A Detection is an entry of the journal that says how the incident became known.

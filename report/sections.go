@@ -29,7 +29,8 @@ const (
 	summaryAccounts = 4
 	summaryUnknowns = 5
 	summaryClocks   = 4
-	summaryDone     = 2
+	summaryDone     = 3
+	summaryFacts    = 5
 	summaryWidth    = 110
 )
 
@@ -39,19 +40,72 @@ func (p *page) synthesis() []block {
 	if d == nil {
 		return p.undecided()
 	}
-	var blocks []block
 	if p.m.Audience == Partner {
-		return []block{p.story(d), pairs([]pair{p.accounts()}), heading(p.t("partner.title")), list(p.lines("partner"))}
+		return []block{p.story(d), heading(p.t("partner.title")), list(p.lines("partner"))}
 	}
-	blocks = append(blocks, p.levels(d), p.conclusions(d), p.story(d), pairs([]pair{p.accounts()}))
-	left := []block{heading(p.t("ask.title")), p.asked(), heading(p.t("never.title")), list(p.lines("never"))}
-	right := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
+	blocks := []block{p.levels(d), p.conclusions(d), p.story(d)}
+	blocks = append(blocks, p.keyFacts()...)
+	blocks = append(blocks, heading(p.t("ask.title")), p.asked(d))
+	left := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("never.title")), list(p.lines("never"))}
+	right := []block{heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
 	return append(blocks, block{Kind: "columns", Blocks: []block{{Kind: "column", Blocks: left}, {Kind: "column", Blocks: right}}})
+}
+
+// keyFacts are the few findings that tell the story to somebody who reads nothing else, in the order in which they happened;
+// what is a state that was found, without a time, comes last.
+func (p *page) keyFacts() []block {
+	weight := map[findings.Grade]int{findings.Confirmed: 2, findings.Probable: 1}
+	strength := map[string]int{"strong": 2, "medium": 1}
+	all := slices.DeleteFunc(alike(p.m.Findings), func(g []*findings.Finding) bool {
+		return weight[g[0].Grade] == 0 || strength[g[0].Strength] == 0 || g[0].Recognition == findings.Recognised || !g[0].Examined
+	})
+	slices.SortStableFunc(all, func(x, y []*findings.Finding) int {
+		return cmp.Or(cmp.Compare(strength[y[0].Strength], strength[x[0].Strength]), cmp.Compare(weight[y[0].Grade], weight[x[0].Grade]), -compareBool(!x[0].First.IsZero(), !y[0].First.IsZero()))
+	})
+	about := map[string]bool{} // a forwarding that was set up and is still there is one story, not two
+	var kept [][]*findings.Finding
+	for _, g := range all {
+		if s := g[0].Subject; s != "" && about[s] {
+			continue
+		}
+		about[g[0].Subject] = true
+		if kept = append(kept, g); len(kept) == summaryFacts {
+			break
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(kept, func(x, y []*findings.Finding) int {
+		a, b := x[0].First, y[0].First
+		if a.IsZero() || b.IsZero() {
+			return -compareBool(!a.IsZero(), !b.IsZero())
+		}
+		return a.Compare(b)
+	})
+	var rows []row
+	for _, g := range kept {
+		f := g[0]
+		when := p.t("facts.found")
+		if !f.First.IsZero() {
+			when = p.minute(f.First)
+		}
+		rows = append(rows, row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: when, Class: "when"}, {Text: cut(p.ours(f.Title[p.language])+suffix(p.colon(), p.few(subjectsOf(g), 1, 44)), summaryWidth)}, {Text: p.word("sure", string(f.Grade)), Class: "word"}, {Text: p.refs(f.Exhibits, 1), Class: "code"}}})
+	}
+	return []block{table("facts", p.heads("since", "fact", "sure", "best"), rows)}
+}
+
+func subjectsOf(group []*findings.Finding) []string {
+	var all []string
+	for _, f := range group {
+		all = append(all, f.Subject)
+	}
+	return all
 }
 
 // undecided is page 1 of a case that nobody has qualified.
 func (p *page) undecided() []block {
-	return []block{warn(p.t("undecided")), pairs([]pair{p.accounts(), {p.t("undecided.findings"), p.counted()}}), heading(p.t("ask.title")), p.asked(),
+	return []block{warn(p.t("undecided")), pairs([]pair{p.accounts(), {p.t("undecided.findings"), p.counted()}}), heading(p.t("ask.title")), p.asked(nil),
 		heading(p.t("done.title")), p.done(), heading(p.t("never.title")), list(p.lines("never"))}
 }
 
@@ -122,14 +176,10 @@ func (p *page) story(d *decision.Decision) block {
 	s := d.Story
 	since := p.t("undated")
 	if !s.First.IsZero() {
-		since = p.minute(s.First)
-		if !s.Last.IsZero() {
-			since += " → " + p.minute(s.Last)
-		}
-		since += " (" + p.zone.String() + ")"
+		since = p.period(s.First, s.Last, "") + " (" + p.zone.String() + ")"
 	}
-	return pairs([]pair{{p.t("story.what"), cut(s.What.In(p.language), 2*summaryWidth)}, {p.t("story.since"), since},
-		{p.t("story.open"), p.answer(s.StillOpen) + suffix(p.colon(), cut(s.Why.In(p.language), summaryWidth))}})
+	return pairs([]pair{p.accounts(), {p.t("story.what"), cut(p.say(s.What), 2*summaryWidth)}, {p.t("story.since"), since},
+		{p.t("story.open"), p.answer(s.StillOpen) + suffix(p.colon(), cut(p.say(s.Why), summaryWidth))}})
 }
 
 func suffix(before, s string) string {
@@ -139,13 +189,49 @@ func suffix(before, s string) string {
 	return before + s
 }
 
-// asked are the decisions that page 1 asks for, to be ticked by hand.
-func (p *page) asked() block {
-	var rows []row
-	for _, question := range p.lines("ask") {
-		rows = append(rows, cells(question, "☐ "+p.t("tick.yes")+"  ☐ "+p.t("tick.no"), ""))
+// asked are the decisions that page 1 asks for: by whom, until when, to be ticked by hand.
+func (p *page) asked(d *decision.Decision) block {
+	ends := map[string]string{}
+	if d != nil {
+		for _, c := range d.Clocks {
+			switch {
+			case c.State == "stopped":
+				ends[c.ID] = p.t("ask.done")
+			case !c.Ends.IsZero():
+				ends[c.ID] = p.minute(c.Ends)
+			default:
+				ends[c.ID] = p.t("ask.now")
+			}
+		}
 	}
-	return table("asked", p.heads("decision", "tick", "signature"), rows)
+	lock, crisis := p.t("ask.now"), p.t("ask.later")
+	if d != nil && d.Confirmation.Possible < 2 {
+		lock = p.t("ask.precaution")
+	}
+	if p.m.Level.Rank() >= decision.Major.Rank() || p.m.Possible.Rank() >= decision.Crisis.Rank() {
+		crisis = p.t("ask.now")
+	}
+	if n := p.taken(); n > 0 {
+		lock = p.t("ask.taken", n)
+	}
+	contacts := p.t("ask.today")
+	if len(p.m.Contacts) > 0 {
+		contacts = p.t("ask.contacts", len(p.m.Contacts))
+	}
+	rows := []row{}
+	for i, x := range []struct{ role, until string }{{"decision_maker", lock}, {"decision_maker", p.t("ask.after")}, {"communication", contacts}, {"legal", cmp.Or(ends["complaint"], p.t("ask.seventytwo"))},
+		{"dpo", cmp.Or(ends["cnil"], p.t("ask.seventytwo"))}, {"finance", cmp.Or(ends["bank"], p.t("ask.money"))}, {"decision_maker", crisis}} {
+		rows = append(rows, row{Cells: []cell{{Text: p.t(fmt.Sprintf("ask.%d", i+1))}, p.whom(x.role), {Text: x.until}, {Text: "☐ " + p.t("tick.yes") + "  ☐ " + p.t("tick.no"), Class: "tickbox"}, {}}})
+	}
+	return table("asked", p.heads("decision", "by", "until", "tick", "signature"), rows)
+}
+
+// whom names a role, and who has it.
+func (p *page) whom(role string) cell {
+	if name := p.m.Case.Roles[role]; name != "" {
+		return cell{Text: p.word("role", role), Sub: cut(name, 40)}
+	}
+	return cell{Text: p.word("role", role)}
 }
 
 func (p *page) clocks(d *decision.Decision, most int) block {
@@ -459,8 +545,8 @@ func (p *page) scope() []block {
 		blocks = p.axis(d.Scope)
 		var rows []row
 		for _, r := range d.Perimeter {
-			rows = append(rows, row{Class: "reach-" + r.State, Cells: []cell{{Text: p.word("reach", r.Kind)}, {Text: cut(r.Name, 120), Sub: show(r.Account)}, {Text: p.word("reached", r.State)},
-				{Text: p.say(r.How)}, {Text: p.minuteOr(r.At)}, {Text: p.refs(r.Exhibits, 4), Class: "code"}}})
+			rows = append(rows, row{Class: "reach-" + r.State, Cells: []cell{{Text: p.word("reach", r.Kind), Class: "word"}, {Text: cut(r.Name, 120), Sub: show(r.Account)}, {Text: p.word("reached", r.State), Class: "word"},
+				{Text: p.say(r.How)}, {Text: p.minuteOr(r.At), Class: "when"}, {Text: p.refs(r.Exhibits, 4), Class: "code"}}})
 		}
 		blocks = append(blocks, heading(p.t("perimeter")), p.tableOr("perimeter", p.heads("kind", "name", "state", "how", "time", "exhibits"), rows, p.t("perimeter.none")))
 	} else {
@@ -476,7 +562,7 @@ func (p *page) linkTable() block {
 		if l.Outside {
 			side = p.t("outside")
 		}
-		rows = append(rows, row{Cells: []cell{{Text: cut(l.From, 80)}, {Text: p.word("link", l.Kind)}, {Text: cut(l.To, 80)}, {Text: side}, {Text: p.refs([]string{l.Exhibit}, 1), Class: "code"}}})
+		rows = append(rows, row{Cells: []cell{{Text: cut(l.From, 80)}, {Text: p.word("link", l.Kind), Class: "word"}, {Text: cut(l.To, 80)}, {Text: side, Class: "word"}, {Text: p.refs([]string{l.Exhibit}, 1), Class: "code"}}})
 	}
 	return p.tableOr("links", p.heads("from", "kind", "to", "whose", "exhibits"), rows, p.t("links.none"))
 }
@@ -488,7 +574,7 @@ func (p *page) access() []block {
 	blocks := []block{note(p.t("hypotheses.note"))}
 	var rows []row
 	for _, h := range p.m.Decision.Hypotheses {
-		rows = append(rows, row{Class: "verdict-" + h.Verdict, Cells: []cell{{Text: p.say(h.Name), Sub: p.say(h.ThenCheck)}, {Text: p.word("verdict", h.Verdict)}, {Text: p.arguments(h.For)},
+		rows = append(rows, row{Class: "verdict-" + h.Verdict, Cells: []cell{{Text: p.say(h.Name), Sub: p.say(h.ThenCheck)}, {Text: p.word("verdict", h.Verdict), Class: "word"}, {Text: p.arguments(h.For)},
 			{Text: p.arguments(h.Against)}, {Text: p.arguments(h.Missing)}}})
 	}
 	return append(blocks, p.tableOr("hypotheses", p.heads("hypothesis", "verdict", "for.it", "against", "missing"), rows, p.t("hypotheses.none")), heading(p.t("picture.networks")), pictured(p.drawNetworks()))
@@ -511,7 +597,7 @@ func (p *page) impact() []block {
 	var rows []row
 	for _, x := range leaks(d.Exfiltration) {
 		counts := nonEmpty(p.counts("viewed", x.Viewed), p.counts("fetched", x.Fetched), p.counts("forwarded", x.Sent), p.counts("bytes", x.Bytes))
-		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
+		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Class: "word", Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
 			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
 	}
 	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),
@@ -603,23 +689,6 @@ func (p *page) timeline() []block {
 	return blocks
 }
 
-// containment shows what the journal has of actions: planned, done, verified, failed; and what a plan leaves open.
-func (p *page) containment() []block {
-	var rows []row
-	for _, line := range p.m.Journal {
-		if line.Type != journal.Action {
-			continue
-		}
-		rows = append(rows, row{Class: "action-" + string(line.ActionState), Cells: []cell{{Text: export.EventTime(line.Entry, p.zone, p.language)}, {Text: show(line.Description), Sub: show(line.Result)},
-			{Text: cmp.Or(export.StateWord(line.ActionState, p.language), "—")}, {Text: show(line.DecisionBy)}, {Text: p.t("journal.entry", line.Seq)}}})
-	}
-	blocks := []block{p.tableOr("actions", p.heads("time", "action", "state", "decided", "journal"), rows, p.t("containment.none"))}
-	if d := p.m.Decision; d != nil && len(d.Precautions) > 0 {
-		blocks = append(blocks, heading(p.t("precautions")), checks(p.texts(d.Precautions)))
-	}
-	return append(blocks, heading(p.t("containment.order")), checks(p.lines("order")), note(p.t("containment.note")))
-}
-
 func (p *page) messages() []block {
 	var rows []row
 	for _, m := range deeds(p.m.Sent) {
@@ -687,7 +756,7 @@ func (p *page) doctrine() []block {
 		if human != "" {
 			human = "☐ " + human
 		}
-		rows = append(rows, row{Class: "covered-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: show(c.ID), Class: "code"}, {Text: p.say(c.Title)}, {Text: p.word("covered", c.State)}, {Text: p.say(c.Why), Sub: p.refs(c.Exhibits, 3)},
+		rows = append(rows, row{Class: "covered-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: show(c.ID), Class: "code"}, {Text: p.say(c.Title)}, {Text: p.word("covered", c.State), Class: "word"}, {Text: p.say(c.Why), Sub: p.refs(c.Exhibits, 3)},
 			{Text: human}}})
 	}
 	var sums []string
@@ -825,7 +894,7 @@ func (p *page) journal() []block {
 	for _, line := range p.m.Journal {
 		e := line.Entry
 		kind := cell{Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
-		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, {Text: export.EventTime(e, p.zone, p.language), Sub: export.RecordedTime(e, p.zone)}, {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
 			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
 	}
 	blocks := []block{text(p.t("journal.intro", p.m.Entries)), {Kind: "sum", Text: p.t("journal.head"), Items: []string{p.m.Head, export.Grouped(p.m.Head)}}}
@@ -833,6 +902,15 @@ func (p *page) journal() []block {
 		blocks = append(blocks, note(p.t("journal.kept", p.m.JournalKept)))
 	}
 	return append(blocks, p.tableOr("journal", p.heads("number", "time", "informant", "kind", "text"), rows, p.t("journal.none")))
+}
+
+// journalTime is when something happened, and when it was written down where that is another minute.
+func (p *page) journalTime(e journal.Entry) cell {
+	c := cell{Text: export.EventTime(e, p.zone, p.language), Class: "when"}
+	if gap := e.RecordedTime.Sub(e.EventTime); gap.Abs() >= time.Minute {
+		c.Sub = p.t("journal.recorded", export.RecordedTime(e, p.zone))
+	}
+	return c
 }
 
 func (p *page) glossary() []block {
