@@ -174,8 +174,11 @@ func show(s string) string { return defang(visible.Cut(s, maxShown)) }
 
 const maxShown = 1200
 
-func cut(s string, width int) string {
-	r := []rune(show(s))
+func cut(s string, width int) string { return shorten(show(s), width) }
+
+// shorten cuts a text that is safe to show already.
+func shorten(s string, width int) string {
+	r := []rune(s)
 	if len(r) <= width {
 		return string(r)
 	}

@@ -41,8 +41,17 @@ func alike(all []*findings.Finding) [][]*findings.Finding {
 	})
 }
 
-// few is the distinct strings of a list, at most so many of them, the rest counted.
+// few is the distinct strings of a list, as they came, at most so many of them, the rest counted.
 func (p *page) few(all []string, most, width int) string {
+	safe := make([]string, len(all))
+	for i, s := range all {
+		safe[i] = cut(s, width)
+	}
+	return p.fewSaid(safe, most)
+}
+
+// fewSaid is few of what is safe to show already.
+func (p *page) fewSaid(all []string, most int) string {
 	var shown []string
 	seen := map[string]bool{}
 	rest := 0
@@ -52,7 +61,7 @@ func (p *page) few(all []string, most, width int) string {
 		case len(shown) == most:
 			rest++
 		default:
-			shown = append(shown, cut(s, width))
+			shown = append(shown, s)
 		}
 		seen[s] = true
 	}

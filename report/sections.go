@@ -90,7 +90,7 @@ func (p *page) keyFacts() []block {
 		if !f.First.IsZero() {
 			when = p.minute(f.First)
 		}
-		rows = append(rows, row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: when, Class: "when"}, {Text: cut(p.ours(f.Title[p.language])+suffix(p.colon(), p.few(subjectsOf(g), 1, 44)), summaryWidth)}, {Text: p.word("sure", string(f.Grade)), Class: "word"}, {Text: p.refs(f.Exhibits, 1), Class: "code"}}})
+		rows = append(rows, row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: when, Class: "when"}, {Text: shorten(p.ours(f.Title[p.language])+suffix(p.colon(), p.few(subjectsOf(g), 1, 36)), summaryWidth)}, {Text: p.word("sure", string(f.Grade)), Class: "word"}, {Text: p.refs(f.Exhibits, 1), Class: "code"}}})
 	}
 	return []block{table("facts", p.heads("since", "fact", "sure", "best"), rows)}
 }
@@ -138,7 +138,7 @@ func (p *page) levels(d *decision.Decision) block {
 		b.Pairs = append(b.Pairs, pair{p.t("level.override"), d.InForce.In(p.language)})
 	}
 	if len(d.If) > 0 {
-		b.Text = p.t("level.if", cut(d.If[0].In(p.language), summaryWidth))
+		b.Text = p.t("level.if", shorten(p.say(d.If[0]), summaryWidth))
 	}
 	return b
 }
@@ -165,9 +165,9 @@ func answer(a decision.Answer) string { return cmp.Or(string(a), "unknown") }
 func (p *page) answer(a decision.Answer) string { return p.word("answer", answer(a)) }
 
 func (p *page) axisWord(a decision.Axis) string {
-	word := cut(a.Word.In(p.language), 70)
+	word := shorten(p.say(a.Word), 70)
 	if a.Possible > a.Established {
-		word += " (" + p.t("possible", cut(a.WorstWord.In(p.language), 70)) + ")"
+		word += " (" + p.t("possible", shorten(p.say(a.WorstWord), 70)) + ")"
 	}
 	return word
 }
@@ -178,8 +178,8 @@ func (p *page) story(d *decision.Decision) block {
 	if !s.First.IsZero() {
 		since = p.period(s.First, s.Last, "") + " (" + p.zone.String() + ")"
 	}
-	return pairs([]pair{p.accounts(), {p.t("story.what"), cut(p.say(s.What), 2*summaryWidth)}, {p.t("story.since"), since},
-		{p.t("story.open"), p.answer(s.StillOpen) + suffix(p.colon(), cut(p.say(s.Why), summaryWidth))}})
+	return pairs([]pair{p.accounts(), {p.t("story.what"), shorten(p.say(s.What), summaryWidth)}, {p.t("story.since"), since},
+		{p.t("story.open"), p.answer(s.StillOpen) + suffix(p.colon(), shorten(p.say(s.Why), summaryWidth))}})
 }
 
 func suffix(before, s string) string {
@@ -251,7 +251,7 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 		if most > summaryClocks {
 			sub = p.say(c.Why)
 		}
-		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 60), Sub: sub}, {Text: cut(p.word("clock", c.State), 20)}, {Text: ends, Class: "num"}}})
+		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: shorten(p.say(c.Name), 60), Sub: sub}, {Text: p.word("clock", c.State)}, {Text: ends, Class: "num"}}})
 	}
 	if len(rows) == 0 {
 		return note(p.t("clocks.none"))
@@ -265,7 +265,7 @@ func (p *page) unknown(d *decision.Decision) block {
 		if i == summaryUnknowns {
 			break
 		}
-		items = append(items, cut(u.Text.In(p.language), 64))
+		items = append(items, shorten(p.say(u.Text), 64))
 	}
 	if len(items) == 0 {
 		return note(p.t("unknown.none"))
@@ -380,7 +380,7 @@ func (p *page) questions(d *decision.Decision) []block {
 		if len(group) > 1 {
 			text += p.t("times", len(group))
 		}
-		rows = append(rows, row{Cells: []cell{{Text: p.word("for", q.For), Class: "word"}, {Text: text, Sub: strings.Join(nonEmpty(p.few(abouts, 1, 120), p.few(subjects, 3, 70)), " · ")},
+		rows = append(rows, row{Cells: []cell{{Text: p.word("for", q.For), Class: "word"}, {Text: text, Sub: strings.Join(nonEmpty(p.fewSaid(abouts, 1), p.few(subjects, 3, 70)), " · ")},
 			{Text: p.word("recognition", q.Answer), Class: "word"}, {Text: p.few(items, 3, 20), Class: "code"}}})
 	}
 	if len(rows) == 0 {
@@ -671,7 +671,7 @@ func (p *page) timeline() []block {
 				source = p.t("journal.entries", e.Journal, last)
 			}
 		}
-		what := p.few(e.what, 4, 200)
+		what := p.fewSaid(e.what, 4)
 		if e.machine() {
 			what = p.t("timeline.program")
 		}

@@ -317,10 +317,13 @@ func (w *watch) link(f *facts.Fact) {
 		if !f.Is("enabled") {
 			return
 		}
-	case facts.KindFilter:
-		l.Kind = "filter"
-	case facts.KindRuleAction:
-		l.Kind = "rule"
+	case facts.KindFilter, facts.KindRuleAction:
+		if !strings.Contains(l.To, "@") {
+			return // it moves mail to a folder or a label: nobody gets it
+		}
+		if l.Kind = "filter"; f.Kind == facts.KindRuleAction {
+			l.Kind = "rule"
+		}
 	case facts.KindDelegate:
 		l.Kind, l.From, l.To = "delegate", f.Text("target"), f.Account
 	case facts.KindACL:
