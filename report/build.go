@@ -56,6 +56,9 @@ func NewBuilder(in Inputs) *Builder {
 	b := &Builder{in: in, cited: map[string]bool{}, model: &Model{V: 1, Number: max(in.Number, 1), MadeAt: in.Now.UTC().Truncate(time.Second), Tool: in.Tool, Audience: Cell,
 		Accounts: []string{}, Withheld: []string{}, Findings: []*findings.Finding{}}}
 	b.model.Case = caseInfo(in)
+	for _, q := range in.Case.Open() {
+		b.model.Open = append(b.model.Open, OpenQuestion{Key: q.Key, Text: decision.Text{FR: q.FR, EN: q.EN}, Who: q.Who})
+	}
 	b.cite()
 	return b
 }

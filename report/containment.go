@@ -189,7 +189,7 @@ func (p *page) planState(plan Plan) string {
 	slices.Sort(order)
 	var parts []string
 	for _, state := range order {
-		parts = append(parts, fmt.Sprint(counts[state])+" "+p.word("step", state))
+		parts = append(parts, p.word("step", state)+p.colon()+fmt.Sprint(counts[state]))
 	}
 	return cmp.Or(strings.Join(parts, ", "), p.t("plan.empty"))
 }

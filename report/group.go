@@ -280,9 +280,12 @@ func tallies(all []evidence.Coverage) []tally {
 	return out
 }
 
-// family is what a resource belongs to: what stands before the first slash.
+// family is what a resource belongs to: what stands before the first slash; "" of one that belongs to nothing.
 func family(resource string) string {
 	name, _, _ := strings.Cut(resource, "/")
+	if name == resource {
+		return ""
+	}
 	return name
 }
 
@@ -291,6 +294,7 @@ type heap struct {
 	account, resource string
 	first, last       string // numbers
 	count, bytes      int64
+	several           bool // more kinds than resource says
 }
 
 // heaps sums up the exhibits that nothing cites.
@@ -301,9 +305,12 @@ func heaps(all []Exhibit) []heap {
 		bundle, _, _ := strings.Cut(x.ID, "/")
 		return joined(bundle, x.Account, family(x.Resource))
 	}) {
-		h := heap{account: group[0].Account, resource: family(group[0].Resource), first: group[0].ID, last: group[len(group)-1].ID, count: int64(len(group))}
+		h := heap{account: group[0].Account, resource: cmp.Or(family(group[0].Resource), group[0].Resource), first: group[0].ID, last: group[len(group)-1].ID, count: int64(len(group))}
 		for _, x := range group {
 			h.bytes += x.Size
+			if family(x.Resource) == "" && x.Resource != h.resource {
+				h.several = true
+			}
 		}
 		out = append(out, h)
 	}

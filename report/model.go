@@ -19,8 +19,9 @@ type Model struct {
 	Audience Audience  `json:"audience"`
 	Withheld []string  `json:"withheld"` // sections that this audience does not get
 
-	Case     CaseInfo `json:"case"`
-	Accounts []string `json:"accounts"`
+	Case     CaseInfo       `json:"case"`
+	Accounts []string       `json:"accounts"`
+	Open     []OpenQuestion `json:"open"` // what only people know about the case and nobody has said
 
 	Decision *decision.Decision  `json:"decision"` // nil: nobody decided, or this audience does not get it
 	Level    decision.Level      `json:"level,omitempty"`
@@ -72,6 +73,13 @@ type CaseInfo struct {
 	Hosting      casefile.Hosting     `json:"hosting"`
 	OwnDomains   []string             `json:"own_domains"`
 	Detected     []Detection          `json:"detections"`
+}
+
+// An OpenQuestion is a field of case.yaml that nobody filled in.
+type OpenQuestion struct {
+	Key  string        `json:"key"`
+	Text decision.Text `json:"text"`
+	Who  string        `json:"who"` // the role that should know
 }
 
 // A Detection is an entry of the journal that says how the incident became known.

@@ -859,7 +859,11 @@ func (p *page) heaps() []block {
 		if h.last != h.first {
 			numbers += " … " + p.refs([]string{h.last}, 1)
 		}
-		rows = append(rows, row{Cells: []cell{{Text: numbers, Class: "code"}, {Text: show(h.account)}, {Text: show(h.resource), Class: "code"}, {Text: fmt.Sprint(h.count), Class: "num"}, {Text: p.size(h.bytes), Class: "num"}}})
+		resource := show(h.resource)
+		if h.several {
+			resource += ", …"
+		}
+		rows = append(rows, row{Cells: []cell{{Text: numbers, Class: "code"}, {Text: show(h.account)}, {Text: resource, Class: "code"}, {Text: fmt.Sprint(h.count), Class: "num"}, {Text: p.size(h.bytes), Class: "num"}}})
 	}
 	if len(rows) == 0 {
 		return nil

@@ -149,8 +149,8 @@ func follow(p *report.Plan, line containment.Line) {
 	s := &p.Steps[line.Step-1]
 	state := map[containment.Event]string{containment.Begun: report.StepBegun, containment.Done: report.StepDone, containment.Held: report.StepHeld, containment.Failed: report.StepFailed,
 		containment.UndoBegun: report.StepBegun, containment.Undone: report.StepUndone, containment.UndoFail: report.StepUndoFail}[line.Event]
-	if state == "" {
-		return
+	if state == "" || state == report.StepHeld && s.State == report.StepDone {
+		return // gone on with after an end or a crash: what the run before did is what was done
 	}
 	s.State, s.At, s.Error = state, line.At, line.Text
 	if p.Begun.IsZero() && line.Event == containment.Begun {

@@ -81,9 +81,9 @@ type Business struct {
 // Complainant is who would file a complaint: for a company its legal person.
 type Complainant struct {
 	Name           string `yaml:"name" json:"name,omitempty"`
-	Registration   string `yaml:"registration" json:"registration,omitempty"`   // in France the SIREN
+	Registration   string `yaml:"registration" json:"registration,omitempty"`     // in France the SIREN
 	Representative string `yaml:"representative" json:"representative,omitempty"` // who signs, and in what quality
-	Address        string `yaml:"address" json:"address,omitempty"`        // postal
+	Address        string `yaml:"address" json:"address,omitempty"`               // postal
 }
 
 // Insurance is who insures against this.
@@ -96,7 +96,7 @@ type Insurance struct {
 // Hosting says where the attacked machines are: the place of the facts decides who is competent, and their clock how a log is read.
 type Hosting struct {
 	Provider string `yaml:"provider" json:"provider,omitempty"`
-	Address  string `yaml:"address" json:"address,omitempty"`   // postal
+	Address  string `yaml:"address" json:"address,omitempty"`     // postal
 	TimeZone string `yaml:"time_zone" json:"time_zone,omitempty"` // IANA name, of the servers' logs
 }
 
@@ -128,29 +128,43 @@ func Create(dir string, c Case) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	var doc bytes.Buffer
-	doc.WriteString("# mbaudit case. Fill in what you know; what stays empty shows as open in the report.\n")
-	enc := yaml.NewEncoder(&doc)
-	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(c), enc.Close()); err != nil {
+	doc, err := c.encode()
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(doc.Bytes())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(f.Name())
+	if err := create(filepath.Join(dir, Name), doc); err != nil {
 		return err
 	}
 	if err := os.Mkdir(filepath.Join(dir, BundlesName), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
+}
+
+// encode writes case.yaml.
+func (c Case) encode() ([]byte, error) {
+	var doc bytes.Buffer
+	doc.WriteString("# mbaudit case. Fill in what you know, here or with mbaudit init --edit; what stays empty shows as open in the report.\n")
+	enc := yaml.NewEncoder(&doc)
+	enc.SetIndent(2)
+	err := errors.Join(enc.Encode(c), enc.Close())
+	return doc.Bytes(), err
+}
+
+// create makes a file that was not there.
+func create(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(path)
+	}
+	return err
 }
 
 // Load reads the case in dir.
