@@ -36,9 +36,12 @@ func (p *page) complaintItem(n int) (state, value string) {
 	blank := p.t("blank")
 	switch n {
 	case 1:
-		return open(m.Case.Organisation != "", suffix("", show(m.Case.Organisation))+blank)
+		c := m.Case.Complainant
+		return p.said(cmp.Or(c.Name, m.Case.Organisation), c.Registration, c.Representative, c.Address)
 	case 2:
-		return open(m.Case.Contact != "", strings.Join(nonEmpty(show(m.Case.Operator), show(m.Case.Contact)), ", ")+blank)
+		return p.said(m.Case.Operator, m.Case.Contact, m.Case.Roles["technical_lead"])
+	case 3:
+		return p.said(p.storyLine(), m.Case.Hosting.Provider, m.Case.Hosting.Address)
 	case 4:
 		return p.dates()
 	case 5:
@@ -49,10 +52,16 @@ func (p *page) complaintItem(n int) (state, value string) {
 		return p.addressLines()
 	case 8:
 		return open(len(m.Bundles) > 0, p.t("complaint.logs", p.exhibitsOf("report")+p.exhibitsOf("log")))
+	case 10:
+		return p.said(m.Case.Bank.Name, m.Case.Bank.Phone)
+	case 11:
+		return p.said(p.costs()...)
 	case 12:
 		return open(len(m.Contacts) > 0, p.t("complaint.contacts", len(m.Contacts)))
 	case 13:
 		return open(m.Entries > 0, p.t("complaint.journal", m.Entries, m.Head))
+	case 15:
+		return p.said(m.Case.Insurance.Insurer, m.Case.Insurance.Policy, m.Case.Insurance.Phone)
 	case 16:
 		var sums []string
 		for _, b := range m.Bundles {
@@ -63,6 +72,35 @@ func (p *page) complaintItem(n int) (state, value string) {
 		return p.method()
 	}
 	return formOpen, blank
+}
+
+// said is what people said of an item so far; there may always be more to say.
+func (p *page) said(parts ...string) (string, string) {
+	if parts = nonEmpty(parts...); len(parts) == 0 {
+		return formOpen, p.t("blank")
+	}
+	for i := range parts {
+		parts[i] = show(parts[i])
+	}
+	return formPart, strings.Join(parts, ", ") + p.t("blank")
+}
+
+func (p *page) storyLine() string {
+	if d := p.m.Decision; d != nil {
+		return d.Story.What.In(p.language)
+	}
+	return ""
+}
+
+// costs are what the journal says of money and time that were lost.
+func (p *page) costs() []string {
+	var all []string
+	for _, line := range p.m.Journal {
+		if line.Cost != "" && len(all) < 8 {
+			all = append(all, line.Cost+" ("+line.Description+")")
+		}
+	}
+	return all
 }
 
 // open says that an item is given in part where there is something, and open where there is nothing.
@@ -127,12 +165,21 @@ func (p *page) exhibitsOf(word string) int64 {
 // cnil is the sheet for the notification: what the evidence supports, as the least that is proved and the most that was exposed.
 func (p *page) cnil() []block {
 	proved, exposed := p.persons()
+	c := p.m.Case
+	_, contacts := p.said(c.Roles["dpo"], c.Complainant.Representative, cmp.Or(c.Complainant.Name, c.Organisation), c.Complainant.Registration)
+	_, processors := p.said(c.Hosting.Provider, c.Roles["provider"])
 	values := map[int]string{
+		6: contacts, 10: p.late(), 11: p.cause(), 13: processors,
 		1: p.t("cnil.nature", p.leaks()),
 		3: p.t("cnil.persons", proved, exposed),
 		5: p.t("cnil.records", p.touched(), p.exhibitsOf("message")),
 		8: p.measures(),
 		9: cmp.Or(func() string { _, v := p.dates(); return v }(), p.t("blank")),
+	}
+	for i, v := range values {
+		if v == p.t("blank") || v == "" {
+			delete(values, i) // nobody knows any of it
+		}
 	}
 	var rows []row
 	for i, field := range p.lines("cnil.field") {
@@ -145,6 +192,39 @@ func (p *page) cnil() []block {
 	}
 	return []block{text(p.t("cnil.intro")), table("cnil", p.heads("number", "item", "state", "value"), rows), note(p.t("cnil.note")), heading(p.t("cnil.register")), text(p.t("cnil.register.line", show(p.m.Case.Reference), proved, exposed)),
 		heading(p.t("cnil.letter")), {Kind: "letter", Items: p.lines("art34")}}
+}
+
+// late says whether a reason for a delay is to be given.
+func (p *page) late() string {
+	if p.m.Decision == nil {
+		return ""
+	}
+	for _, clock := range p.m.Decision.Clocks {
+		if clock.ID == "cnil" && !clock.Ends.IsZero() {
+			if p.m.MadeAt.After(clock.Ends) {
+				return p.t("cnil.late", p.minute(clock.Ends)) + p.t("blank")
+			}
+			return p.t("cnil.intime", p.minute(clock.Ends))
+		}
+	}
+	return ""
+}
+
+// cause is what the hypotheses for the initial access support, as such.
+func (p *page) cause() string {
+	if p.m.Decision == nil {
+		return ""
+	}
+	var names []string
+	for _, h := range p.m.Decision.Hypotheses {
+		if h.Verdict == "supported" {
+			names = append(names, p.say(h.Name))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return p.t("cnil.cause", strings.Join(names, ", ")) + p.t("blank")
 }
 
 // persons are the fewest and the most people whose data may be concerned: who wrote or was written to in messages that were

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -303,9 +304,12 @@ func (p *page) reported() []block {
 	blocks := []block{p.tableOr("reported", p.heads("time", "informant", "text", "journal"), rows, p.t("reported.none"))}
 	blocks = append(blocks, pairs([]pair{p.accounts(), {p.t("authority"), cmp.Or(show(c.Authority), p.t("open.authority"))}, {p.t("domains"), cmp.Or(show(strings.Join(c.OwnDomains, ", ")), p.t("open.domains"))},
 		{p.t("business.critical"), p.filled(c.Business.CriticalActivities)}, {p.t("business.depends"), p.filled(c.Business.DependsOnMailbox)},
-		{p.t("business.money"), p.filled(c.Business.MoneyWorkflows)}}))
-	if c.Roles != nil {
-		blocks = append(blocks, heading(p.t("roles")), p.roles())
+		{p.t("business.money"), p.filled(c.Business.MoneyWorkflows)}, {p.t("business.continuity"), cmp.Or(show(c.Business.Continuity), p.t("open.person"))}}))
+	if named := p.named(); len(named) > 0 {
+		blocks = append(blocks, heading(p.t("roles")), pairs(named))
+	}
+	if p.m.Audience == Cell {
+		blocks = append(blocks, p.open()...)
 	}
 	if len(c.Contacts) > 0 {
 		rows = nil
@@ -324,22 +328,38 @@ func (p *page) reported() []block {
 	return blocks
 }
 
-func (p *page) roles() block {
-	names := make([]string, 0, len(p.m.Case.Roles))
-	for name := range p.m.Case.Roles {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var rows []row
-	for _, name := range names {
-		who := p.m.Case.Roles[name]
-		r := cells(p.word("role", name), cmp.Or(show(who), p.t("open.role")))
-		if who == "" {
-			r.Class = "open"
+// named are the roles that somebody has, and whom else to call.
+func (p *page) named() []pair {
+	var all []pair
+	for _, name := range slices.Sorted(maps.Keys(p.m.Case.Roles)) {
+		if who := p.m.Case.Roles[name]; who != "" {
+			all = append(all, pair{p.word("role", name), show(who)})
 		}
-		rows = append(rows, r)
 	}
-	return table("roles", p.heads("role", "name"), rows)
+	c := p.m.Case
+	for _, x := range []struct{ key, value string }{{"bank", strings.Join(nonEmpty(c.Bank.Name, c.Bank.Phone), ", ")}, {"insurer", strings.Join(nonEmpty(c.Insurance.Insurer, c.Insurance.Policy, c.Insurance.Phone), ", ")},
+		{"host", strings.Join(nonEmpty(c.Hosting.Provider, c.Hosting.Address, c.Hosting.TimeZone), ", ")}} {
+		if x.value != "" {
+			all = append(all, pair{p.word("whom", x.key), show(x.value)})
+		}
+	}
+	return all
+}
+
+// open is what only people know and nobody has said yet, by who should.
+func (p *page) open() []block {
+	if len(p.m.Open) == 0 {
+		return nil
+	}
+	var rows []row
+	for _, group := range groups(p.m.Open, func(q OpenQuestion) string { return q.Who }) {
+		var texts []string
+		for _, q := range group {
+			texts = append(texts, p.say(q.Text))
+		}
+		rows = append(rows, row{Class: "open", Cells: []cell{p.whom(group[0].Who), {Text: strings.Join(texts, " · ")}}})
+	}
+	return []block{heading(p.t("open.title")), table("opens", p.heads("whoanswers", "missingitem"), rows), note(p.t("open.how"))}
 }
 
 func (p *page) filled(values []string) string {
