@@ -441,14 +441,22 @@ func (p *page) grounds(all []decision.Ground, empty string) []block {
 	for _, x := range p.m.Decision.Exfiltration {
 		elsewhere[joined(x.Account, x.Name, x.From.String())] = true
 	}
+	reached := map[string]bool{} // what the table of section 4 shows
+	for _, x := range p.m.Decision.Perimeter {
+		reached[joined(x.Account, x.Name, x.At.String())] = true
+	}
 	var rows []row
-	counted := 0
+	counted, reachable := 0, 0
 	for _, group := range groups(all, func(g decision.Ground) string {
 		return joined(fmt.Sprint(g.Value), g.Text.FR, g.Account, g.Strength, g.Source, fmt.Sprint(g.Struck))
 	}) {
 		g := group[0]
 		if (g.Source == "fact" || g.Source == "gap") && elsewhere[joined(g.Account, g.Subject, g.At.String())] {
 			counted += len(group)
+			continue
+		}
+		if g.Source == "fact" && reached[joined(g.Account, g.Subject, g.At.String())] {
+			reachable += len(group)
 			continue
 		}
 		when := spread{}
@@ -475,8 +483,11 @@ func (p *page) grounds(all []decision.Ground, empty string) []block {
 	switch {
 	case len(rows) > 0:
 		blocks = append(blocks, table("grounds", p.heads("value", "ground", "strength", "time", "exhibits", "refutes"), rows))
-	case counted == 0 && empty != "":
+	case counted+reachable == 0 && empty != "":
 		blocks = append(blocks, note(empty))
+	}
+	if reachable > 0 {
+		blocks = append(blocks, note(p.t("grounds.reach", reachable)))
 	}
 	if counted > 0 {
 		blocks = append(blocks, note(p.t("grounds.leaks", counted)))
@@ -528,7 +539,12 @@ func (p *page) confirmation() []block {
 	for _, group := range alike(p.m.Findings) {
 		rows = append(rows, p.finding(group))
 	}
-	blocks = append(blocks, p.tableOr("findings", p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition"), rows, p.t("findings.none")))
+	heads := p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition")
+	if len(rows) > 0 && !slices.ContainsFunc(p.m.Findings, func(f *findings.Finding) bool { return f.Recognition != findings.NotAsked }) {
+		blocks = append(blocks, note(p.t("findings.unasked")))
+		heads = lastLeft(heads, rows)
+	}
+	blocks = append(blocks, p.tableOr("findings", heads, rows, p.t("findings.none")))
 	if p.m.Others > 0 {
 		blocks = append(blocks, note(p.t("findings.others", p.m.Others)))
 	}
@@ -536,6 +552,14 @@ func (p *page) confirmation() []block {
 		blocks = append(blocks, note(p.t("findings.foreign", p.m.Foreign)))
 	}
 	return append(blocks, note(p.t("rules.states", p.m.Rules["yes"], p.m.Rules["no"], p.m.Rules["unknown"])))
+}
+
+// lastLeft takes the last column out of a table: it says the same in every row.
+func lastLeft(heads []string, rows []row) []string {
+	for i := range rows {
+		rows[i].Cells = rows[i].Cells[:len(rows[i].Cells)-1]
+	}
+	return heads[:len(heads)-1]
 }
 
 // finding is one row: a rule that holds for one account, about one thing or several.
@@ -917,7 +941,7 @@ func (p *page) journal() []block {
 	var rows []row
 	for _, line := range p.m.Journal {
 		e := line.Entry
-		kind := cell{Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
+		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
 		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
 			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
 	}
