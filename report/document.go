@@ -234,7 +234,7 @@ func (p *page) refs(exhibits []string, most int) string {
 	var names []string
 	for i, x := range exhibits {
 		if i == most {
-			names = append(names, p.t("refs.more", len(exhibits)-most))
+			names = append(names, p.more(len(exhibits)-most))
 			break
 		}
 		bundle, id, ok := strings.Cut(x, "/")

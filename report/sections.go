@@ -121,7 +121,7 @@ func (p *page) accounts() pair {
 	var all []string
 	for i, a := range p.m.Accounts {
 		if i == summaryAccounts {
-			all = append(all, p.t("refs.more", len(p.m.Accounts)-i))
+			all = append(all, p.more(len(p.m.Accounts)-i))
 			break
 		}
 		all = append(all, cut(a, 50))
