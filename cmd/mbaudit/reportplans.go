@@ -100,7 +100,8 @@ func readReportPlan(c *openCase, path string) (report.Plan, error) {
 	out.ID, out.Account, out.Mode, out.Made, out.By = p.ID, p.Account, string(p.Mode), p.Made, p.By
 	out.Preserved, out.Skipped = p.Preserved.Bundle, p.Preserved.Skipped
 	for _, w := range p.Warnings {
-		out.Warnings = append(out.Warnings, reportText(w.Text))
+		text, instead := reportText(w.Text), reportText(w.Instead)
+		out.Warnings = append(out.Warnings, decision.Text{FR: joinSentences(text.FR, instead.FR), EN: joinSentences(text.EN, instead.EN)})
 	}
 	for _, s := range p.Steps {
 		out.Steps = append(out.Steps, report.Step{N: s.N, Kind: s.Kind, Target: s.Target, What: reportText(s.What), Why: reportText(s.Why), Effect: reportText(s.SideEffect), Decision: string(s.Decision), Undo: string(s.Undo),
@@ -114,6 +115,14 @@ func readReportPlan(c *openCase, path string) (report.Plan, error) {
 		follow(&out, line)
 	}
 	return out, nil
+}
+
+// joinSentences sets what is to be known and what to do instead side by side.
+func joinSentences(text, instead string) string {
+	if instead == "" {
+		return text
+	}
+	return text + ". → " + instead
 }
 
 func reportText(t containment.Text) decision.Text { return decision.Text{FR: t.In("fr"), EN: t.EN} }
