@@ -157,6 +157,9 @@ func (p *page) plan(plan Plan) []block {
 		if s.State == StepOpen {
 			state.Sub = p.word("decided", s.Decision)
 		}
+		if s.State == StepOpen && s.Decision == "keep" {
+			state.Text, state.Sub = state.Sub, ""
+		}
 		rows = append(rows, row{Class: "step-" + strings.ReplaceAll(s.State, " ", "-") + " seen-" + strings.ReplaceAll(s.Verdict, " ", "-"), Cells: []cell{{Text: fmt.Sprint(s.N), Class: "num"}, {Text: p.say(s.What), Sub: strings.Join(why, " · ")}, state,
 			{Text: p.word("seen", s.Verdict), Class: "word"}, {Text: p.word("undo", s.Undo), Class: "word"}}})
 	}
@@ -192,6 +195,31 @@ func (p *page) planState(plan Plan) string {
 		parts = append(parts, p.word("step", state)+p.colon()+fmt.Sprint(counts[state]))
 	}
 	return cmp.Or(strings.Join(parts, ", "), p.t("plan.empty"))
+}
+
+// contained says in one line for each account what was taken and what of it was seen to stand.
+func (p *page) contained() []string {
+	var all []string
+	for _, plan := range p.m.Plans {
+		done, stand := 0, 0
+		for _, s := range plan.Steps {
+			if s.State == StepDone {
+				done++
+			}
+			if s.State == StepDone && s.Verdict == "stands" {
+				stand++
+			}
+		}
+		if done == 0 {
+			continue
+		}
+		if plan.Looked.IsZero() {
+			all = append(all, p.t("done.contained", cut(plan.Account, 40), done))
+		} else {
+			all = append(all, p.t("done.contained.seen", cut(plan.Account, 40), done, stand, p.minute(plan.Looked)))
+		}
+	}
+	return all
 }
 
 // looked is what was seen when somebody looked again.

@@ -276,15 +276,17 @@ func (p *page) unknown(d *decision.Decision) block {
 
 // done lists what was done: the journal's actions, and what was sealed.
 func (p *page) done() block {
-	var items []string
+	items := p.contained()
+	items = items[:min(len(items), summaryDone-1)]
+	contained := len(items) > 0
 	for _, b := range p.m.Bundles {
-		if len(items) == 2 {
+		if len(items) >= summaryDone-1 {
 			break
 		}
 		items = append(items, p.t("done.sealed", show(b.ID), b.Counts.Exhibits, b.Counts.Gaps, p.minute(b.SealedAt)))
 	}
 	for i := len(p.m.Journal) - 1; i >= 0 && len(items) < summaryDone; i-- {
-		if e := p.m.Journal[i]; e.Type == journal.Action && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
+		if e := p.m.Journal[i]; e.Type == journal.Action && !(contained && e.Auto) && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
 			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 70)+" ("+export.StateWord(e.ActionState, p.language)+")")
 		}
 	}
@@ -939,8 +941,14 @@ func (p *page) journal() []block {
 	}
 	by := export.Corrections(p.m.Journal)
 	var rows []row
+	at := map[uint64]int{} // of each entry its row
 	for _, line := range p.m.Journal {
 		e := line.Entry
+		if i, ok := at[e.OutcomeOf]; ok && e.OutcomeOf != 0 && len(by[e.Seq]) == 0 && e.Auto {
+			rows[i].Cells[4].Sub += p.outcome(e, rows[i].Cells[4].Sub != "") // what came of it stands with it
+			continue
+		}
+		at[e.Seq] = len(rows)
 		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
 		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
 			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
@@ -950,6 +958,16 @@ func (p *page) journal() []block {
 		blocks = append(blocks, note(p.t("journal.kept", p.m.JournalKept)))
 	}
 	return append(blocks, p.tableOr("journal", p.heads("number", "time", "informant", "kind", "text"), rows, p.t("journal.none")))
+}
+
+// outcome is an entry that says what came of another one.
+func (p *page) outcome(e journal.Entry, after bool) string {
+	state := cmp.Or(export.StateWord(e.ActionState, p.language), "—")
+	s := p.t("journal.outcome", e.Seq, e.RecordedTime.In(p.zone).Format("15:04:05"), state) + suffix(p.colon(), show(e.Result))
+	if after {
+		return " · " + s
+	}
+	return s
 }
 
 // journalTime is when something happened, and when it was written down where that is another minute.

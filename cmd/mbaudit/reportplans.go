@@ -122,7 +122,7 @@ func joinSentences(text, instead string) string {
 	if instead == "" {
 		return text
 	}
-	return text + ". → " + instead
+	return strings.TrimSuffix(text, ".") + ". → " + instead
 }
 
 func reportText(t containment.Text) decision.Text { return decision.Text{FR: t.In("fr"), EN: t.EN} }
