@@ -253,11 +253,11 @@ func (p *page) leaks() string {
 	return cmp.Or(strings.Join(slices.Compact(parts), ", "), p.t("exfiltration.none"))
 }
 
-// measures are what was done, by the journal.
+// measures are what was done: by the plans, and by people, as the journal has it.
 func (p *page) measures() string {
-	var parts []string
+	parts := p.contained()
 	for _, line := range p.m.Journal {
-		if line.Type == journal.Action && line.ActionState != journal.Planned && len(parts) < 8 {
+		if line.Type == journal.Action && line.ActionState != journal.Planned && line.OutcomeOf == 0 && !(line.Auto && len(p.m.Plans) > 0) && len(parts) < 8 {
 			parts = append(parts, p.minute(line.EventTime)+" "+show(line.Description))
 		}
 	}

@@ -46,8 +46,11 @@ func (p *page) synthesis() []block {
 	}
 	blocks := []block{p.levels(d), p.conclusions(d), p.story(d)}
 	blocks = append(blocks, p.keyFacts()...)
-	blocks = append(blocks, heading(p.t("ask.title")), p.asked(d))
-	left := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("never.title")), list(p.lines("never"))}
+	left := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks)}
+	if p.m.Audience == Cell { // others are told; they are not asked to decide
+		blocks = append(blocks, heading(p.t("ask.title")), p.asked(d))
+		left = append(left, heading(p.t("never.title")), list(p.lines("never")))
+	}
 	right := []block{heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
 	return append(blocks, block{Kind: "columns", Blocks: []block{{Kind: "column", Blocks: left}, {Kind: "column", Blocks: right}}})
 }
@@ -325,7 +328,9 @@ func (p *page) reported() []block {
 		if len(d.Clocks) > 0 {
 			blocks = append(blocks, heading(p.t("clocks.title")), p.clocks(d, 100))
 		}
-		blocks = append(blocks, p.questions(d)...)
+		if p.m.Audience == Cell {
+			blocks = append(blocks, p.questions(d)...)
+		}
 	}
 	return blocks
 }
@@ -950,7 +955,7 @@ func (p *page) journal() []block {
 		}
 		at[e.Seq] = len(rows)
 		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
-		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), p.journalBy(e), kind,
 			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
 	}
 	blocks := []block{text(p.t("journal.intro", p.m.Entries)), {Kind: "sum", Text: p.t("journal.head"), Items: []string{p.m.Head, export.Grouped(p.m.Head)}}}
@@ -968,6 +973,14 @@ func (p *page) outcome(e journal.Entry, after bool) string {
 		return " · " + s
 	}
 	return s
+}
+
+// journalBy is who said it, and who wrote it down. What the program wrote by itself is in the operator's name throughout.
+func (p *page) journalBy(e journal.Entry) cell {
+	if e.Auto || e.Recorder == e.Informant {
+		return cell{Text: show(e.Informant)}
+	}
+	return cell{Text: show(e.Informant), Sub: show(e.Recorder)}
 }
 
 // journalTime is when something happened, and when it was written down where that is another minute.
@@ -989,7 +1002,15 @@ func (p *page) glossary() []block {
 		rows = append(rows, cells(texts.FR, texts.EN))
 	}
 	slices.SortFunc(rows, func(x, y row) int { return strings.Compare(x.Cells[0].Text, y.Cells[0].Text) })
-	return []block{table("glossary", p.heads("french", "english"), rows), note(p.t("defanged"))}
+	half := (len(rows) + 1) / 2
+	for i := range half {
+		if j := half + i; j < len(rows) {
+			rows[i].Cells = append(rows[i].Cells, rows[j].Cells...)
+		} else {
+			rows[i].Cells = append(rows[i].Cells, cell{}, cell{})
+		}
+	}
+	return []block{table("glossary", p.heads("french", "english", "french", "english"), rows[:half]), note(p.t("defanged"))}
 }
 
 // indicators lists what to look for elsewhere: addresses, networks, the intruder's mail addresses and applications.
