@@ -3,6 +3,8 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SCRIPTS     := .ci/run $(wildcard evidence/texts/*.sh evidence/journal/*.sh) $(wildcard testdata/servers/*.sh testdata/docker/*.sh testdata/docker/*/*.sh)
 export GOTOOLCHAIN := local
+# A program with the race detector waits a second before it ends; the tests start hundreds of them.
+export GORACE := atexit_sleep_ms=0
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10

@@ -2,7 +2,8 @@ package evidence
 
 import (
 	"fmt"
-	"slices"
+	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"unique"
@@ -31,11 +32,6 @@ const (
 	StatusUnfinished = "unfinished"  // of a partial bundle: collection was still going on
 )
 
-// ledger counts, while a bundle is written, what its coverage will say.
-type ledger map[resourceKey]*resourceState
-
-type resourceKey struct{ account, resource string }
-
 type resourceState struct {
 	collector  string
 	expected   bool
@@ -46,40 +42,22 @@ type resourceState struct {
 	missing    map[string]string // open gaps: reason by item; the item "" stands for the whole resource
 }
 
-func (l ledger) at(account, resource, collector string) *resourceState {
-	key := resourceKey{account, resource}
-	s := l[key]
-	if s == nil {
-		s = &resourceState{}
-		l[key] = s
-	}
-	if collector != "" {
-		s.collector = collector
-	}
-	return s
-}
-
 // expect replaces what was announced of a resource.
-func (l ledger) expect(e Expectation) {
-	s := l.at(e.Account, e.Resource, e.Collector)
+func (s *resourceState) expect(e Expectation) {
 	s.expected, s.asked, s.notOffered = true, e.Count, e.NotOffered
 	s.note = unique.Make(e.Note).Value() // many accounts have rows that say the same
 }
 
 // put counts an exhibit. One that came after all closes the gap that an earlier run left.
-func (l ledger) put(x *Exhibit) bool {
-	s := l.at(x.Account, x.Resource, x.Collector)
-	if !s.items.add(x.Item) {
-		return false
+func (s *resourceState) put(x *Exhibit) {
+	if s.items.add(x.Item) {
+		s.got++
+		delete(s.missing, x.Item)
 	}
-	s.got++
-	delete(s.missing, x.Item)
-	return true
 }
 
 // gap counts something missing.
-func (l ledger) gap(g *Gap) {
-	s := l.at(g.Account, g.Resource, g.Collector)
+func (s *resourceState) gap(g *Gap) {
 	if s.missing == nil {
 		s.missing = make(map[string]string)
 	}
@@ -130,41 +108,31 @@ func (s *resourceState) reason() string {
 	return s.note
 }
 
-// rows lists the ledger by account and resource.
-func (l ledger) rows() []Coverage {
-	rows := make([]Coverage, 0, len(l))
-	for key, s := range l {
-		rows = append(rows, Coverage{Account: key.account, Collector: s.collector, Resource: key.resource, Asked: max(s.asked, s.got+s.failed()),
-			Got: s.got, Failed: s.failed() + s.unaccounted(), Status: s.status(), Reason: s.reason()})
-	}
-	slices.SortFunc(rows, func(a, b Coverage) int {
-		if c := strings.Compare(a.Account, b.Account); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Resource, b.Resource)
-	})
-	return rows
-}
-
-// unfinished marks all rows as those of a collection that was still going on.
-func unfinished(rows []Coverage) []Coverage {
-	for i := range rows {
-		rows[i].Status = StatusUnfinished
-	}
-	return rows
+// row is what the coverage says of a resource.
+func (s *resourceState) row(account, resource string) Coverage {
+	return Coverage{Account: account, Collector: s.collector, Resource: resource, Asked: max(s.asked, s.got+s.failed()),
+		Got: s.got, Failed: s.failed() + s.unaccounted(), Status: s.status(), Reason: s.reason()}
 }
 
 const coverageHeader = "account\tcollector\tresource\tasked\tgot\tfailed\tstatus\treason\n"
 
-// coverageTSV is data/logs/coverage.tsv. Cells are made visible, so that a folder's name cannot add rows or columns.
-func coverageTSV(rows []Coverage) []byte {
-	var b strings.Builder
-	b.WriteString(coverageHeader)
-	for _, r := range rows {
+// writeCoverage writes data/logs/coverage.tsv. Cells are made visible, so that a folder's name cannot add rows or columns.
+func writeCoverage(w io.Writer, rows iter.Seq2[Coverage, error]) error {
+	if _, err := io.WriteString(w, coverageHeader); err != nil {
+		return err
+	}
+	for r, err := range rows {
+		if err != nil {
+			return err
+		}
+		var b strings.Builder
 		writeRow(&b, r.Account, r.Collector, r.Resource, strconv.FormatInt(r.Asked, 10), strconv.FormatInt(r.Got, 10),
 			strconv.FormatInt(r.Failed, 10), r.Status, r.Reason)
+		if _, err := io.WriteString(w, b.String()); err != nil {
+			return err
+		}
 	}
-	return []byte(b.String())
+	return nil
 }
 
 const exceptionsHeader = "record\tat\taccount\tcollector\tresource\titem\tclass\trequest\treason\n"

@@ -246,12 +246,3 @@ func removeClear(d disk, dir string) error {
 	}
 	return nil
 }
-
-// readEncrypted gives what an age file of a bundle holds, for small documents.
-func readEncrypted(r io.Reader, identities []Identity, limit int64) ([]byte, error) {
-	clear, err := age.Decrypt(r, identities...)
-	if err != nil {
-		return nil, err
-	}
-	return readFile(clear, limit)
-}

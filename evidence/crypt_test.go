@@ -86,7 +86,7 @@ func TestEncrypted(t *testing.T) {
 		t.Errorf("without a key: %+v", v.Acquisition)
 	}
 	for _, key := range []*age.X25519Identity{police, insurer} {
-		v, err := Verify(context.Background(), Dir(dir), VerifyConfig{Identities: []Identity{key}})
+		v, err := Verify(context.Background(), Dir(dir), VerifyConfig{Identities: []Identity{key}, Coverage: true})
 		if err != nil || !v.Intact() || len(v.Acquisition.Coverage) == 0 || v.Acquisition.Opening.Accounts[0] != "alice@example.test" {
 			t.Fatalf("with a key: %v, %+v", err, v)
 		}

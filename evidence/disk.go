@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -100,12 +101,24 @@ func (d disk) createFile(path string, data []byte) error {
 // ensureFile writes a file whole or not at all, in the place of an earlier draft of it. Only files of a bundle that is
 // not sealed yet are written so; after sealing nothing is replaced.
 func (d disk) ensureFile(path string, data []byte) error {
+	return d.ensureWritten(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// ensureWritten is ensureFile for what is written bit by bit.
+func (d disk) ensureWritten(path string, write func(io.Writer) error) error {
 	draft := path + partSuffix
 	f, err := d.open(draft, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	buf := bufio.NewWriterSize(f, readChunk)
+	err = write(buf)
+	if err == nil {
+		err = buf.Flush()
+	}
 	if err == nil {
 		err = f.Sync()
 	}

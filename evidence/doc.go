@@ -84,6 +84,9 @@
 //
 // # Writing
 //
+// What the coverage will say of accounts that were read waits in a file without a name (ledger.part where the operating
+// system knows no such files), which holds nothing that the index does not give again.
+//
 // While a segment is open its two files end in .part. Resume keeps of them every record whose line and body are whole and
 // agree. Nothing that was sealed is written again. The bundle is sealed when tagmanifest-sha256.txt is there.
 package evidence

@@ -52,8 +52,10 @@ func fill(w *Writer, id *signature.Identity) error {
 			return err
 		}
 	}
-	if err := w.Gap(Gap{Account: "alice@example.test", Collector: "imap", Resource: "acl", Class: GapRefused, Reason: "NO"}); err != nil {
-		return err
+	for _, account := range []string{"alice@example.test", "bob@example.test", "carol@example.test", "alice@example.test"} {
+		if err := w.Gap(Gap{Account: account, Collector: "imap", Resource: "acl", Class: GapRefused, Reason: "NO"}); err != nil {
+			return err
+		}
 	}
 	_, err := w.Seal(SealConfig{Identity: id, Principal: "operator@example.test", Journal: strings.NewReader("{}\n")})
 	return err
@@ -85,7 +87,7 @@ func runWithFault(t *testing.T, faulty *faultyDisk, resumed *int) bool {
 	t.Helper()
 	id := newIdentity(t)
 	dir := filepath.Join(t.TempDir(), testBundle)
-	config := WriterConfig{SegmentSize: 30 << 10}
+	config := WriterConfig{SegmentSize: 30 << 10, accounts: 1} // so that its ledger is a file
 	failing := config
 	failing.disk = disk{faulty.fault}
 	w, err := Create(dir, testOpening(id), failing)

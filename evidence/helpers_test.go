@@ -63,16 +63,23 @@ func newBundle(t testing.TB, id *signature.Identity, config WriterConfig) *Write
 
 func seal(t testing.TB, w *Writer, id *signature.Identity) *Sealed {
 	t.Helper()
-	sealed, err := w.Seal(SealConfig{Identity: id, Principal: "operator@example.test", Journal: strings.NewReader("{\"v\":1}\n")})
+	totals, err := w.Seal(SealConfig{Identity: id, Principal: "operator@example.test", Journal: strings.NewReader("{\"v\":1}\n")})
 	if err != nil {
 		t.Fatal(err)
+	}
+	sealed, err := ReadSealed(w.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if totals.Counts != sealed.Counts || totals.TagManifest != sealed.TagManifest || totals.Coverage != nil {
+		t.Errorf("Seal says %+v, ReadSealed %+v", totals, sealed)
 	}
 	return sealed
 }
 
 func verify(t testing.TB, dir string) *Verification {
 	t.Helper()
-	v, err := Verify(context.Background(), Dir(dir), VerifyConfig{})
+	v, err := Verify(context.Background(), Dir(dir), VerifyConfig{Coverage: true})
 	if err != nil {
 		t.Fatal(err)
 	}

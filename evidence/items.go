@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,8 +12,17 @@ import (
 // UIDVALIDITY and a UID) are kept as ranges, so that a mailbox read in order costs the same memory at any size.
 type itemSet struct {
 	ranges map[string][]span // by what stands before the number
-	others map[string]struct{}
+	others map[textKey]struct{}
 	whole  bool // the item "": most resources have no other, and need no map
+}
+
+// A textKey stands for a text of any length in a set: the first half of its SHA-256, of which nobody finds two texts with the
+// same.
+type textKey [16]byte
+
+func keyOf(text string) textKey {
+	sum := sha256.Sum256([]byte(text))
+	return textKey(sum[:16])
 }
 
 // A span is the numbers from lo to hi, both included.
@@ -26,13 +37,14 @@ func (s *itemSet) add(item string) bool {
 	}
 	prefix, n, numbered := splitItem(item)
 	if !numbered {
-		if _, there := s.others[item]; there {
+		key := keyOf(item)
+		if _, there := s.others[key]; there {
 			return false
 		}
 		if s.others == nil {
-			s.others = make(map[string]struct{})
+			s.others = make(map[textKey]struct{})
 		}
-		s.others[item] = struct{}{}
+		s.others[key] = struct{}{}
 		return true
 	}
 	spans := s.ranges[prefix]
@@ -67,11 +79,50 @@ func (s *itemSet) has(item string) bool {
 	}
 	prefix, n, numbered := splitItem(item)
 	if !numbered {
-		_, there := s.others[item]
+		_, there := s.others[keyOf(item)]
 		return there
 	}
 	_, there := find(s.ranges[prefix], n)
 	return there
+}
+
+// append writes the set for a ledger's file.
+func (s *itemSet) append(b []byte) []byte {
+	b = appendBit(b, s.whole)
+	b = appendNumber(b, len(s.ranges))
+	for prefix, spans := range s.ranges {
+		b = appendNumber(appendText(b, prefix), len(spans))
+		for _, span := range spans {
+			b = binary.AppendUvarint(binary.AppendUvarint(b, span.lo), span.hi)
+		}
+	}
+	b = appendNumber(b, len(s.others))
+	for key := range s.others {
+		b = append(b, key[:]...)
+	}
+	return b
+}
+
+// read reads a set out of a ledger's file.
+func (s *itemSet) read(r *ledgerReader) {
+	s.whole = r.bit()
+	if n := r.number(); n > 0 {
+		s.ranges = make(map[string][]span, n)
+		for range n {
+			prefix := r.text()
+			spans := make([]span, r.number())
+			for i := range spans {
+				spans[i] = span{lo: r.unsigned(), hi: r.unsigned()}
+			}
+			s.ranges[prefix] = spans
+		}
+	}
+	if n := r.number(); n > 0 {
+		s.others = make(map[textKey]struct{}, n)
+		for range n {
+			s.others[textKey(r.bytes(len(textKey{})))] = struct{}{}
+		}
+	}
 }
 
 // find returns the index of the span that holds n, or of the first one after n.

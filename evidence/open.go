@@ -44,11 +44,12 @@ func Open(dir string, identities ...Identity) (*Bundle, error) {
 		return nil, err
 	}
 	defer whole.Close()
-	doc, err := readFile(whole, maxTagFile)
-	if err != nil {
+	var rows []Coverage
+	if err := readAcquisition(whole, &b.Acquisition, rowsInto(&rows)); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", privateAcquisitionFile, err)
 	}
-	return b, parseDocument(doc, &b.Acquisition)
+	b.Coverage = rows
+	return b, nil
 }
 
 func (b *Bundle) encrypted() bool { return b.Opening.Private != nil || len(b.Opening.Recipients) > 0 }

@@ -93,7 +93,7 @@ func resume(dir string, config WriterConfig) (*Writer, error) {
 		if w.seg != nil {
 			err = errors.Join(err, w.seg.close())
 		}
-		return nil, errors.Join(err, w.closeLogs())
+		return nil, errors.Join(err, w.closeLogs(), w.ledger.close())
 	}
 	return w, nil
 }
@@ -123,6 +123,9 @@ func reopenLog(d disk, path string) (*file, error) {
 // recover reads back what the earlier runs left: the sealed segments, then the rest.
 func (w *Writer) recover() error {
 	if err := w.createExceptions(); err != nil {
+		return err
+	}
+	if err := w.config.disk.remove(w.path(ledgerFile)); err != nil {
 		return err
 	}
 	for {
@@ -236,9 +239,8 @@ func partExists(dir, name string) bool {
 // recoverRecord counts a record that an earlier run kept.
 func (w *Writer) recoverRecord(r Record, text []byte) error {
 	w.tree.add(text)
-	w.count(r)
-	if r.Gap == nil {
-		return nil
+	if err := w.count(r); err != nil || r.Gap == nil {
+		return err
 	}
 	var row strings.Builder
 	appendException(&row, r)

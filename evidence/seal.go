@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,8 @@ type Sealed struct {
 }
 
 // Seal ends the bundle: what was announced and never came becomes gaps, the last segment is sealed, the manifests are
-// written and signed. Afterwards the Writer takes nothing more. If Seal fails, Resume and Seal finish the work.
+// written and signed. Afterwards the Writer takes nothing more. If Seal fails, Resume and Seal finish the work. Coverage is
+// left out of what it returns, since that of many accounts is large: ReadSealed gives it.
 func (w *Writer) Seal(config SealConfig) (*Sealed, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,13 +64,13 @@ func (w *Writer) Seal(config SealConfig) (*Sealed, error) {
 		return nil, w.breakOff(err)
 	}
 	if err := w.writeTagFiles(config); err != nil {
-		return nil, w.breakOff(err)
+		return nil, w.breakOff(errors.Join(err, w.ledger.close()))
 	}
 	w.broken = fmt.Errorf("%w: %w", ErrStorage, ErrSealed)
 	if err := Sign(w.dir, config.Identity, config.Principal); err != nil {
 		return nil, err
 	}
-	return ReadSealed(w.dir)
+	return ReadTotals(w.dir)
 }
 
 // protect takes the right to write off a sealed bundle's files, against a slip of the hand. Folders keep it, since sig/
@@ -84,18 +86,10 @@ func protect(dir string) {
 
 // finishRecords writes the last records and seals the last segment.
 func (w *Writer) finishRecords() error {
-	for _, row := range w.ledger.rows() {
-		state := w.ledger.at(row.Account, row.Resource, "")
-		missing := state.unaccounted()
-		if missing == 0 {
-			continue
+	for row, err := range w.ledger.rows() {
+		if err == nil {
+			err = w.account(row)
 		}
-		why := "it did not say why"
-		if state.note != "" {
-			why = state.note
-		}
-		err := w.gap(Gap{Account: row.Account, Collector: row.Collector, Resource: row.Resource, Class: GapUnaccounted, At: w.config.Now(),
-			Reason: fmt.Sprintf("%d of the %d that the source announced did not come: %s", missing, state.asked, why)})
 		if err != nil {
 			return err
 		}
@@ -115,6 +109,39 @@ func (w *Writer) finishRecords() error {
 	return nil
 }
 
+// account makes what was announced of a resource and never came a gap.
+func (w *Writer) account(row Coverage) error {
+	account, err := w.ledger.account(row.Account)
+	if err != nil {
+		return err
+	}
+	state := account.rows[row.Resource]
+	missing := state.unaccounted()
+	if missing == 0 {
+		return nil
+	}
+	why := "it did not say why"
+	if state.note != "" {
+		why = state.note
+	}
+	return w.gap(Gap{Account: row.Account, Collector: row.Collector, Resource: row.Resource, Class: GapUnaccounted, At: w.config.Now(),
+		Reason: fmt.Sprintf("%d of the %d that the source announced did not come: %s", missing, state.asked, why)})
+}
+
+// coverage lists the rows that the bundle is sealed with.
+func (w *Writer) coverage() iter.Seq2[Coverage, error] {
+	return func(yield func(Coverage, error) bool) {
+		for row, err := range w.ledger.rows() {
+			if w.partial {
+				row.Status = StatusUnfinished
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
 // writeTagFiles writes everything that describes the payload, tagmanifest-sha256.txt last: with it the bundle is sealed.
 func (w *Writer) writeTagFiles(config SealConfig) error {
 	sealedAt := w.now()
@@ -124,32 +151,39 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 	if err := w.closeLogs(); err != nil {
 		return err
 	}
-	log, err := os.ReadFile(w.path(logFile))
+	runs, err := w.sessions()
 	if err != nil {
 		return err
 	}
-	acq := &Acquisition{V: formatVersion, Opening: w.opening, Sessions: sessions(log), SealedAt: sealedAt, Clocks: config.Clocks,
-		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Coverage: w.ledger.rows(), Partial: w.partial,
-		Store: config.Store}
-	if w.partial {
-		acq.Coverage = unfinished(acq.Coverage)
-	}
+	acq := &Acquisition{V: formatVersion, Opening: w.opening, Sessions: runs, SealedAt: sealedAt, Clocks: config.Clocks,
+		Counts: w.counts, Tree: TreeHead{w.tree.size, w.tree.root()}, LastSeal: w.prev, Partial: w.partial, Store: config.Store}
 	if w.cipher != nil {
 		if acq.Salt, err = newSalt(); err != nil {
 			return err
 		}
 	}
-	if err := w.config.disk.ensureFile(w.path(coverageFile), coverageTSV(acq.Coverage)); err != nil {
-		return err
-	}
-	journal, err := io.ReadAll(config.Journal)
+	err = w.config.disk.ensureWritten(w.path(coverageFile), func(out io.Writer) error { return writeCoverage(out, w.coverage()) })
 	if err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
-	}
-	if err := w.config.disk.ensureFile(w.path(journalFile), journal); err != nil {
 		return err
 	}
-	described, err := w.describe(acq)
+	err = w.config.disk.ensureWritten(w.path(journalFile), func(out io.Writer) error {
+		if _, err := io.Copy(out, config.Journal); err != nil {
+			return fmt.Errorf("copying the journal: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// The whole acquisition.json; of an encrypted bundle it goes into the payload, and the public one names its digest.
+	whole, err := w.writeAcquisition(acq)
+	if err != nil {
+		return err
+	}
+	if err := w.ledger.close(); err != nil { // before the manifests: a sealed bundle has no file but those that they name
+		return err
+	}
+	described, err := w.describe()
 	if err != nil {
 		return err
 	}
@@ -158,7 +192,14 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 	if err != nil {
 		return err
 	}
-	var tagManifest []manifestLine
+	tagManifest := []manifestLine{{whole, acquisitionFile}}
+	if w.cipher != nil {
+		public, err := marshalDocument(acq.public(whole))
+		if err != nil {
+			return err
+		}
+		tags[acquisitionFile], tagManifest = public, nil
+	}
 	for name, data := range tags {
 		if err := w.config.disk.ensureFile(w.path(name), data); err != nil {
 			return err
@@ -181,7 +222,7 @@ func (w *Writer) writeTagFiles(config SealConfig) error {
 
 // describe finishes the payload files that describe the rest: the logs, the journal, and in an encrypted bundle what must
 // not stand outside of data/.
-func (w *Writer) describe(acq *Acquisition) ([]SealedFile, error) {
+func (w *Writer) describe() ([]SealedFile, error) {
 	if w.cipher == nil {
 		var files []SealedFile
 		for _, name := range []string{logFile, coverageFile, exceptionsFile, journalFile} {
@@ -192,13 +233,6 @@ func (w *Writer) describe(acq *Acquisition) ([]SealedFile, error) {
 			files = append(files, file)
 		}
 		return files, nil
-	}
-	whole, err := marshalDocument(acq)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.config.disk.ensureFile(w.path(privateAcquisitionFile+partSuffix), whole); err != nil {
-		return nil, err
 	}
 	var files []SealedFile
 	for _, name := range clearNames() {
@@ -215,13 +249,27 @@ func (w *Writer) describe(acq *Acquisition) ([]SealedFile, error) {
 	return files, nil
 }
 
-// acquisitionDocument is what acquisition.json holds.
-func (w *Writer) acquisitionDocument(acq *Acquisition) ([]byte, error) {
-	whole, err := marshalDocument(acq)
-	if err != nil || w.cipher == nil {
-		return whole, err
+// writeAcquisition writes the whole acquisition.json with the coverage, and gives its digest.
+func (w *Writer) writeAcquisition(acq *Acquisition) (Digest, error) {
+	name := acquisitionFile
+	if w.cipher != nil {
+		name = privateAcquisitionFile + partSuffix
 	}
-	return marshalDocument(acq.public(sha256.Sum256(whole)))
+	sum := sha256.New()
+	err := w.config.disk.ensureWritten(w.path(name), func(out io.Writer) error {
+		return writeAcquisition(io.MultiWriter(out, sum), *acq, w.coverage())
+	})
+	return Digest(sum.Sum(nil)), err
+}
+
+// sessions reads the runs of the collection out of the bundle's log.
+func (w *Writer) sessions() ([]Session, error) {
+	log, err := os.Open(w.path(logFile))
+	if err != nil {
+		return nil, err
+	}
+	runs, err := sessions(log)
+	return runs, errors.Join(err, log.Close())
 }
 
 // tagFiles gives the tag files that are written at sealing, by name.
@@ -232,10 +280,6 @@ func (w *Writer) tagFiles(acq *Acquisition, config SealConfig, payload []SealedF
 		lines = append(lines, manifestLine{f.SHA256, f.Path})
 		size += f.Size
 	}
-	acquisition, err := w.acquisitionDocument(acq)
-	if err != nil {
-		return nil, err
-	}
 	salt, err := newSalt()
 	if err != nil {
 		return nil, err
@@ -245,14 +289,13 @@ func (w *Writer) tagFiles(acq *Acquisition, config SealConfig, payload []SealedF
 		return nil, err
 	}
 	return map[string][]byte{
-		bagItFile:       []byte(bagItDeclaration),
-		bagInfoFile:     bagInfo(acq, size, len(payload), salt),
-		manifestFile:    formatManifest(lines),
-		acquisitionFile: acquisition,
-		checkpointFile:  checkpoint,
-		"VERIFY.txt":    verifyText,
-		"LISEZMOI.txt":  lisezmoiText,
-		"verify.sh":     verifyScript,
+		bagItFile:      []byte(bagItDeclaration),
+		bagInfoFile:    bagInfo(acq, size, len(payload), salt),
+		manifestFile:   formatManifest(lines),
+		checkpointFile: checkpoint,
+		"VERIFY.txt":   verifyText,
+		"LISEZMOI.txt": lisezmoiText,
+		"verify.sh":    verifyScript,
 	}, nil
 }
 
@@ -349,6 +392,21 @@ func digestPath(dir, name string) (SealedFile, error) {
 
 // ReadSealed reads a sealed bundle's acquisition.json, held against the tag manifest. Verify checks the rest.
 func ReadSealed(dir string) (*Sealed, error) {
+	var rows []Coverage
+	sealed, err := ReadCoverage(dir, rowsInto(&rows))
+	if err != nil {
+		return nil, err
+	}
+	sealed.Coverage = rows
+	return sealed, nil
+}
+
+// ReadTotals is ReadSealed without the coverage, which of many accounts is large.
+func ReadTotals(dir string) (*Sealed, error) { return ReadCoverage(dir, nil) }
+
+// ReadCoverage is ReadSealed that gives each row of the coverage to row and keeps none. What rows it gave is worth nothing if it
+// returns an error.
+func ReadCoverage(dir string, row func(Coverage)) (*Sealed, error) {
 	manifest, err := os.ReadFile(filepath.Join(dir, tagManifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not sealed yet: %w", dir, err)
@@ -360,16 +418,22 @@ func ReadSealed(dir string) (*Sealed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", tagManifestFile, err)
 	}
-	doc, err := os.ReadFile(filepath.Join(dir, acquisitionFile))
+	file, err := os.Open(filepath.Join(dir, acquisitionFile))
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(lines, manifestLine{sha256.Sum256(doc), acquisitionFile}) {
+	defer file.Close()
+	sealed := &Sealed{TagManifest: sha256.Sum256(manifest)}
+	f := hashed(file, acquisitionFile)
+	parsing, err := readHashed(f, &sealed.Acquisition, row)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", acquisitionFile, err)
+	}
+	if !slices.Contains(lines, manifestLine{f.digest(), acquisitionFile}) {
 		return nil, fmt.Errorf("%s is not the one that was sealed", acquisitionFile)
 	}
-	sealed := &Sealed{TagManifest: sha256.Sum256(manifest)}
-	if err := parseDocument(doc, &sealed.Acquisition); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", acquisitionFile, err)
+	if parsing != nil {
+		return nil, fmt.Errorf("reading %s: %w", acquisitionFile, parsing)
 	}
 	return sealed, nil
 }

@@ -33,20 +33,29 @@ type segment struct {
 	number  int
 	first   int64 // number of the first record
 	records int64
-	names   map[string]struct{}
+	names   map[textKey]struct{}
 
 	zip     *file
 	buf     []byte // the archive's last bytes, not in the file yet
 	flushed int64  // how many bytes of the archive are in the file
-	entries []zipEntry
+	entries []zipPlace
 
 	index    *file
 	indexBuf *bufio.Writer
 }
 
+// A zipPlace is a zipEntry without its name, which the archive itself has: 65,000 names are most of what a segment would keep in
+// memory.
+type zipPlace struct {
+	offset    int64
+	size, crc uint32
+}
+
+func placeOf(e zipEntry) zipPlace { return zipPlace{e.offset, e.size, e.crc} }
+
 // createSegment opens a new pair of files under dir, refusing names that are taken.
 func createSegment(d disk, dir string, number int, first int64) (*segment, error) {
-	s := &segment{number: number, first: first, names: make(map[string]struct{}), buf: make([]byte, 0, segmentBuffer)}
+	s := &segment{number: number, first: first, names: make(map[textKey]struct{}), buf: make([]byte, 0, segmentBuffer)}
 	var err error
 	if s.zip, err = createPart(d, dir, segmentPath(number)); err != nil {
 		return nil, err
@@ -109,7 +118,7 @@ func (s *segment) keep(name string, body io.Reader) (zipEntry, Digest, error) {
 	if err := s.patch(e); err != nil {
 		return e, Digest{}, err
 	}
-	s.entries = append(s.entries, e)
+	s.entries = append(s.entries, placeOf(e))
 	return e, Digest(sum.Sum(nil)), nil
 }
 
@@ -132,6 +141,52 @@ func (s *segment) append(b []byte) error {
 		b = b[n:]
 	}
 	return nil
+}
+
+// appendDirectory ends the archive: appendDirectory of zip.go, entry by entry.
+func (s *segment) appendDirectory() error {
+	offset, size := s.offset(), 0
+	if err := s.flush(); err != nil {
+		return err
+	}
+	var b []byte
+	header := make([]byte, zipLocalSize+maxName)
+	for _, p := range s.entries {
+		e, err := s.entry(p, header)
+		if err != nil {
+			return err
+		}
+		b = e.appendCentral(b[:0])
+		size += len(b)
+		if err := s.append(b); err != nil {
+			return err
+		}
+	}
+	return s.append(appendEnd(b[:0], len(s.entries), size, offset))
+}
+
+// entry reads the name of an entry out of its local header, which must be the one that was written.
+func (s *segment) entry(p zipPlace, header []byte) (zipEntry, error) {
+	e := zipEntry{offset: p.offset, size: p.size, crc: p.crc}
+	for _, most := range []int{zipLocalSize + 160, len(header)} { // most names are short
+		n, err := s.zip.ReadAt(header[:most], p.offset)
+		if err != nil && err != io.EOF {
+			return e, err
+		}
+		if n < zipLocalSize {
+			break
+		}
+		end := zipLocalSize + int(binary.LittleEndian.Uint16(header[zipNameSizeOffset:]))
+		if end > n {
+			continue
+		}
+		e.name = string(header[zipLocalSize:end])
+		if !bytes.Equal(header[:end], e.appendLocal(nil)) {
+			break
+		}
+		return e, nil
+	}
+	return e, fmt.Errorf("%s: the entry at %d is not the one that was written", s.zip.Name(), p.offset)
 }
 
 // makeRoom writes the buffer out when it is full.
@@ -197,7 +252,7 @@ func (s *segment) close() error {
 // and the body are whole and agree. see is called with each of these records and its line. A segment that has lost its
 // files gives fs.ErrNotExist.
 func recoverSegment(d disk, dir string, number int, next int64, see func(Record, []byte) error) (*segment, error) {
-	s := &segment{number: number, first: next, names: make(map[string]struct{}), buf: make([]byte, 0, segmentBuffer)}
+	s := &segment{number: number, first: next, names: make(map[textKey]struct{}), buf: make([]byte, 0, segmentBuffer)}
 	var err error
 	if s.index, err = reopenPart(d, dir, indexPath(number)); err != nil {
 		return nil, err
@@ -237,8 +292,8 @@ func (s *segment) recoverRecords(next int64, see func(Record, []byte) error) (in
 			if !whole {
 				return indexEnd, zipEnd, nil
 			}
-			s.entries = append(s.entries, e)
-			s.names[x.Name] = struct{}{}
+			s.entries = append(s.entries, placeOf(e))
+			s.names[keyOf(x.Name)] = struct{}{}
 			zipEnd = e.end()
 		}
 		if err := see(r, text); err != nil {

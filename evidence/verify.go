@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -111,7 +110,7 @@ type Check struct {
 
 // A Verification is what Verify found.
 type Verification struct {
-	Acquisition Acquisition `json:"acquisition"` // as the bundle has it; zero where it cannot be read
+	Acquisition Acquisition `json:"acquisition"` // as the bundle has it; zero where it cannot be read (see VerifyConfig.Coverage)
 	TagManifest Digest      `json:"tagmanifest_sha256"`
 	Signer      string      `json:"signer"` // fingerprint of the key whose signature is right; empty if none is
 	Timestamps  []Timestamp `json:"timestamps"`
@@ -154,6 +153,9 @@ type VerifyConfig struct {
 	// Identities decrypt an encrypted bundle. Without them its integrity is checked, and not that its content is what the
 	// index and the tree say.
 	Identities []Identity
+
+	// Coverage asks for Verification.Acquisition.Coverage, which of many accounts is large and is left out else.
+	Coverage bool
 
 	SealRoots *x509.CertPool // roots of the authorities that are trusted for certificates that sign; nil: none
 }
@@ -198,6 +200,9 @@ type verifier struct {
 	tagNames  map[string]Digest
 	payloads  map[string]Digest
 	opening   Opening
+	private   Digest // of the whole acquisition of an encrypted bundle, as the public one has it
+	acqRead   bool   // acquisition.json was there
+	acqErr    error  // what is wrong with it
 	suffix    string // of sealed payload files: ".age" in an encrypted bundle
 	seals     []Seal
 	chainRead bool // every seal could be read
@@ -253,6 +258,12 @@ func (v *verifier) tagFiles() error {
 	v.tagged, v.tagNames = make(map[string][]byte), make(map[string]Digest)
 	for _, l := range lines {
 		v.tagNames[l.name] = l.digest
+		if l.name == acquisitionFile {
+			if err := v.acquisition(l.digest); err != nil {
+				return err
+			}
+			continue
+		}
 		data, ok, err := v.read(l.name, maxTagFile)
 		if err != nil {
 			return err
@@ -274,6 +285,35 @@ func (v *verifier) tagFiles() error {
 	return nil
 }
 
+// acquisition reads acquisition.json, of which the coverage has any size.
+func (v *verifier) acquisition(want Digest) error {
+	if !v.present[acquisitionFile] {
+		v.damage(DamageMissing, acquisitionFile, "it is not there")
+		return nil
+	}
+	f, err := openHashed(v.ctx, v.src, acquisitionFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var found struct {
+		Acquisition
+		Private Digest `json:"private_sha256"`
+	}
+	if v.acqErr, err = v.readAcquisition(f, &found, &found.Acquisition); err != nil {
+		return fmt.Errorf("reading %s: %w", acquisitionFile, err)
+	}
+	if v.acqErr == nil {
+		v.Acquisition, v.private = found.Acquisition, found.Private
+	}
+	v.Bytes += f.n
+	if got := f.digest(); got != want {
+		v.damage(DamageDigest, acquisitionFile, "SHA-256 is %s, sealed was %s", got, want)
+	}
+	v.acqRead = true
+	return nil
+}
+
 // documents reads the JSON tag files and holds them against each other.
 func (v *verifier) documents() error {
 	before := len(v.Damage)
@@ -283,9 +323,9 @@ func (v *verifier) documents() error {
 			v.damage(DamageMalformed, openingFile, "%v", err)
 		}
 	}
-	if data, ok := v.tagged[acquisitionFile]; ok {
-		if err := parseDocument(data, &v.Acquisition); err != nil {
-			v.damage(DamageMalformed, acquisitionFile, "%v", err)
+	if v.acqRead {
+		if v.acqErr != nil {
+			v.damage(DamageMalformed, acquisitionFile, "%v", v.acqErr)
 		} else if v.opening.V == 0 {
 			v.opening = v.Acquisition.Opening // the opening cannot be read, and was said so; this is its copy
 		} else if v.Acquisition.Opening.Bundle != v.opening.Bundle || v.Acquisition.Opening.Signer != v.opening.Signer {
@@ -306,42 +346,74 @@ func (v *verifier) privateDocuments() error {
 	if len(v.config.Identities) == 0 {
 		return nil
 	}
+	if !v.acqRead || v.acqErr != nil {
+		return nil // missing or malformed, and said so
+	}
 	before := len(v.Damage)
-	var public struct {
-		Private Digest `json:"private_sha256"`
+	if _, err := v.privateDocument(privateOpeningFile, *v.opening.Private, nil); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(v.tagged[acquisitionFile], &public); err != nil {
-		return nil // malformed, and said so
+	whole := v.Acquisition
+	ok, err := v.privateDocument(privateAcquisitionFile, v.private, &whole)
+	if err != nil {
+		return err
 	}
-	for _, doc := range []struct {
-		name string
-		want Digest
-		into any
-	}{{privateOpeningFile, *v.opening.Private, nil}, {privateAcquisitionFile, public.Private, &v.Acquisition}} {
-		data, ok, err := v.read(doc.name+encryptedSuffix, maxTagFile)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		clear, err := readEncrypted(bytes.NewReader(data), v.config.Identities, maxTagFile)
-		var noMatch *age.NoIdentityMatchError
-		if errors.As(err, &noMatch) {
-			return fmt.Errorf("none of the identities given can decrypt the bundle: %w", err)
-		}
-		if err != nil || sha256.Sum256(clear) != doc.want {
-			v.damage(DamageContent, doc.name+encryptedSuffix, "it is not the document that the public one names: %v", err)
-			continue
-		}
-		if doc.into != nil {
-			if err := parseDocument(clear, doc.into); err != nil {
-				v.damage(DamageMalformed, doc.name+encryptedSuffix, "%v", err)
-			}
-		}
+	if ok {
+		v.Acquisition = whole
 	}
 	v.check(before, "age, SHA-256", "the private opening and acquisition are those that the public ones name")
 	return nil
+}
+
+// privateDocument decrypts a document and says whether it is the one that the public one names, and into, if any, was read.
+func (v *verifier) privateDocument(name string, want Digest, into *Acquisition) (ok bool, err error) {
+	name += encryptedSuffix
+	if !v.present[name] {
+		v.damage(DamageMissing, name, "it is not there")
+		return false, nil
+	}
+	f, err := openHashed(v.ctx, v.src, name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	content, err := age.Decrypt(f, v.config.Identities...)
+	var noMatch *age.NoIdentityMatchError
+	if errors.As(err, &noMatch) {
+		return false, fmt.Errorf("none of the identities given can decrypt the bundle: %w", err)
+	}
+	clear := hashed(io.NopCloser(content), name)
+	var parsing error
+	switch {
+	case err != nil:
+	case into == nil:
+		_, err = io.Copy(io.Discard, onlyReader{clear})
+	default:
+		parsing, err = v.readAcquisition(clear, into, into)
+	}
+	v.Bytes += f.n
+	switch {
+	case f.err != nil:
+		return false, fmt.Errorf("reading %s: %w", name, f.err)
+	case err != nil || clear.digest() != want:
+		v.damage(DamageContent, name, "it is not the document that the public one names: %v", err)
+	case parsing != nil:
+		v.damage(DamageMalformed, name, "%v", parsing)
+	default:
+		return true, nil
+	}
+	return false, nil
+}
+
+// readAcquisition reads an acquisition to its end into doc, which is or holds acq; the coverage too where it is wanted.
+func (v *verifier) readAcquisition(f *hashedFile, doc any, acq *Acquisition) (parsing, err error) {
+	if !v.config.Coverage {
+		return readHashed(f, doc, func(Coverage) {}) // each row is read all the same: one that is malformed is damage
+	}
+	var rows []Coverage
+	parsing, err = readHashed(f, doc, rowsInto(&rows))
+	acq.Coverage = rows
+	return parsing, err
 }
 
 // sealChain holds every seal against the one before it.
@@ -826,7 +898,11 @@ func openHashed(ctx context.Context, src BundleSource, name string) (*hashedFile
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return &hashedFile{ReadCloser: r, name: name, sum: sha256.New()}, nil
+	return hashed(r, name), nil
+}
+
+func hashed(r io.ReadCloser, name string) *hashedFile {
+	return &hashedFile{ReadCloser: r, name: name, sum: sha256.New()}
 }
 
 func (f *hashedFile) Read(p []byte) (int, error) {

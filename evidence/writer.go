@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -34,7 +33,8 @@ type WriterConfig struct {
 	// nothing.
 	Sealed func(files []SealedFile)
 
-	disk disk // for tests of what fails
+	disk     disk // for tests of what fails
+	accounts int  // how many the ledger holds in memory; 0 means accountsInMemory
 }
 
 // A Writer makes one bundle: Create or Resume, then Put, Gap and Expect as often as there is something to keep, then
@@ -52,7 +52,7 @@ type Writer struct {
 	broken     error // the error after which nothing more is taken
 	tree       tree
 	counts     Counts
-	ledger     ledger
+	ledger     *ledger
 	files      []SealedFile // what the seals so far hold
 	prev       Digest       // of the last seal's file
 	seg        *segment     // nil until there is something to keep
@@ -128,7 +128,11 @@ func newWriter(dir string, opening Opening, doc []byte, config WriterConfig) *Wr
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Writer{dir: dir, config: config, opening: opening, ledger: make(ledger), prev: sha256.Sum256(doc), nextNumber: 1,
+	if config.accounts == 0 {
+		config.accounts = accountsInMemory
+	}
+	ledger := newLedger(config.disk, filepath.Join(dir, ledgerFile), config.accounts)
+	return &Writer{dir: dir, config: config, opening: opening, ledger: ledger, prev: sha256.Sum256(doc), nextNumber: 1,
 		counts: Counts{Accounts: len(opening.Accounts)}}
 }
 
@@ -175,13 +179,17 @@ func (w *Writer) Put(ex Exhibit, body io.Reader) (Digest, error) {
 	if w.broken != nil {
 		return Digest{}, w.broken
 	}
-	if w.has(ex.Account, ex.Resource, ex.Item) {
+	taken, err := w.ledger.has(ex.Account, ex.Resource, ex.Item)
+	if err != nil {
+		return Digest{}, w.breakOff(err)
+	}
+	if taken {
 		return Digest{}, fmt.Errorf("%s: %s %s: %w", ex.Account, ex.Resource, ex.Item, ErrTaken)
 	}
 	if err := w.openSegment(); err != nil {
 		return Digest{}, w.breakOff(err)
 	}
-	if _, taken := w.seg.names[ex.Name]; taken {
+	if _, taken := w.seg.names[keyOf(ex.Name)]; taken {
 		return Digest{}, fmt.Errorf("%s: %w", ex.Name, ErrTaken)
 	}
 	entry, digest, err := w.seg.keep(ex.Name, body)
@@ -193,11 +201,13 @@ func (w *Writer) Put(ex Exhibit, body io.Reader) (Digest, error) {
 		return Digest{}, w.breakOff(err)
 	}
 	stored := &StoredExhibit{Exhibit: ex, Segment: w.seg.number, Offset: entry.bodyOffset(), Size: int64(entry.size), SHA256: digest}
-	w.seg.names[ex.Name] = struct{}{}
+	w.seg.names[keyOf(ex.Name)] = struct{}{}
 	if err := w.writeLine(Record{N: w.tree.size + 1, Exhibit: stored}); err != nil {
 		return Digest{}, w.breakOff(err)
 	}
-	w.count(Record{Exhibit: stored})
+	if err := w.count(Record{Exhibit: stored}); err != nil {
+		return Digest{}, w.breakOff(err)
+	}
 	return digest, w.rotateIfFull()
 }
 
@@ -227,7 +237,9 @@ func (w *Writer) gap(g Gap) error {
 	if err := w.writeLine(r); err != nil {
 		return w.breakOff(err)
 	}
-	w.count(r)
+	if err := w.count(r); err != nil {
+		return w.breakOff(err)
+	}
 	var row strings.Builder
 	appendException(&row, r)
 	if _, err := w.exceptions.WriteString(row.String()); err != nil {
@@ -240,20 +252,25 @@ func (w *Writer) gap(g Gap) error {
 func (w *Writer) Expect(e Expectation) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ledger.expect(e)
-	return w.broken
+	if w.broken != nil {
+		return w.broken
+	}
+	if err := w.ledger.expect(e); err != nil {
+		return w.breakOff(err)
+	}
+	return nil
 }
 
-// Has says whether an exhibit of that account, resource and item is in the bundle.
+// Has says whether an exhibit of that account, resource and item is in the bundle. Where that cannot be read it says no, and
+// Put takes nothing more.
 func (w *Writer) Has(account, resource, item string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.has(account, resource, item)
-}
-
-func (w *Writer) has(account, resource, item string) bool {
-	s := w.ledger[resourceKey{account, resource}]
-	return s != nil && s.items.has(item)
+	there, err := w.ledger.has(account, resource, item)
+	if err != nil {
+		_ = w.breakOff(err) // the next Put or Gap says so
+	}
+	return there
 }
 
 // Close leaves the bundle so that Resume goes on with it: all that was kept is on the disk, nothing more is sealed.
@@ -269,7 +286,7 @@ func (w *Writer) Close() error {
 		err = errors.Join(err, w.seg.sync(), w.seg.close())
 		w.seg = nil
 	}
-	err = errors.Join(err, w.logLine(logSession, "ended"), w.closeLogs())
+	err = errors.Join(err, w.logLine(logSession, "ended"), w.closeLogs(), w.ledger.close())
 	if w.broken == nil {
 		w.broken = fmt.Errorf("%w: it was closed", ErrStorage)
 	}
@@ -393,15 +410,14 @@ func (w *Writer) flushSometimes() error {
 }
 
 // count adds a record to the totals and to the ledger.
-func (w *Writer) count(r Record) {
+func (w *Writer) count(r Record) error {
 	if r.Gap != nil {
 		w.counts.Gaps++
-		w.ledger.gap(r.Gap)
-		return
+		return w.ledger.gap(r.Gap)
 	}
 	w.counts.Exhibits++
 	w.counts.Bytes += r.Exhibit.Size
-	w.ledger.put(&r.Exhibit.Exhibit)
+	return w.ledger.put(&r.Exhibit.Exhibit)
 }
 
 // rotateIfFull hands a full segment over to be sealed while the next one fills. At most one waits, so that memory and
@@ -447,7 +463,7 @@ func (w *Writer) waitForSeal() error {
 // seal. Reading back costs no more than hashing on the way, since a local header is complete only after its body, and
 // it proves that the file holds what was written.
 func (w *Writer) sealSegment(seg *segment, head TreeHead, prev Digest) ([]SealedFile, Digest, error) {
-	if err := seg.append(appendDirectory(nil, seg.entries, seg.offset())); err != nil {
+	if err := seg.appendDirectory(); err != nil {
 		return nil, Digest{}, errors.Join(err, seg.close())
 	}
 	if err := seg.sync(); err != nil {
@@ -588,11 +604,18 @@ func (w *Writer) closeLogs() error {
 }
 
 // sessions reads the runs of the collection out of acquisition.log. A run that was killed ends with its last line.
-func sessions(log []byte) []Session {
+func sessions(log io.Reader) ([]Session, error) {
 	var runs []Session
-	lines := bufio.NewScanner(bytes.NewReader(log))
-	for lines.Scan() {
-		stamp, rest, _ := strings.Cut(lines.Text(), "\t")
+	lines := bufio.NewReader(log)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil && (err != io.EOF || line == "") {
+			if err == io.EOF {
+				err = nil
+			}
+			return runs, err
+		}
+		stamp, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		at, err := time.Parse(time.RFC3339Nano, stamp)
 		if err != nil {
 			continue // torn by a crash
@@ -605,5 +628,4 @@ func sessions(log []byte) []Session {
 			runs[len(runs)-1].EndedAt = at
 		}
 	}
-	return runs
 }

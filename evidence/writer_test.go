@@ -328,8 +328,8 @@ func TestSafeName(t *testing.T) {
 func TestSessions(t *testing.T) {
 	log := "2026-11-23T14:00:00.000Z\tsession\tstarted\n2026-11-23T14:00:05.000Z\tnote\tx\n2026-11-23T1\n" +
 		"2026-11-23T15:00:00.000Z\tsession\tresumed\n2026-11-23T15:00:09.000Z\tsession\tended\n"
-	runs := sessions([]byte(log))
-	if len(runs) != 2 || runs[0].EndedAt.Sub(runs[0].StartedAt) != 5*time.Second || runs[1].How != "resumed" || runs[1].EndedAt.Second() != 9 {
+	runs, err := sessions(strings.NewReader(log))
+	if err != nil || len(runs) != 2 || runs[0].EndedAt.Sub(runs[0].StartedAt) != 5*time.Second || runs[1].How != "resumed" || runs[1].EndedAt.Second() != 9 {
 		t.Errorf("%+v", runs)
 	}
 }

@@ -10,15 +10,16 @@ import (
 // whose body breaks off half-way is taken back, an archive that was cut off is read and continued without its central
 // directory, and every byte of an archive follows from its index lines, so that a verifier can account for all of them.
 const (
-	zipVersion   = 20 // 2.0: stored entries, folders
-	zipMadeBy    = 3<<8 | zipVersion
-	zipUTF8      = 1 << 11             // general purpose flag: the name is UTF-8
-	zipDate      = 1<<5 | 1            // 1980-01-01, the first day that the format knows
-	zipUnixFile  = 0o100644 << 16      // external attributes: an ordinary file
-	zipLocalSize = 30                  // fixed part of a local header
-	zipCRCOffset = 14                  // of CRC-32 in a local header
-	maxEntrySize = 1<<32 - 1 - 256<<20 // so that offsets after the largest entry fit without ZIP64
-	maxEntries   = 65_000              // the end record counts with 16 bits
+	zipVersion        = 20 // 2.0: stored entries, folders
+	zipMadeBy         = 3<<8 | zipVersion
+	zipUTF8           = 1 << 11             // general purpose flag: the name is UTF-8
+	zipDate           = 1<<5 | 1            // 1980-01-01, the first day that the format knows
+	zipUnixFile       = 0o100644 << 16      // external attributes: an ordinary file
+	zipLocalSize      = 30                  // fixed part of a local header
+	zipCRCOffset      = 14                  // of CRC-32 in a local header
+	zipNameSizeOffset = 26                  // of the length of the name in it
+	maxEntrySize      = 1<<32 - 1 - 256<<20 // so that offsets after the largest entry fit without ZIP64
+	maxEntries        = 65_000              // the end record counts with 16 bits
 )
 
 // A zipEntry is what the archive's headers say of one stored body.
@@ -89,13 +90,17 @@ func appendDirectory(b []byte, entries []zipEntry, offset int64) []byte {
 	for _, e := range entries {
 		b = e.appendCentral(b)
 	}
-	size := len(b) - start
+	return appendEnd(b, len(entries), len(b)-start, offset)
+}
+
+// appendEnd appends the end record of an archive with a central directory of so many entries and bytes.
+func appendEnd(b []byte, entries, size int, offset int64) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, 0x06054b50)
 	b = le.AppendUint16(b, 0)
 	b = le.AppendUint16(b, 0)
-	b = le.AppendUint16(b, uint16(len(entries)))
-	b = le.AppendUint16(b, uint16(len(entries)))
+	b = le.AppendUint16(b, uint16(entries))
+	b = le.AppendUint16(b, uint16(entries))
 	b = le.AppendUint32(b, uint32(size))
 	b = le.AppendUint32(b, uint32(offset))
 	return le.AppendUint16(b, 0) // comment

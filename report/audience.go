@@ -367,9 +367,9 @@ func (k *mask) walk(x any) any {
 	return x
 }
 
-// defang makes a stranger's text safe to show in any form: what does not show as itself is written out, and URLs and IP
+// Defang makes a stranger's text safe to show in any form: what does not show as itself is written out, and URLs and IP
 // addresses are defanged, so that no reader and no program follows them.
-func defang(s string) string {
+func Defang(s string) string {
 	s = scheme.ReplaceAllStringFunc(s, func(u string) string {
 		u = strings.NewReplacer("://", "[:]//").Replace(u)
 		for _, p := range [][2]string{{"https", "hxxps"}, {"http", "hxxp"}} {

@@ -134,8 +134,8 @@ func TestDefang(t *testing.T) {
 		"10.1.1.2999":                     "10.1.1[.]2999",
 		"a@b.example":                     "a@b.example",
 	} {
-		if got := defang(in); got != want {
-			t.Errorf("defang(%q) = %q, want %q", in, got, want)
+		if got := Defang(in); got != want {
+			t.Errorf("Defang(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

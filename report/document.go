@@ -170,7 +170,7 @@ func (p *page) word(prefix, value string) string {
 // show makes a stranger's text safe to show in any form: what does not show as itself is written out, and URLs and IP
 // addresses are defanged, so that no reader and no program follows them.
 // What is longer than any honest text is cut: the exhibit has the whole.
-func show(s string) string { return defang(visible.Cut(s, maxShown)) }
+func show(s string) string { return Defang(visible.Cut(s, maxShown)) }
 
 const maxShown = 1200
 

@@ -44,7 +44,7 @@ func findSlots(c *openCase) (*slots, error) {
 		return nil, err
 	}
 	for _, entry := range entries { // by id, which is by time
-		sealed, err := evidence.ReadSealed(filepath.Join(c.path(casefile.BundlesName), entry.Name()))
+		sealed, err := evidence.ReadCoverage(filepath.Join(c.path(casefile.BundlesName), entry.Name()), func(row evidence.Coverage) { s.add(entry.Name(), row) })
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue // not sealed yet
@@ -55,9 +55,6 @@ func findSlots(c *openCase) (*slots, error) {
 			continue
 		}
 		s.accounts = sealed.Opening.Accounts
-		for _, row := range sealed.Coverage {
-			s.add(entry.Name(), row)
-		}
 	}
 	return s, nil
 }

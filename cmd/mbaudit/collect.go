@@ -219,7 +219,7 @@ func (r *collection) signSealed(dir string) (*evidence.Sealed, error) {
 	if err := errors.Join(err, done("", err)); err != nil {
 		return nil, err
 	}
-	return evidence.ReadSealed(dir)
+	return evidence.ReadTotals(dir)
 }
 
 // chooseBundle gives the folder of an unfinished bundle to go on with, or "" for a new one. A sealed one lacks nothing
@@ -459,9 +459,14 @@ func (r *collection) afterSealing(ctx context.Context, dir string) error {
 // printSealed prints the last line of collect. For scripts there is one document, of the last bundle, with the first in it.
 func (r *collection) printSealed(g *global, dir string, sealed *evidence.Sealed) error {
 	if g.json {
-		doc := sealedDocument(dir, sealed)
+		doc, err := sealedDocument(dir)
+		if err != nil {
+			return err
+		}
 		if r.first != nil {
-			doc["first"] = sealedDocument(r.first.dir, r.first.sealed)
+			if doc["first"], err = sealedDocument(r.first.dir); err != nil {
+				return err
+			}
 		}
 		if r.compared != nil {
 			doc["again"] = r.compared
@@ -473,9 +478,14 @@ func (r *collection) printSealed(g *global, dir string, sealed *evidence.Sealed)
 	return nil
 }
 
-func sealedDocument(dir string, sealed *evidence.Sealed) map[string]any {
+// sealedDocument is what scripts hear of a sealed bundle.
+func sealedDocument(dir string) (map[string]any, error) {
+	sealed, err := evidence.ReadSealed(dir)
+	if err != nil {
+		return nil, err
+	}
 	return map[string]any{"bundle": sealed.Opening.Bundle, "path": dir, "counts": sealed.Counts, "tagmanifest_sha256": sealed.TagManifest,
-		"coverage": sealed.Coverage}
+		"coverage": sealed.Coverage}, nil
 }
 
 func plural(n int64, noun string) string {

@@ -140,6 +140,7 @@ func (r *collection) goOnFrom(dir string) error {
 	if err != nil {
 		return err
 	}
+	b.Coverage = nil // it is large, and not asked for
 	r.part, r.first = partRest, &firstBundle{dir: dir, sealed: &b.Sealed}
 	return errors.Join(r.restoreScope(b.Opening), b.Close())
 }
@@ -171,7 +172,7 @@ func (r *collection) findFirst(link *evidence.EarlierBundle) error {
 		return nil
 	}
 	dir := r.c.path(casefile.BundlesName, link.Bundle)
-	sealed, err := evidence.ReadSealed(dir)
+	sealed, err := evidence.ReadTotals(dir)
 	if err != nil {
 		return fmt.Errorf("reading the emergency bundle %s: %w", link.Bundle, err)
 	}

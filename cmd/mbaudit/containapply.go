@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/containment/workspace"
@@ -65,11 +66,11 @@ func (r *containing) applyFile(ctx context.Context) error {
 func (r *containing) readPlan(path string) (containment.Plan, []byte, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return containment.Plan{}, nil, usageError(err, "name a plan of CASE/containment")
+		return containment.Plan{}, nil, usageError(err, r.c.words("name a plan of CASE/containment", "nommez un plan de DOSSIER/containment"))
 	}
 	p, err := containment.Parse(file)
 	if err != nil {
-		return p, nil, withHint(err, "make a new plan: mbaudit contain --account A")
+		return p, nil, withHint(r.c.said(err), r.anew("A"))
 	}
 	fingerprint, err := p.Fingerprint()
 	if err != nil {
@@ -84,13 +85,12 @@ func (r *containing) readPlan(path string) (containment.Plan, []byte, error) {
 			continue
 		}
 		if line.Ref["fingerprint"] != fingerprint {
-			return p, nil, withHint(fmt.Errorf("%w: something beside its decisions was edited", containment.ErrPlan),
-				"make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+			return p, nil, withHint(fmt.Errorf("%w: %s", r.c.said(containment.ErrPlan), r.c.words("something beside its decisions was edited", "autre chose que ses décisions a été modifié")), r.anew(p.Account))
 		}
 		return p, file, nil
 	}
-	return p, nil, withHint(fmt.Errorf("%w: it was not made in this case", containment.ErrPlan),
-		"name the right --case, or make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+	return p, nil, withHint(fmt.Errorf("%w: %s", r.c.said(containment.ErrPlan), r.c.words("it was not made in this case", "il n'a pas été fait dans ce dossier")),
+		r.c.words("name the right --case, or ", "nommez le bon --case, ou ")+r.anew(p.Account))
 }
 
 func ledgerPath(plan string) string { return strings.TrimSuffix(plan, ".json") + ".ledger" }
@@ -100,13 +100,23 @@ func ledgerIsThere(plan string) bool {
 	return err == nil && info.Size() > 0
 }
 
+// anotherHash refuses a --yes that is not about what is to be done.
+func (r *containing) anotherHash(english, french, hash string) error {
+	return usageError(errors.New(r.c.words(english, french)), r.c.words("the SHA-256 here is ", "le SHA-256 est ici ")+hash)
+}
+
+// anew is the hint to make another plan.
+func (r *containing) anew(account string) string {
+	return r.c.words("make a new plan: ", "faites un nouveau plan : ") + "mbaudit contain --account " + visible.Text(account)
+}
+
 // confirmPlan has a person type the account's address, or takes the plan's hash for it.
 func (r *containing) confirmPlan(p containment.Plan, hash string) error {
 	if r.opts.yes != "" {
 		if strings.EqualFold(r.opts.yes, hash) {
 			return nil
 		}
-		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
+		return r.anotherHash("--yes confirms another plan", "--yes confirme un autre plan", hash)
 	}
 	taken := 0
 	for _, s := range p.Steps {
@@ -114,18 +124,19 @@ func (r *containing) confirmPlan(p containment.Plan, hash string) error {
 			taken++
 		}
 	}
-	return r.confirmAccount(p.Account, fmt.Sprintf("%s will be applied to %s.", plural(int64(taken), "step"), visible.Text(p.Account)), "--yes "+hash)
+	return r.confirmAccount(p.Account, fmt.Sprintf(r.c.words("%d steps will be applied to %s.", "%d étapes seront appliquées à %s."), taken, visible.Text(p.Account)), "--yes "+hash)
 }
 
 // confirmAccount has a person type the account's address.
 func (r *containing) confirmAccount(account, what, otherwise string) error {
 	if !r.interactive {
-		return usageError(errors.New("nobody is there to confirm this"), "add "+otherwise)
+		return usageError(errors.New(r.c.words("nobody is there to confirm this", "personne n'est là pour confirmer")), r.c.words("add ", "ajoutez ")+otherwise)
 	}
-	fmt.Fprintf(r.stderr, "%s Type the account's address to confirm: ", what)
+	fmt.Fprintf(r.stderr, r.c.words("%s Type the account's address to confirm: ", "%s Tapez l'adresse du compte pour confirmer : "), what)
 	answer, _ := bufio.NewReader(r.stdin).ReadString('\n')
 	if strings.TrimSpace(answer) != account {
-		return withHint(errors.New("that is not the account's address: nothing was changed"), "run the command again")
+		return withHint(errors.New(r.c.words("that is not the account's address: nothing was changed", "ce n'est pas l'adresse du compte : rien n'a été changé")),
+			r.c.words("run the command again", "relancez la commande"))
 	}
 	return nil
 }
@@ -134,26 +145,26 @@ func (r *containing) confirmAccount(account, what, otherwise string) error {
 func (r *containing) run(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
 	ledger, err := containment.OpenLedger(ledgerPath(path), containment.Hash(file), r.now)
 	if err != nil {
-		return containment.Result{}, withHint(err,
-			"a plan that was begun is gone on with as it was; for other decisions make a new one: mbaudit contain --account "+visible.Text(p.Account))
+		return containment.Result{}, withHint(r.c.said(err), r.c.words("a plan that was begun is gone on with as it was; for other decisions ",
+			"un plan commencé se poursuit tel qu'il était ; pour d'autres décisions, ")+r.anew(p.Account))
 	}
 	runner := r.runner(client.Actions(p), ledger)
-	runner.Preserve = sealer.preserve
+	runner.Preserve, runner.Looked = sealer.preserve, sealer.looked
 	result, err := runner.Apply(ctx, p)
 	err = errors.Join(err, ledger.Close())
 	var stale *containment.StaleError
 	switch {
 	case errors.As(err, &stale):
 		for _, d := range stale.Differences {
-			r.say("  step %d, %s", d.Step.N, visible.Line(d.Step.What.In(r.c.Language)))
-			r.say("    planned: %s", visible.Cut(string(d.Step.State.Document), 300))
-			r.say("    now:     %s", visible.Cut(string(d.Now.Document), 300))
+			r.say(r.c.words("  step %d, %s", "  étape %d, %s"), d.Step.N, visible.Line(d.Step.What.In(r.c.Language)))
+			r.say(r.c.words("    planned: %s", "    prévu :      %s"), visible.Cut(string(d.Step.State.Document), 300))
+			r.say(r.c.words("    now:     %s", "    maintenant : %s"), visible.Cut(string(d.Now.Document), 300))
 		}
-		return result, withHint(err, "nothing was changed; make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+		return result, withHint(r.c.said(err), r.c.words("nothing was changed; ", "rien n'a été changé ; ")+r.anew(p.Account))
 	case errors.Is(err, containment.ErrStopped), ctx.Err() != nil:
-		return result, withHint(err, "go on with: mbaudit contain --apply "+path)
+		return result, withHint(r.c.said(err), r.c.words("go on with: ", "poursuivez avec : ")+"mbaudit contain --apply "+path)
 	case errors.Is(err, containment.ErrPlan):
-		return result, withHint(err, "see what to do instead: mbaudit contain --account "+visible.Text(p.Account))
+		return result, withHint(r.c.said(err), r.c.words("see what to do instead: ", "voyez quoi faire à la place : ")+"mbaudit contain --account "+visible.Text(p.Account))
 	}
 	return result, err
 }
@@ -172,7 +183,7 @@ func (r *containing) runner(actions containment.Actions, ledger *containment.Led
 			switch {
 			case word == "": // it has only begun
 			case err != nil:
-				r.say("%3d %s: %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)), visible.Line(err.Error()))
+				r.say("%3d %s: %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)), visible.Line(r.c.said(err).Error()))
 			default:
 				r.say("%3d %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)))
 			}
@@ -215,18 +226,14 @@ func (r *containing) atOnce(ctx context.Context) error {
 		return err
 	}
 	if r.opts.yes == "" {
-		err = r.confirmAccount(r.opts.account, visible.Text(r.opts.account)+" will be locked now, and cleaned after that.", "--yes "+r.opts.account)
+		err = r.confirmAccount(r.opts.account, visible.Text(r.opts.account)+r.c.words(" will be locked now, and cleaned after that.", " va être verrouillé maintenant, puis nettoyé."), "--yes "+r.opts.account)
 	} else if r.opts.yes != r.opts.account {
-		err = usageError(errors.New("--yes with --now is the account's address"), "type --yes "+r.opts.account)
+		err = usageError(errors.New(r.c.words("--yes with --now is the account's address", "--yes avec --now est l'adresse du compte")), r.c.words("type ", "tapez ")+"--yes "+r.opts.account)
 	}
 	if err != nil {
 		return err
 	}
-	first, err := r.snapshotAndPlan(ctx, client)
-	if err != nil {
-		return err
-	}
-	locked, sealer, err := r.part(ctx, client, first, true)
+	locked, sealer, err := r.lockNow(ctx, client)
 	keeper.show()
 	if err != nil {
 		return err
@@ -236,16 +243,20 @@ func (r *containing) atOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rest, second, err := r.part(ctx, client, all, false)
+	second, err := r.newSealer(ctx, all, true)
 	if err != nil {
 		return err
 	}
-	if err := r.afterEmergency(ctx, first, sealer); err != nil {
-		r.say("the emergency bundle is sealed; then: %s", visible.Line(err.Error()))
+	rest, err := r.part(ctx, client, second, all, partOptions{})
+	if err != nil {
+		return err
+	}
+	if err := r.afterEmergency(ctx, sealer); err != nil {
+		r.say(r.c.words("the emergency bundle is sealed; then: %s", "le paquet d'urgence est scellé ; ensuite : %s"), visible.Line(err.Error()))
 	}
 	for _, s := range []*preimageSealer{sealer, second} {
 		if err := s.after(ctx); err != nil {
-			r.say("the pre-images are sealed in %s; then: %s", s.dir, visible.Line(err.Error()))
+			r.say(r.c.words("the pre-images are sealed in %s; then: %s", "l'état antérieur est scellé dans %s ; ensuite : %s"), s.dir, visible.Line(err.Error()))
 		}
 	}
 	for _, s := range rest.Left {
@@ -253,24 +264,57 @@ func (r *containing) atOnce(ctx context.Context) error {
 			r.say(r.c.words("  to be decided: %s", "  à décider : %s"), visible.Line(s.What.In(r.c.Language)))
 		}
 	}
+	if !r.g.json {
+		r.printChores(second.plan)
+	}
 	return r.told(second.plan, locked, rest)
 }
 
-// snapshotAndPlan seals the emergency snapshot, and plans meanwhile how to lock the account: both only read.
-func (r *containing) snapshotAndPlan(ctx context.Context, client *workspace.Client) (containment.Plan, error) {
+// lockNow seals the emergency snapshot; meanwhile it plans how to lock the account and seals what the plan would change. All of
+// that only reads. When both are sealed, and not before, the account is locked.
+func (r *containing) lockNow(ctx context.Context, client *workspace.Client) (containment.Result, *preimageSealer, error) {
 	var p containment.Plan
+	var sealer *preimageSealer
+	var looked time.Time
 	var planning error
 	var group sync.WaitGroup
-	group.Go(func() { p, planning = r.plan(ctx, client, workspace.AccessOnly) })
+	r.askOneByOne()
+	group.Go(func() {
+		looked = r.now()
+		if p, planning = r.plan(ctx, client, workspace.AccessOnly); planning != nil {
+			return
+		}
+		if sealer, planning = r.newSealer(ctx, p, true); planning == nil {
+			planning = sealer.ahead(ctx)
+		}
+	})
 	err := r.emergency(ctx)
 	group.Wait()
-	return p, errors.Join(err, planning)
+	if err := errors.Join(err, planning); err != nil {
+		return containment.Result{}, sealer, err
+	}
+	result, err := r.part(ctx, client, sealer, p, partOptions{locks: true, looked: looked})
+	return result, sealer, err
+}
+
+// askOneByOne has passphrases asked for one after the other, whoever asks.
+func (r *containing) askOneByOne() {
+	ask := r.readSecret
+	if ask == nil {
+		return
+	}
+	var mu sync.Mutex
+	r.readSecret = func(prompt string) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return ask(prompt)
+	}
 }
 
 // emergency collects and seals what changes first, as collect --only emergency does, unless somebody said why not.
 func (r *containing) emergency(ctx context.Context) error {
 	if r.opts.skipPreserve != "" {
-		return r.c.note(journal.Decision, "containment goes on without a snapshot of "+r.opts.account+": "+r.opts.skipPreserve, nil)
+		return r.c.note(journal.Decision, fmt.Sprintf(r.c.words("containment goes on without a snapshot of %s: ", "endiguement sans instantané de %s : "), r.opts.account)+r.opts.skipPreserve, nil)
 	}
 	cmd := newCollectCommand(r.terminal, r.g)
 	args := []string{"--account", r.opts.account, "--workspace", "--google-admin", r.opts.admin, "--only", onlyEmergency, "--new", "--tsa", "none"}
@@ -297,39 +341,44 @@ func (r *containing) emergency(ctx context.Context) error {
 }
 
 // afterEmergency timestamps the emergency bundle, which did not wait for that, and sends the timestamps after it.
-func (r *containing) afterEmergency(ctx context.Context, p containment.Plan, sealer *preimageSealer) error {
-	kept, err := r.findPreserved(p)
-	if err != nil || kept == nil || r.opts.skipPreserve != "" {
-		return err
+func (r *containing) afterEmergency(ctx context.Context, sealer *preimageSealer) error {
+	if sealer.plan.Preserved.Bundle == "" || r.opts.skipPreserve != "" {
+		return nil
 	}
-	return sealer.with.afterSealing(ctx, r.c.path(casefile.BundlesName, kept.sealed.Opening.Bundle))
+	return sealer.with.afterSealing(ctx, r.c.path(casefile.BundlesName, sealer.plan.Preserved.Bundle))
 }
 
-// part keeps a plan and applies it. Of what the snapshot does not hold, the pre-images do.
-func (r *containing) part(ctx context.Context, client *workspace.Client, p containment.Plan, locks bool) (containment.Result, *preimageSealer, error) {
-	p, path, err := r.keepPlan(p)
+// partOptions say how a part of --now is applied.
+type partOptions struct {
+	locks  bool      // the snapshot must hold what is changed; of the rest, the pre-images do
+	looked time.Time // when the plan was made, in this run
+}
+
+// part keeps a plan and applies it.
+func (r *containing) part(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, o partOptions) (containment.Result, error) {
+	kept, err := r.findPreserved(p)
 	if err != nil {
-		return containment.Result{}, nil, err
+		return containment.Result{}, err
 	}
-	if locks {
-		if err := r.mustBePreserved(p); err != nil {
-			return containment.Result{}, nil, err
+	p, path, err := r.writePlan(p, kept)
+	if err != nil {
+		return containment.Result{}, err
+	}
+	if o.locks && r.opts.skipPreserve == "" {
+		if err := r.enough(p, kept); err != nil {
+			return containment.Result{}, err
 		}
 	}
 	for _, w := range p.Warnings {
 		r.say("  ! %s", visible.Line(w.Text.In(r.c.Language)))
 		r.say("    %s", visible.Line(w.Instead.In(r.c.Language)))
 	}
-	sealer, err := r.newSealer(ctx, p, true)
-	if err != nil {
-		return containment.Result{}, nil, err
-	}
+	sealer.plan, sealer.looked = p, o.looked
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return containment.Result{}, nil, err
+		return containment.Result{}, err
 	}
-	result, err := r.run(ctx, client, sealer, p, path, file)
-	return result, sealer, err
+	return r.run(ctx, client, sealer, p, path, file)
 }
 
 // A passwordKeeper makes the new password, and sees to it that who should know it does before it is set.
@@ -345,7 +394,7 @@ func (k *passwordKeeper) check() error {
 		return nil
 	}
 	if _, err := os.Lstat(k.opts.passwordFile); !errors.Is(err, fs.ErrNotExist) {
-		return usageError(fmt.Errorf("%s is there already", visible.Text(k.opts.passwordFile)), "name a new file with --password-file")
+		return usageError(fmt.Errorf(k.c.words("%s is there already", "%s existe déjà"), visible.Text(k.opts.passwordFile)), k.c.words("name a new file with ", "nommez un nouveau fichier avec ")+"--password-file")
 	}
 	return nil
 }

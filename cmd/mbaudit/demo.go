@@ -90,6 +90,8 @@ func (d *demonstration) play(t *terminal) error {
 		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, copyTo},
 		{"qualify", "--case", d.dir},
 		{"report", "--case", d.dir, "--lang", "fr"},
+		{"export", "--case", d.dir, "--format", "contacts"},
+		{"export", "--case", d.dir, "--format", "stix", "--audience", "partenaire"},
 		{"contain", "--case", d.dir, "--account", demo.Account, "--google-admin", demo.GoogleAdmin},
 	} {
 		if err := d.run(&inside, args...); err != nil {
@@ -176,6 +178,7 @@ func (d *demonstration) whatToLookAt(t *terminal) error {
 		{"less " + filepath.Join(bundle, "acquisition.json"), "who, when, with what, which clocks"},
 		{"sh " + filepath.Join(bundle, "verify.sh"), "the same check with the system's own tools"},
 		{filepath.Join(d.dir, "reports"), "the report, in French and English: open it in a browser"},
+		{filepath.Join(d.dir, exportsName), "whom to warn, with letters; indicators: see mbaudit export --help"},
 		{"mbaudit log list --case " + d.dir, "the logbook, written by itself"},
 	} {
 		t.print("  %s\n      %s", line[0], line[1])

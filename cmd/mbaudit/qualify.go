@@ -84,46 +84,9 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 	if err != nil {
 		return err
 	}
-	dirs, err := bundlesToRead(t, c, args)
+	result, decided, err := qualifyCase(ctx, t, c, args, opts)
 	if err != nil {
 		return err
-	}
-	set, err := rules.Load()
-	if err != nil {
-		return err
-	}
-	var foreign *findings.Foreign
-	if opts.sigma != "" {
-		if foreign, err = findings.LoadForeign(opts.sigma); err != nil {
-			return usageError(err, "name a directory with the rules of rules/cloud/gcp of SigmaHQ/sigma")
-		}
-	}
-	places, err := openNetworks(opts.networks)
-	if err != nil {
-		return usageError(err, "name a file in MaxMind's format, ending in .mmdb")
-	}
-	if places != nil {
-		defer places.Close() //nolint:errcheck // it was only read
-	}
-	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places, MailRules: mailRules()})
-	defer collection.Close() //nolint:errcheck // a temporary file
-
-	done, err := c.begin(journal.Collection, "qualification begun: "+plural(int64(len(dirs)), "bundle"), nil)
-	if err != nil {
-		return err
-	}
-	result, decided, err := qualify(ctx, t, c, &qualification{collection, set, foreign, places, decision.NewSurvey()}, dirs, opts)
-	outcome := ""
-	if result != nil {
-		outcome = plural(int64(len(result.Findings)), "finding")
-	}
-	if err := errors.Join(err, done(outcome, err)); err != nil {
-		return err
-	}
-	version := decided.VersionEntry()
-	version.Recorder = c.Operator.Name
-	if _, err := c.journal.Append(version); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
 	}
 	if g.json {
 		err = t.printJSON(qualified{result, decided})
@@ -135,6 +98,52 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 		return statusError(statusFindings)
 	}
 	return err
+}
+
+// qualifyCase reads bundles of the case, journals that, and writes the analysis.
+func qualifyCase(ctx context.Context, t *terminal, c *openCase, args []string, opts *qualifyOptions) (*findings.Result, *decision.Decision, error) {
+	dirs, err := bundlesToRead(t, c, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := rules.Load()
+	if err != nil {
+		return nil, nil, err
+	}
+	var foreign *findings.Foreign
+	if opts.sigma != "" {
+		if foreign, err = findings.LoadForeign(opts.sigma); err != nil {
+			return nil, nil, usageError(err, "name a directory with the rules of rules/cloud/gcp of SigmaHQ/sigma")
+		}
+	}
+	places, err := openNetworks(opts.networks)
+	if err != nil {
+		return nil, nil, usageError(err, "name a file in MaxMind's format, ending in .mmdb")
+	}
+	if places != nil {
+		defer places.Close() //nolint:errcheck // it was only read
+	}
+	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places, MailRules: mailRules()})
+	defer collection.Close() //nolint:errcheck // a temporary file
+
+	done, err := c.begin(journal.Collection, "qualification begun: "+plural(int64(len(dirs)), "bundle"), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	result, decided, err := qualify(ctx, t, c, &qualification{collection, set, foreign, places, decision.NewSurvey()}, dirs, opts)
+	outcome := ""
+	if result != nil {
+		outcome = plural(int64(len(result.Findings)), "finding")
+	}
+	if err := errors.Join(err, done(outcome, err)); err != nil {
+		return nil, nil, err
+	}
+	version := decided.VersionEntry()
+	version.Recorder = c.Operator.Name
+	if _, err := c.journal.Append(version); err != nil {
+		return nil, nil, fmt.Errorf("writing the journal: %w", err)
+	}
+	return result, decided, nil
 }
 
 // qualified is what --json prints: findings.json with the decision.

@@ -69,7 +69,7 @@ func runVerify(ctx context.Context, t *terminal, g *global, location string, opt
 	if err != nil {
 		return err
 	}
-	config := evidence.VerifyConfig{Signer: opts.signer, Roots: roots, SealRoots: sealCAs}
+	config := evidence.VerifyConfig{Signer: opts.signer, Roots: roots, SealRoots: sealCAs, Coverage: g.json}
 	if config.Identities, err = opts.identity.read(t); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +29,7 @@ func TestOneScopeIsNotDelegated(t *testing.T) {
 	for _, missing := range workspace.Scopes() {
 		scopes := slices.DeleteFunc(workspace.Scopes(), func(s string) bool { return s == missing })
 		g := newRig(t, fakegoogle.Config{Scopes: scopes, Messages: 1})
-		g.config.NoLogs = false
+		g.config.NoLogs = !strings.Contains(missing, "admin.reports") // the many logs are asked where their scope is the one that lacks
 		sink := &collectortest.Sink{}
 		if err := g.collect(t, fakegoogle.Victim, sink); err != nil {
 			t.Fatal(err)
@@ -46,6 +48,9 @@ func TestOneScopeIsNotDelegated(t *testing.T) {
 			}
 		}
 		for _, row := range allRows() {
+			if _, asked := sink.Expected(row); !asked && g.config.NoLogs && strings.HasPrefix(row, "reports/") {
+				continue
+			}
 			gap := slices.ContainsFunc(gaps, func(g evidence.Gap) bool { return g.Resource == row })
 			if whole(sink, row) == gap {
 				t.Errorf("%s: %s is whole and a gap, or neither", missing, row)
@@ -318,7 +323,11 @@ func TestKeyFiles(t *testing.T) {
 			t.Errorf("%s: %v", endpoint, err)
 		}
 	}
-	g, other := newRig(t, fakegoogle.Config{Messages: 1}), newRig(t, fakegoogle.Config{Messages: 1})
+	strange, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, other := newRig(t, fakegoogle.Config{Messages: 1}), newRig(t, fakegoogle.Config{Messages: 1, Key: strange})
 	g.config.Key = other.config.Key
 	if err := g.collect(t, fakegoogle.Victim, &collectortest.Sink{}); !errors.Is(err, workspace.ErrKeyRefused) || !errors.Is(err, workspace.ErrNotLetIn) {
 		t.Errorf("another tenant's key: %v", err)

@@ -32,7 +32,7 @@ func accessKinds() []kind {
 	twoSteps := rights{"admin.directory.user.readonly", "admin.directory.user", "admin.directory.user.security"}
 	identity := same("cloud-identity.inboundsso.readonly", "cloud-identity.inboundsso")
 	return []kind{
-		{name: kindSSOAssignment, rights: identity, undo: containment.Never, look: lookAtAssignment, take: removeNamed},
+		{name: kindSSOAssignment, rights: identity, undo: containment.Partly, look: lookAtAssignment, take: removeNamed, back: assignAgain},
 		{name: kindSSOProfile, rights: identity, undo: containment.Never, look: lookAtProfile, take: removeNamed},
 		{name: kindPassword, rights: user, undo: containment.Partly, lag: 5 * time.Minute, look: lookAtRecovery(false), check: lookAtRecovery(true),
 			take: setPassword, back: restoreRecovery},
@@ -180,6 +180,12 @@ func lookAtTwoSteps(ctx context.Context, t target) (containment.State, error) {
 	return state(pick(u, "isEnrolledIn2Sv", "isEnforcedIn2Sv"), !u.truth("isEnrolledIn2Sv")), nil
 }
 
+// Why second steps stay.
+var (
+	ErrAdvancedProtection = errors.New("the second steps stay: the account is in Advanced Protection, or has been suspended; remove its keys in the admin console")
+	ErrEnforced           = errors.New("the second steps stay while they are enforced; move the account to a unit where they are not")
+)
+
 // turnTwoStepsOff removes every second step. Of who is enrolled, not suspended and not obliged, Google refuses it to those
 // in its Advanced Protection Program, which no field says.
 func turnTwoStepsOff(ctx context.Context, t target, before object) error {
@@ -189,9 +195,9 @@ func turnTwoStepsOff(ctx context.Context, t target, before object) error {
 		return err
 	}
 	if !before.truth("isEnforcedIn2Sv") {
-		return fmt.Errorf("the second steps stay: the account is in Advanced Protection, or has been suspended; remove its keys in the admin console (Google: %w)", err)
+		return fmt.Errorf("%w (Google: %w)", ErrAdvancedProtection, err)
 	}
-	return fmt.Errorf("the second steps stay while they are enforced; move the account to a unit where they are not (Google: %w)", err)
+	return fmt.Errorf("%w (Google: %w)", ErrEnforced, err)
 }
 
 func lookAtSuspension(ctx context.Context, t target) (containment.State, error) {
@@ -235,5 +241,13 @@ func removeNamed(ctx context.Context, t target, _ object) error {
 		return err
 	}
 	_, err = t.do(ctx, request{service: identityAPI, subject: t.cfg.Admin, scope: t.rights.act, verb: http.MethodDelete, path: "v1/" + collection + "/" + id})
+	return err
+}
+
+// assignAgain makes an assignment like the one that was removed; Google gives it another name. Its profile must still be
+// there: a profile that was deleted cannot be made again, because nobody can read its certificates.
+func assignAgain(ctx context.Context, t target, before object) error {
+	_, err := t.do(ctx, request{service: identityAPI, subject: t.cfg.Admin, scope: t.rights.act, verb: http.MethodPost, path: "v1/inboundSsoAssignments",
+		body: pick(before, "customer", "targetOrgUnit", "targetGroup", "ssoMode", "samlSsoInfo", "oidcSsoInfo", "signInBehavior", "rank")})
 	return err
 }

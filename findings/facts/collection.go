@@ -159,7 +159,7 @@ func (s *source) reader() (kind string, read func() error) {
 		return KindDisappeared, s.disappeared
 	case s.MediaType == "application/sieve":
 		return KindScript, s.script
-	case selection.IsMessage(s.StoredExhibit):
+	case selection.IsMessage(s.StoredExhibit) && s.Resource != "gmail/messages": // what Gmail answers about one is read below
 		return KindMessage, s.message
 	case family == "log-events":
 		return KindMailLog, s.mailLog

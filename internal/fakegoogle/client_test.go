@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +20,6 @@ import (
 	"google.golang.org/api/option"
 )
 
-// sharedKey is the key of all tenants of these tests: making one takes long.
-var sharedKey = sync.OnceValues(generateKey)
-
 // A bench is a tenant with a clock that goes on when told, served over TLS.
 type bench struct {
 	*Tenant
@@ -36,9 +32,6 @@ func newBench(t *testing.T, config Config) *bench {
 	t.Helper()
 	b := &bench{clock: NewClock(Start()), t: t}
 	config.Now = b.clock.Now
-	if config.Key == nil {
-		config.Key = must[*rsa.PrivateKey](t)(sharedKey())
-	}
 	b.Tenant = New(config)
 	b.server = b.Start(t)
 	return b
@@ -179,7 +172,7 @@ func TestTokens(t *testing.T) {
 		wantError(t, err, http.StatusUnauthorized, "authError")
 	})
 	t.Run("another's key", func(t *testing.T) {
-		other := New(Config{}).Start(t)
+		other := New(Config{Key: must[*rsa.PrivateKey](t)(generateKey())}).Start(t)
 		key := must[[]byte](t)(other.KeyFile(other.URL))
 		config := must[*jwt.Config](t)(google.JWTConfigFromJSON(key, gmail.GmailReadonlyScope))
 		config.Subject, config.TokenURL = Victim, b.server.URL+"/token"

@@ -60,7 +60,7 @@ type handler func(*Tenant, *call) (object, *apiError)
 // configuration names a service, an application or a user that the tenant does not have: nothing would come of it.
 func New(config Config) *Tenant {
 	t := &Tenant{
-		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sync.OnceValues(generateKey),
+		config: config.withDefaults(), discovery: loadDiscovery(), handlers: handlers(), habits: habits(), newKey: sharedKey,
 		accounts: map[int]*account{}, index: map[string]int{}, issued: map[string]*accessToken{}, meters: map[string]*meter{},
 		running: map[string]int{}, absences: map[int][]absence{}, served: map[servedKey]int{},
 		credentials: credentialState{codes: map[string]*codeGrant{}, refresh: map[string]*codeGrant{}},

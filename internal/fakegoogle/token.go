@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -35,6 +36,7 @@ func isToken(r *http.Request) bool { return r.URL.Path == "/token" || r.URL.Path
 // serveToken is the token endpoint: the JWT bearer grant of RFC 7523, as Google documents it for service accounts.
 func (t *Tenant) serveToken(w http.ResponseWriter, c *call, fault *Fault) {
 	a := answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "Cache-Control": {"no-store"}}}
+	c.linger(t.config.TokenLatency())
 	t.mu.Lock()
 	result, refusal := t.grant(c)
 	t.mu.Unlock()
@@ -206,6 +208,9 @@ func decodePart(part string, into any) error {
 	}
 	return json.Unmarshal(b, into)
 }
+
+// sharedKey is the key of every tenant of this process that was given none: making one takes long.
+var sharedKey = sync.OnceValues(generateKey)
 
 func generateKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 

@@ -28,7 +28,7 @@ func allowed() map[string][]string {
 		"collectors/imap/imapbench":   {"collectors", "collectors/imap", "collectors/imap/imapwire", "evidence", "internal/secret"},
 		"collectors/authlog":          {"collectors", "evidence", "internal/logfiles", "internal/maillog", "internal/visible"},
 		"collectors/reportsfile":      {"collectors", "evidence", "internal/googlelog", "internal/logfiles", "internal/visible"},
-		"collectors/workspace":        {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlelog", "internal/secret"},
+		"collectors/workspace":        {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlekey", "internal/googlelog", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
@@ -49,7 +49,7 @@ func allowed() map[string][]string {
 		"evidence/store/storetest": {"evidence/store"},
 
 		"containment":           {},
-		"containment/workspace": {"containment", "internal/secret"},
+		"containment/workspace": {"containment", "internal/gmailmessage", "internal/googlekey", "internal/secret"},
 		"findings":              {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses":    {"internal/mailheader"},
 		"findings/decision":     {"evidence/journal", "findings", "findings/facts", "findings/networks", "internal/casefile"},
@@ -63,6 +63,8 @@ func allowed() map[string][]string {
 
 		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "internal/casefile", "internal/visible"},
 		"report/browser": {"internal/visible"},
+		"report/handover": {"evidence/journal", "evidence/journal/export", "findings", "findings/addresses", "findings/decision", "findings/facts", "findings/networks",
+			"internal/casefile", "internal/visible", "report"},
 
 		"internal/casefile":      {},
 		"internal/gmailmessage":  {},
@@ -71,6 +73,7 @@ func allowed() map[string][]string {
 		"internal/layout":        {},
 		"internal/mailheader":    {},
 		"internal/secret":        {},
+		"internal/googlekey":     {"internal/secret"},
 		"internal/visible":       {},
 		"internal/maillog":       {},
 		"internal/googlelog":     {},
