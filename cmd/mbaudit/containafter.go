@@ -402,6 +402,9 @@ func (r *containing) tellLook(account string, l look) error {
 	if l.status() == statusFound {
 		kind = journal.Detection
 	}
+	if err := r.keepLook(l); err != nil {
+		return err
+	}
 	if err := r.c.note(kind, r.c.words("looked again at the containment of ", "endiguement revu : ")+summary, map[string]string{"account": account}); err != nil {
 		return err
 	}

@@ -101,6 +101,9 @@ func runPreflight(ctx context.Context, t *terminal, g *global, opts *preflightOp
 	} else {
 		printPreflight(t, report)
 	}
+	if c != nil {
+		c.tellOpen(t)
+	}
 	if failed != nil {
 		return failed
 	}

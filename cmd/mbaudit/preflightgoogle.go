@@ -54,6 +54,9 @@ func runGooglePreflight(ctx context.Context, t *terminal, g *global, opts *prefl
 	} else {
 		printGooglePreflight(t, report)
 	}
+	if c != nil {
+		c.tellOpen(t)
+	}
 	switch {
 	case failed != nil && len(report.Hints) > 0:
 		return withHint(failed, "do what hint 1 says, then run the command again")
