@@ -14,8 +14,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/managesieve"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/managesieve"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 

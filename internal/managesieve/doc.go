@@ -9,6 +9,6 @@
 // AUTHENTICATE, LISTSCRIPTS, GETSCRIPT and LOGOUT are all that it lets pass. A server's referral to another one (RFC 5804 section
 // 1.3) is in the error that the refusal becomes; following it would send the login to a place that nobody named.
 //
-// The package exists because no ManageSieve client is to be had as a Go module. Who does not read or extend the IMAP
-// collector need not read on.
+// The package exists because no ManageSieve client is to be had as a Go module. Who does not read or extend what
+// collects from IMAP servers, or contains there, need not read on.
 package managesieve

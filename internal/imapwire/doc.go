@@ -14,5 +14,6 @@
 // not on the list of commands that only read is refused with a [RefusedError].
 //
 // The package exists because the client of github.com/emersion/go-imap/v2 loses its connection on many legal
-// responses; testdata/imap/responses holds them. Who does not read or extend the IMAP collector need not read on.
+// responses; testdata/imap/responses holds them. Who does not read or extend
+// what collects from IMAP servers, or contains there, need not read on.
 package imapwire
