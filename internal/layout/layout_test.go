@@ -47,6 +47,7 @@ func allowed() map[string][]string {
 		"evidence/store/storetest": {"evidence/store"},
 
 		"containment":           {},
+		"containment/imap":      {"containment", "internal/imapwire", "internal/managesieve", "internal/secret", "internal/visible"},
 		"containment/workspace": {"containment", "internal/secret"},
 		"findings":              {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses":    {"internal/mailheader"},
@@ -130,6 +131,29 @@ func TestImports(t *testing.T) {
 		if !found[pkg] && pkg != "internal/layout" {
 			t.Errorf("the layout lists %s, which is not there", pkg)
 		}
+	}
+}
+
+// TestOnlyContainmentChanges lets nobody but what takes an account back have a connection send what changes something.
+func TestOnlyContainmentChanges(t *testing.T) {
+	root := filepath.Join("..", "..")
+	used := 0
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), ".AllowChanges(") {
+			return err
+		}
+		used++
+		if dir := filepath.ToSlash(filepath.Dir(file)); dir != "../../containment/imap" {
+			t.Errorf("%s has a connection send what changes something", file)
+		}
+		return nil
+	})
+	if err != nil || used == 0 {
+		t.Fatalf("%d files, %v", used, err)
 	}
 }
 

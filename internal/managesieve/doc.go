@@ -1,4 +1,5 @@
-// Package managesieve reads Sieve scripts from a server by RFC 5804 and sends nothing that could change one.
+// Package managesieve reads Sieve scripts from a server by RFC 5804, and sends nothing that could change one unless it is
+// told to ([Conn.AllowChanges]).
 //
 // A [Reader] splits the server's stream into lines with the strings in them, quoted or literal, and keeps each as
 // received. It never guesses where an answer ends: where the syntax does not tell, the connection is over. What a

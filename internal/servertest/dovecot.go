@@ -26,6 +26,9 @@ type DovecotServer struct {
 	StrictHost string
 	StrictPort int
 
+	DoveadmURL string // of doveadm's HTTP API
+	DoveadmKey string
+
 	CAFile          string   // the authority of the server's certificate, PEM
 	Users           []string // alice@example.test, bob@example.test, carol@example.test
 	Password        string   // of each of Users
@@ -52,6 +55,10 @@ func Dovecot(t testing.TB) *DovecotServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key, err := os.ReadFile(s["DOVECOT_DOVEADM_KEY_FILE"])
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &DovecotServer{
 		Host:            s["DOVECOT_HOST"],
 		IMAPPort:        s.port(t, "DOVECOT_IMAP_PORT"),
@@ -59,6 +66,8 @@ func Dovecot(t testing.TB) *DovecotServer {
 		SievePort:       s.port(t, "DOVECOT_SIEVE_PORT"),
 		StrictHost:      s["DOVECOT_STRICT_HOST"],
 		StrictPort:      s.port(t, "DOVECOT_STRICT_PORT"),
+		DoveadmURL:      s["DOVECOT_DOVEADM_URL"],
+		DoveadmKey:      strings.TrimSpace(string(key)),
 		CAFile:          s["DOVECOT_CA_FILE"],
 		Users:           strings.Fields(s["DOVECOT_USERS"]),
 		Password:        s["DOVECOT_PASSWORD"],
