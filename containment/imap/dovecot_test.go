@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +25,6 @@ import (
 	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/managesieve"
 	"github.com/mbaudit/mbaudit/internal/secret"
-	"github.com/mbaudit/mbaudit/internal/seedmail"
 	"github.com/mbaudit/mbaudit/internal/servertest"
 )
 
@@ -58,15 +56,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// client is one that plans, or one that may change things. doveadm is reached through a proxy that writes down what it is
-// asked.
+// client is one that plans, or one that may change things. What
+// doveadm is asked is written down.
 func (w *world) client(t *testing.T, writes bool) *imap.Client {
 	t.Helper()
-	target, err := url.Parse(w.DoveadmURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doveadm, err := imap.NewDoveadm(imap.DoveadmConfig{URL: w.DoveadmURL, Key: secret.New(w.DoveadmKey), Transport: w.recording(target)})
+	doveadm, err := imap.NewDoveadm(imap.DoveadmConfig{URL: w.DoveadmURL, Key: secret.New(w.DoveadmKey), Transport: w.recording()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +69,8 @@ func (w *world) client(t *testing.T, writes bool) *imap.Client {
 		DialSieve: func(ctx context.Context) (*managesieve.Conn, error) { return w.reader.DialSieve(ctx, account) },
 		Judge: func(script []byte) imap.Judgement {
 			return imap.Judgement{Hostile: strings.Contains(string(script), "evil.example"), Does: []containment.Text{{EN: "forwards", FR: "transf\u00e8re"}}}
-		}})
+		},
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +82,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func (w *world) recording(*url.URL) http.RoundTripper {
+func (w *world) recording() http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		dump, err := httputil.DumpRequestOut(r, true)
 		if err != nil {
@@ -275,11 +270,8 @@ func (w *world) runner(t *testing.T, path string, p containment.Plan, r *run) *c
 	}
 	return &containment.Runner{Actions: actions, Ledger: ledger, Now: time.Now,
 		Journal: func(string, map[string]string) (func(string, error) error, error) {
-			if r.cut() {
-				return nil, errCut
-			}
-			return func(string, error) error {
-				if r.cut() {
+			return func(_ string, err error) error {
+				if errors.Is(err, errCut) {
 					return errCut
 				}
 				return nil
@@ -333,48 +325,53 @@ func (w *world) session(t *testing.T) *bufio.Reader {
 	}
 }
 
-// first is the first message in the INBOX, with its UID, its marks and its bytes.
-func (w *world) first(t *testing.T, folder string) (id string, flags string, count int) {
+// letter is a message with bytes that a careless copy would change, and letterID its Message-ID.
+const (
+	letterID = "<wire-7@evil.example>"
+	letter   = "From: boss@evil.example\r\nSubject: r\xe8glement\r\nMessage-ID: " + letterID + "\r\n\r\n.\r\nFrom here\t \r\n"
+)
+
+// deliver puts the letter and another one into the INBOX; the letter has the UID 1.
+func (w *world) deliver(t *testing.T) {
+	t.Helper()
+	w.Save(t, account, "INBOX", letter)
+	w.Save(t, account, "INBOX", "Subject: lunch\r\nMessage-ID: <lunch@example.test>\r\n\r\nnoon?\r\n")
+}
+
+// lies gives the marks of the letter in a folder, and how often it is there.
+func (w *world) lies(t *testing.T, folder string) (flags string, times int) {
 	t.Helper()
 	m := w.mail(t)
 	do(t, m, imapwire.NewCommand("EXAMINE").String(folder))
-	for _, resp := range do(t, m, imapwire.NewCommand("FETCH").Atom("1:*").Atom("(UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")).Untagged {
-		if resp.Name != "FETCH" {
-			continue
-		}
-		count++
-		if count > 1 {
-			continue
-		}
-		for name, value := range resp.Items() {
-			switch {
-			case string(name) == "FLAGS":
-				flags = string(value.Text())
-			case strings.HasPrefix(string(name), "BODY"):
-				_, after, _ := strings.Cut(string(resp.Raw), "<")
-				id, _, _ = strings.Cut(after, ">")
-				id = "<" + id + ">"
+	uids := strings.Fields(string(do(t, m, imapwire.NewCommand("UID SEARCH").Atom("HEADER").Atom("MESSAGE-ID").String(letterID)).Untagged[0].Rest()))
+	for _, uid := range uids {
+		for _, resp := range do(t, m, imapwire.NewCommand("UID FETCH").Atom(uid).Atom("(FLAGS)")).Untagged {
+			for name, value := range resp.Items() {
+				if string(name) == "FLAGS" {
+					flags = string(value.Text())
+				}
 			}
 		}
 	}
-	return id, flags, count
+	return flags, len(uids)
 }
 
 // TestThereAndBack takes an account back and puts it as it was: the script deactivated and active again byte for byte, rights
 // removed and given again, a live session thrown out, a message moved away and back with its marks.
 func TestThereAndBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.Seed(t, account, seedmail.Spec{Seed: 3, Messages: 8, Folders: []string{"INBOX"}, Clean: true})
+	w.deliver(t)
 	w.intrude(t)
 	m := w.mail(t)
 	do(t, m, imapwire.NewCommand("SELECT").String("INBOX"))
 	do(t, m, imapwire.NewCommand("UID STORE").Atom("1").Atom("FLAGS").Atom(`(\Flagged \Answered $MDNSent)`))
 	_ = m.Close()
-	id, flags, count := w.first(t, "INBOX")
+	flags, _ := w.lies(t, "INBOX")
 	before := w.state(t)
 	intruder := w.session(t)
 
-	p := w.plan(t, imap.Wanted{MessageID: id})
+	p := w.plan(t, imap.Wanted{MessageID: letterID})
 	want := []string{"doveadm.cache", "doveadm.kick", "sieve.active", "imap.acl", "imap.acl", "imap.folder", "imap.message"}
 	if !slices.Equal(kinds(p), want) {
 		t.Fatalf("the plan has %q", kinds(p))
@@ -404,12 +401,12 @@ func TestThereAndBack(t *testing.T) {
 	if now["active"] != "" || now["script "+scriptName] != hostile || now["acl bob@example.test"] != "" || now["acl eve@evil.example"] != "" {
 		t.Errorf("after it: %v", now)
 	}
-	if string(r.bodies["sieve.active"]) != hostile || !strings.Contains(string(r.bodies["imap.message"]), id) {
+	if string(r.bodies["sieve.active"]) != hostile || string(r.bodies["imap.message"]) != letter {
 		t.Errorf("saved before were %q", r.bodies)
 	}
-	moved, marks, _ := w.first(t, imap.QuarantineName)
-	if _, _, left := w.first(t, "INBOX"); left != count-1 || moved != id || marksOf(marks) != marksOf(flags) {
-		t.Errorf("%d of %d messages are left; in quarantine is %s with %s, not %s with %s", left, count, moved, marks, id, flags)
+	marks, moved := w.lies(t, imap.QuarantineName)
+	if _, left := w.lies(t, "INBOX"); left != 0 || moved != 1 || marksOf(marks) != marksOf(flags) || !strings.Contains(marks, "$MDNSent") {
+		t.Errorf("the letter is %d times in the INBOX and %d times in quarantine, with %s; it had %s", left, moved, marks, flags)
 	}
 	for _, c := range runner.Verify(t.Context(), p, nil) {
 		if c.Verdict != containment.Stands && c.Step.Kind != "doveadm.cache" {
@@ -437,8 +434,8 @@ func TestThereAndBack(t *testing.T) {
 	if after := w.state(t); !mapsEqual(before, after) {
 		t.Errorf("undone, it is %v\nand was %v", after, before)
 	}
-	if _, _, back := w.first(t, "INBOX"); back != count {
-		t.Errorf("%d of %d messages are back", back, count)
+	if marks, back := w.lies(t, "INBOX"); back != 1 || marksOf(marks) != marksOf(flags) {
+		t.Errorf("it is back %d times, with %s", back, marks)
 	}
 	if events, err := os.ReadFile(w.EventLog); err != nil || strings.Contains(string(events), `"cmd_name":"EXPUNGE"`) || strings.Contains(string(events), `"cmd_name":"DELETE"`) || strings.Contains(string(events), `"cmd_name":"SUBSCRIBE"`) {
 		t.Errorf("something was deleted or subscribed, %v", err)
@@ -460,16 +457,16 @@ func mapsEqual(a, b map[string]string) bool {
 
 // TestAPreviewOnlyReads plans with what the server logs of each command.
 func TestAPreviewOnlyReads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.Seed(t, account, seedmail.Spec{Seed: 3, Messages: 8, Folders: []string{"INBOX"}, Clean: true})
+	w.deliver(t)
 	w.intrude(t)
-	id, _, _ := w.first(t, "INBOX")
 	before, err := os.ReadFile(w.EventLog)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := w.client(t, false)
-	p, err := client.Plan(t.Context(), imap.PlanOptions{Mode: containment.Lock, Quarantine: []imap.Wanted{{MessageID: id}}, Now: time.Now()})
+	p, err := client.Plan(t.Context(), imap.PlanOptions{Mode: containment.Lock, Quarantine: []imap.Wanted{{MessageID: letterID}}, Now: time.Now()})
 	if err != nil || len(p.Steps) != 7 {
 		t.Fatalf("%d steps, %v", len(p.Steps), err)
 	}
@@ -504,17 +501,17 @@ func TestAPreviewOnlyReads(t *testing.T) {
 	}
 }
 
-// TestPowerCutAnywhere cuts the power before and after each change and each line of the journal, and goes on: everything is
+// TestPowerCutAnywhere cuts the power before and after each change, and goes on: everything is
 // done, the message is once in quarantine, and undo puts all back.
 func TestPowerCutAnywhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.Seed(t, account, seedmail.Spec{Seed: 3, Messages: 4, Folders: []string{"INBOX"}, Clean: true})
+	w.deliver(t)
 	w.intrude(t)
-	id, _, count := w.first(t, "INBOX")
 	before := w.state(t)
 	cuts := 0
 	for cutAt := 1; ; cutAt++ {
-		p := w.plan(t, imap.Wanted{MessageID: id})
+		p := w.plan(t, imap.Wanted{MessageID: letterID})
 		path := filepath.Join(t.TempDir(), "ledger.jsonl")
 		r := &run{cutAt: cutAt, bodies: map[string][]byte{}}
 		first := w.runner(t, path, p, r)
@@ -529,11 +526,8 @@ func TestPowerCutAnywhere(t *testing.T) {
 			t.Fatalf("cut at %d: %+v, %v", cutAt, result, err)
 		}
 		now := w.state(t)
-		if _, _, left := w.first(t, "INBOX"); left != count-1 || now["active"] != "" || now["acl eve@evil.example"] != "" {
-			t.Errorf("cut at %d: %d messages of %d, %v", cutAt, left, count, now)
-		}
-		if _, _, kept := w.first(t, imap.QuarantineName); kept != 1 {
-			t.Errorf("cut at %d: %d messages in quarantine", cutAt, kept)
+		if _, kept := w.lies(t, imap.QuarantineName); kept != 1 || now["active"] != "" || now["acl eve@evil.example"] != "" {
+			t.Errorf("cut at %d: the letter is %d times in quarantine, %v", cutAt, kept, now)
 		}
 		if _, err := second.Undo(t.Context(), p, nil); err != nil {
 			t.Fatal(err)
@@ -542,17 +536,17 @@ func TestPowerCutAnywhere(t *testing.T) {
 			t.Fatalf("cut at %d: undone, it is %v", cutAt, after)
 		}
 	}
-	if cuts < 24 {
+	if cuts < 12 {
 		t.Errorf("only %d cuts", cuts)
 	}
 }
 
 // TestStale refuses a plan whose targets have changed, each in its way, and changes nothing.
 func TestStale(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.Seed(t, account, seedmail.Spec{Seed: 3, Messages: 4, Folders: []string{"INBOX"}, Clean: true})
+	w.deliver(t)
 	w.intrude(t)
-	id, _, _ := w.first(t, "INBOX")
 	for kind, change := range map[string]func(){
 		"sieve.active": func() {
 			if answer, err := w.sieve(t).Store(scriptName, []byte(hostile+"# more\n")); err != nil || !answer.OK() {
@@ -569,7 +563,7 @@ func TestStale(t *testing.T) {
 			do(t, m, imapwire.NewCommand("UID MOVE").Atom("1").String("elsewhere"))
 		},
 	} {
-		p := w.plan(t, imap.Wanted{MessageID: id})
+		p := w.plan(t, imap.Wanted{MessageID: letterID})
 		change()
 		before := w.state(t)
 		_, err := w.runner(t, filepath.Join(t.TempDir(), "ledger.jsonl"), p, &run{bodies: map[string][]byte{}}).Apply(t.Context(), p)
@@ -588,6 +582,7 @@ func TestStale(t *testing.T) {
 
 // TestUndoLeavesWhatIsNewer does not write over what somebody did since.
 func TestUndoLeavesWhatIsNewer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.intrude(t)
 	p := w.plan(t)

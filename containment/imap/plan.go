@@ -308,11 +308,13 @@ func (b *builder) messages(ctx context.Context) error {
 		if b.o.Folder != "" {
 			b.folder = b.o.Folder
 		}
-		b.add(stageFolder, kindFolder, Quoted(b.folder), containment.Take, textsOfFolder(b.folder), nil)
 		for _, wanted := range b.o.Quarantine {
 			if err := b.message(m, wanted, folders); err != nil {
 				return err
 			}
+		}
+		if slices.ContainsFunc(b.steps, func(s containment.Step) bool { return s.Kind == kindMessage }) {
+			b.add(stageFolder, kindFolder, Quoted(b.folder), containment.Take, textsOfFolder(b.folder), nil)
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package servertest
 import (
 	"bytes"
 	"crypto/tls"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -100,7 +101,19 @@ func (d *DovecotServer) MailDir(user string) string {
 // Doveadm runs doveadm on this server and returns what it prints on standard output.
 func (d *DovecotServer) Doveadm(t testing.TB, args ...string) string {
 	t.Helper()
+	return d.doveadm(t, nil, args...)
+}
+
+// Save puts a message into a folder of a user's.
+func (d *DovecotServer) Save(t testing.TB, user, folder, message string) {
+	t.Helper()
+	d.doveadm(t, strings.NewReader(message), "save", "-u", user, "-m", folder)
+}
+
+func (d *DovecotServer) doveadm(t testing.TB, stdin io.Reader, args ...string) string {
+	t.Helper()
 	cmd := exec.Command("doveadm", append([]string{"-c", d.conf}, args...)...)
+	cmd.Stdin = stdin
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
