@@ -41,6 +41,17 @@ type Lagging interface {
 	Lag() time.Duration
 }
 
+// A Keeper is an Action whose target is more than its state tells: what must be sealed whole before the step is taken.
+type Keeper interface {
+	Keep(ctx context.Context, s Step) (Original, error)
+}
+
+// An Original is a target as it is, byte for byte.
+type Original struct {
+	Name, MediaType string // the name is that of a file, as "message.eml"
+	Body            []byte
+}
+
 // A State is what a step's target is like.
 type State struct {
 	// Holds says that the step's aim is reached: what it removes is not there, what it sets is set.

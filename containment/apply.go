@@ -13,6 +13,10 @@ import (
 type Preimage struct {
 	Step  Step
 	State State
+
+	// Keep gives what has to be sealed beside the state; nil where there is nothing. Originals may be large: each is asked
+	// for when the one before it has been put away.
+	Keep func(ctx context.Context) (Original, error) `json:"-"`
 }
 
 // A Runner applies, verifies and undoes plans.
@@ -33,6 +37,10 @@ type Runner struct {
 
 	// Fresh is for how long a state that was seen need not be looked at again before the call; 0 is 5 seconds.
 	Fresh time.Duration
+
+	// Looked is when this very run looked at the targets as the plan has them; within Fresh of it they are not looked at again
+	// before their pre-images are sealed. The zero time is never.
+	Looked time.Time
 
 	// Language is that of the journal's entries.
 	Language string
@@ -78,7 +86,7 @@ func (r *Runner) Apply(ctx context.Context, p Plan) (Result, error) {
 	if err := r.known(p); err != nil {
 		return Result{}, err
 	}
-	states := r.inspect(ctx, r.open(p))
+	states := r.states(ctx, p)
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
@@ -120,6 +128,19 @@ func (r *Runner) open(p Plan) []Step {
 	return open
 }
 
+// states are those of the open steps' targets: as they are now, or as the plan has them where that has just been looked at.
+func (r *Runner) states(ctx context.Context, p Plan) map[int]seen {
+	open := r.open(p)
+	if r.Ledger.Preserved() != "" || r.Now().Sub(r.Looked) > r.fresh() {
+		return r.inspect(ctx, open)
+	}
+	states := make(map[int]seen, len(open))
+	for _, s := range open {
+		states[s.N] = seen{state: s.State, at: r.Looked}
+	}
+	return states
+}
+
 // inspect looks at targets side by side.
 func (r *Runner) inspect(ctx context.Context, steps []Step) map[int]seen {
 	return r.each(steps, func(s Step) (State, error) { return r.Actions[s.Kind].Inspect(ctx, s) })
@@ -150,7 +171,11 @@ func (r *Runner) preserve(ctx context.Context, p Plan, states map[int]seen) erro
 		case now.state.Digest() != s.Before:
 			stale.Differences = append(stale.Differences, Difference{s, now.state})
 		}
-		images = append(images, Preimage{s, now.state})
+		image := Preimage{Step: s, State: now.state}
+		if keeper, ok := r.Actions[s.Kind].(Keeper); ok && !now.state.Holds {
+			image.Keep = func(ctx context.Context) (Original, error) { return keeper.Keep(ctx, s) }
+		}
+		images = append(images, image)
 	}
 	if len(stale.Differences) > 0 {
 		return &stale

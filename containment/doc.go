@@ -4,7 +4,7 @@
 // The life of a step. A provider's planner looks at the account, changes nothing, and proposes steps with their target,
 // reason, side effect and order; a person decides of each whether it is applied. Apply then looks at every target again
 // and refuses the whole plan where one is not as it was ([StaleError] says what differs); hands all pre-images to
-// Preserve, which seals them; and only then begins. Before each call there is a line in the ledger and one in the journal,
+// Preserve, which seals them, with what a [Keeper] keeps whole; and only then begins. Before each call there is a line in the ledger and one in the journal,
 // after it there are two more. A step that fails is written down, and the next one is taken. Steps of one stage run side
 // by side; a stage begins when the one before it has ended.
 //

@@ -20,9 +20,12 @@ const (
 	Lock       Mode = "lock"       // shut the intruder out of the account and take away what he left in it
 	Precaution Mode = "precaution" // password, sessions and second factors, where nothing is confirmed
 	Suspend    Mode = "suspend"    // lock, and suspend after everything else
+
+	// Quarantine takes messages out of a mailbox's sight, and leaves the account as it is.
+	Quarantine Mode = "quarantine"
 )
 
-// Modes lists them.
+// Modes lists those that take an account back.
 func Modes() []Mode { return []Mode{Lock, Precaution, Suspend} }
 
 // A Decision is what a person says of a step.
@@ -89,6 +92,15 @@ type Warning struct {
 	Instead Text   `json:"instead"`
 }
 
+// A Chore is what no API lets a program do: a person does it by hand, and ticks it in the logbook.
+type Chore struct {
+	Kind string   `json:"kind"` // "mail-routing" …; what is attached under that name shows what was found
+	What Text     `json:"what"`
+	Why  Text     `json:"why"`
+	Link string   `json:"link,omitempty"` // of the page where it is done
+	Seen []string `json:"seen,omitempty"` // what the logs have of it in the time of the incident, the oldest first
+}
+
 // A Preserved names the sealed bundle that holds what the plan is about to change.
 type Preserved struct {
 	Bundle      string `json:"bundle,omitempty"`
@@ -110,6 +122,7 @@ type Plan struct {
 	Preserved Preserved `json:"preserved"`
 	Warnings  []Warning `json:"warnings,omitempty"`
 	Steps     []Step    `json:"steps"`
+	ByHand    []Chore   `json:"by_hand,omitempty"`
 }
 
 const planVersion = 1
@@ -153,7 +166,7 @@ func (p Plan) check() error {
 	switch {
 	case p.V != planVersion:
 		return fmt.Errorf("%w: its version is %d, this program reads %d", ErrPlan, p.V, planVersion)
-	case p.ID == "" || p.Account == "" || !slices.Contains(Modes(), p.Mode):
+	case p.ID == "" || p.Account == "" || p.Mode != Quarantine && !slices.Contains(Modes(), p.Mode):
 		return fmt.Errorf("%w: it has no id, no account or no mode", ErrPlan)
 	}
 	seen := map[[3]string]int{}

@@ -29,7 +29,12 @@ const (
 )
 
 type containOptions struct {
-	account, mode, since     string
+	accounts                 []string
+	accountsFile             string
+	account                  string // where there is one
+	mode, since, language    string
+	quarantine               []string
+	allUsers                 bool
 	keyFile, writeKey, admin string
 	apply, planDir, yes      string
 	now                      bool
@@ -45,7 +50,8 @@ type containOptions struct {
 
 // addReach adds what every containment command needs to reach the Workspace.
 func (o *containOptions) addReach(f *pflag.FlagSet) {
-	f.StringVar(&o.account, "account", "", "account to take back")
+	f.StringArrayVar(&o.accounts, "account", nil, "account to take back (repeatable)")
+	f.StringVar(&o.language, "lang", "", "fr or en (default: the case's)")
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account that may read (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "super administrator in whose name it is looked and changed; never the account itself")
 	f.StringVar(&o.since, "since", "", "first day of the incident, as in 2026-10-12: what is younger is taken away unasked (default: 30 days ago)")
@@ -70,7 +76,9 @@ then apply it.
   mbaudit contain --account A                 the plan; nothing is changed
   mbaudit contain --apply plan.json           carries it out, after a sealed snapshot
   mbaudit contain --account A --now           snapshot, lock at once, then all the rest
-  mbaudit contain --plan-dir DIR              many accounts, four side by side
+  mbaudit contain --account A --account B     a plan for each, in a directory of their own
+  mbaudit contain --plan-dir DIR              applies all of them, four side by side
+  mbaudit contain --quarantine ID --all-users messages out of sight, by their Message-ID
   mbaudit contain verify [--wait]             looks again: does it hold, is he still there
   mbaudit contain undo [--step N]             puts back what can be put back
 
@@ -89,6 +97,9 @@ The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md
 	f.StringVar(&opts.mode, "mode", string(containment.Lock), "how far the plan goes: lock, precaution or suspend")
 	f.StringVar(&opts.apply, "apply", "", "apply this plan")
 	f.StringVar(&opts.planDir, "plan-dir", "", "apply all plans of this directory, four side by side")
+	f.StringVar(&opts.accountsFile, "accounts-file", "", "take back the accounts in this file, one a line; # begins a comment")
+	f.StringArrayVar(&opts.quarantine, "quarantine", nil, "plan to put messages into quarantine: a Message-ID, a file of them, one a line, or an .eml file (repeatable)")
+	f.BoolVar(&opts.allUsers, "all-users", false, "with --quarantine: search the mailboxes of all users")
 	f.BoolVar(&opts.now, "now", false, "money is moving: seal an emergency snapshot, lock the account at once, then plan and apply the rest")
 	f.StringVar(&opts.skipPreserve, "skip-preserve", "", "go on without a sealed bundle of the account, for this written reason, which is journalled")
 	f.BoolVar(&opts.showPassword, "show-password", false, "show the new password on the terminal; otherwise nobody knows it")
@@ -104,15 +115,21 @@ The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md
 }
 
 func runContain(ctx context.Context, t *terminal, g *global, opts *containOptions) error {
+	if err := opts.settle(); err != nil {
+		return err
+	}
 	if err := opts.check(t); err != nil {
 		return err
 	}
-	c, err := g.openCase(t)
+	r, err := newContaining(t, g, opts)
 	if err != nil {
 		return err
 	}
-	r := &containing{terminal: t, g: g, c: c, opts: opts}
 	switch {
+	case len(opts.quarantine) > 0:
+		return r.planQuarantine(ctx)
+	case len(opts.accounts) > 1:
+		return r.planMany(ctx)
 	case opts.apply != "":
 		return r.applyFile(ctx)
 	case opts.planDir != "":
@@ -123,19 +140,64 @@ func runContain(ctx context.Context, t *terminal, g *global, opts *containOption
 	return r.planOnly(ctx)
 }
 
+// settle reads which accounts are meant.
+func (o *containOptions) settle() error {
+	if o.accountsFile != "" {
+		more, err := readAccounts(o.accountsFile)
+		if err != nil {
+			return err
+		}
+		o.accounts = append(o.accounts, more...)
+	}
+	var once []string
+	for _, account := range o.accounts {
+		if !slices.ContainsFunc(once, func(known string) bool { return strings.EqualFold(known, account) }) {
+			once = append(once, account)
+		}
+	}
+	o.accounts = once
+	if len(once) == 1 {
+		o.account = once[0]
+	}
+	if o.language != "" && o.language != "fr" && o.language != "en" {
+		return usageError(fmt.Errorf("there is no language %q", visible.Text(o.language)), "type --lang fr or --lang en")
+	}
+	return nil
+}
+
+// newContaining opens the case. --lang holds for everything that the run says and writes.
+func newContaining(t *terminal, g *global, opts *containOptions) (*containing, error) {
+	c, err := g.openCase(t)
+	if err != nil {
+		return nil, err
+	}
+	if opts.language != "" {
+		c.Language = opts.language
+	}
+	return &containing{terminal: t, g: g, c: c, opts: opts}, nil
+}
+
 // check says what of the options cannot be, before anything is asked.
 func (o *containOptions) check(t *terminal) error {
+	several := len(o.accounts) > 1
+	noAddress := slices.IndexFunc(o.accounts, func(account string) bool { return !strings.Contains(account, "@") })
 	switch {
-	case o.apply != "" && (o.account != "" || o.now):
+	case len(o.quarantine) > 0 || o.allUsers:
+		return o.checkQuarantine()
+	case several && o.now:
+		return usageError(errors.New("--now takes one account"), "run it once for each account, the most urgent one first")
+	case several && (o.passwordFile != "" || o.showPassword):
+		return usageError(errors.New("--password-file and --show-password are for one account"), "leave them out: who hands an account back sets its password")
+	case o.apply != "" && (len(o.accounts) > 0 || o.now):
 		return usageError(errors.New("--apply goes without --account and --now: the plan says whose account it is"), "leave them out")
-	case o.planDir != "" && (o.account != "" || o.now || o.apply != "" || o.passwordFile != "" || o.showPassword):
+	case o.planDir != "" && (len(o.accounts) > 0 || o.now || o.apply != "" || o.passwordFile != "" || o.showPassword):
 		return usageError(errors.New("--plan-dir goes without --account, --apply, --now, --password-file and --show-password"), "leave them out: who hands an account back sets its password")
 	case o.planDir != "" && strings.Contains(o.admin, "@"):
 		return nil
-	case o.apply == "" && o.planDir == "" && o.account == "":
-		return usageError(errors.New("no account is named"), "add --account alice@example.com")
-	case o.apply == "" && o.planDir == "" && !strings.Contains(o.account, "@"):
-		return usageError(fmt.Errorf("--account %s is no address", visible.Text(o.account)), "name the user's primary address")
+	case o.apply == "" && o.planDir == "" && len(o.accounts) == 0:
+		return usageError(errors.New("no account is named"), "add --account alice@example.com, or --accounts-file FILE")
+	case noAddress >= 0:
+		return usageError(fmt.Errorf("--account %s is no address", visible.Text(o.accounts[noAddress])), "name the user's primary address")
 	case !strings.Contains(o.admin, "@"):
 		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN: a super administrator, and not the account itself")
 	case o.mode != "" && !slices.Contains(containment.Modes(), containment.Mode(o.mode)):
@@ -154,6 +216,15 @@ type containing struct {
 	g    *global
 	c    *openCase
 	opts *containOptions
+	dir  string // where plans are kept; "" is the case's own place for them
+}
+
+// of is the run for one account of several.
+func (r *containing) of(account string) *containing {
+	one, opts := *r, *r.opts
+	opts.account, opts.accounts = account, []string{account}
+	one.opts = &opts
+	return &one
 }
 
 // client reaches the Workspace: with the key that reads, or the one that writes.
@@ -257,12 +328,20 @@ func (r *containing) keepPlan(p containment.Plan) (containment.Plan, string, err
 	if err != nil {
 		return p, "", err
 	}
+	return r.writePlan(p, kept)
+}
+
+// writePlan writes a plan that cites what is preserved.
+func (r *containing) writePlan(p containment.Plan, kept *preserved) (containment.Plan, string, error) {
 	kept.cite(&p)
 	text, err := p.Encode()
 	if err != nil {
 		return p, "", err
 	}
-	dir := r.c.path(containmentName)
+	dir := r.dir
+	if dir == "" {
+		dir = r.c.path(containmentName)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return p, "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,13 +16,22 @@ import (
 
 	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
+	"github.com/mbaudit/mbaudit/internal/seedmail"
 )
 
 // containTenants are a Workspace whose intruder stays away, and one where he is at work again an hour after he was shut out,
 // once there is a file: what the scripts of contain need.
 func containTenants(t *testing.T) []string {
 	t.Helper()
-	quiet := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Quotas: fakegoogle.Quotas{GmailUnits: -1}}).Start(t)
+	tenant := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
+	for _, mailbox := range []string{"bob@example.test", "carol@example.test"} {
+		raw := []byte("From: Direction <chef@webfree.example>\r\nTo: " + mailbox + "\r\nSubject: Virement urgent \x1b[31m\r\nMessage-ID: <lure-1@webfree.example>\r\n\r\nVoir http://evil.example/\r\n")
+		err := tenant.Seed(fakegoogle.Seed{Account: mailbox, Messages: []seedmail.Message{{Folder: "INBOX", InternalDate: time.Now().Add(-time.Hour), Raw: raw}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	quiet := tenant.Start(t)
 	key, _ := googleKey(t, quiet)
 	marker := filepath.Join(t.TempDir(), "an-hour-later")
 	live := fakegoogle.New(fakegoogle.Config{Quotas: fakegoogle.Quotas{GmailUnits: -1}, Regrant: time.Minute, Intruder: fakegoogle.Persistence{Filters: time.Minute, SignIn: time.Minute},
@@ -35,49 +45,135 @@ func containTenants(t *testing.T) []string {
 	return []string{"GOOGLE_CONTAIN=" + quiet.PlainURL, "GOOGLE_CONTAIN_KEY=" + key, "GOOGLE_LIVE=" + live.PlainURL, "GOOGLE_LIVE_KEY=" + liveKey, "GOOGLE_LIVE_MARKER=" + marker}
 }
 
-// TestNowLocksWithinAFewCalls runs contain --now against a tenant that takes 50 ms for each call, and prints how long it took
-// until the intruder's sessions and grants were dead, in calls' worth.
-func TestNowLocksWithinAFewCalls(t *testing.T) {
-	const latency = 50 * time.Millisecond
-	tenant := fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Latency: func(string) time.Duration { return latency }, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
-	server := tenant.Start(t)
+// A nowRig runs contain --now against a tenant.
+type nowRig struct {
+	tenant  *fakegoogle.Tenant
+	mbaudit func(args ...string)
+	dir     string
+}
+
+func newNowRig(t *testing.T, latency func(method string) time.Duration) *nowRig {
+	t.Helper()
+	r := &nowRig{dir: filepath.Join(t.TempDir(), "case")}
+	r.tenant = fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Latency: latency, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
+	server := r.tenant.Start(t)
 	key, _ := googleKey(t, server)
-	dir := filepath.Join(t.TempDir(), "case")
 	var stdout, stderr bytes.Buffer
 	world := &terminal{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, width: 80, now: time.Now, getenv: func(name string) string {
-		return map[string]string{"MBAUDIT_CASE": dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(dir), "config"), googleEndpointVariable: server.PlainURL,
+		return map[string]string{"MBAUDIT_CASE": r.dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(r.dir), "config"), googleEndpointVariable: server.PlainURL,
 			googleKeyVariable: key, googleWriteKeyVariable: key}[name]
 	}}
-	mbaudit := func(args ...string) {
+	r.mbaudit = func(args ...string) {
 		t.Helper()
 		if status := run(context.Background(), world, args); status != 0 {
 			t.Fatalf("%s: status %d\n%s", args[0], status, stderr.String())
 		}
 	}
-	mbaudit("init", dir)
+	r.mbaudit("init", r.dir)
+	return r
+}
+
+func (r *nowRig) now() {
+	r.mbaudit("contain", "--account", fakegoogle.Victim, "--google-admin", fakegoogle.Admin, "--now", "--tsa", "none", "--yes", fakegoogle.Victim)
+}
+
+// ends says whether a call ends something of the intruder's that lets him in.
+func ends(method string) bool {
+	return method == "directory.users.signOut" || method == "directory.asps.delete" || method == "directory.tokens.delete"
+}
+
+// TestNowLocksWithinAFewCalls runs contain --now against a tenant that takes 50 ms for each call, that for an access token too, and
+// prints how long it took until the intruder's sessions and grants were dead, in calls' worth.
+func TestNowLocksWithinAFewCalls(t *testing.T) {
+	const latency = 50 * time.Millisecond
+	r := newNowRig(t, func(string) time.Duration { return latency })
 	began := time.Now()
-	mbaudit("contain", "--account", fakegoogle.Victim, "--google-admin", fakegoogle.Admin, "--now", "--tsa", "none", "--yes", fakegoogle.Victim)
+	r.now()
 	var dead time.Time
 	var order []string
-	for _, r := range tenant.Requests() {
-		if !r.Reads() && (len(order) == 0 || order[len(order)-1] != r.Method) {
-			order = append(order, r.Method)
+	for _, q := range r.tenant.Requests() {
+		if !q.Reads() && (len(order) == 0 || order[len(order)-1] != q.Method) {
+			order = append(order, q.Method)
 		}
-		switch r.Method {
-		case "directory.users.signOut", "directory.asps.delete", "directory.tokens.delete":
-			dead = r.Time
+		if ends(q.Method) {
+			dead = q.Time
 		}
 	}
 	if len(order) < 2 || order[0] != "directory.users.update" || order[1] != "directory.users.signOut" {
 		t.Errorf("the first changes are %q", order)
 	}
-	for _, left := range tenant.IntruderAccess() {
+	for _, left := range r.tenant.IntruderAccess() {
 		if strings.HasPrefix(left, "session") || strings.HasPrefix(left, "grant") || strings.HasPrefix(left, "app password") {
 			t.Errorf("he still has: %s", left)
 		}
 	}
 	took := dead.Sub(began) + latency
 	t.Logf("from --now to dead sessions and grants: %s, %.1f calls' worth of %s", took.Round(time.Millisecond), float64(took)/float64(latency), latency)
+}
+
+// A roundCounter holds the answers to all calls until none has come for a while, lets them go together, and counts how often
+// it did: how many times the caller waited for an answer before he could go on.
+type roundCounter struct {
+	mu      sync.Mutex
+	changes map[string]int // the round of the first call of each changing method
+	round   int
+	release chan struct{}
+	idle    *time.Timer
+	open    bool // nothing is held any more
+}
+
+func (c *roundCounter) hold(method string) time.Duration {
+	c.mu.Lock()
+	if c.open {
+		c.mu.Unlock()
+		return 0
+	}
+	if c.release == nil {
+		c.round++
+		c.release = make(chan struct{})
+		c.idle = time.AfterFunc(quietRound, c.let)
+	}
+	c.idle.Reset(quietRound)
+	if c.changes[method] == 0 {
+		c.changes[method] = c.round
+	}
+	if method == "directory.tokens.delete" {
+		c.open = true // what comes after is not of interest
+	}
+	release := c.release
+	c.mu.Unlock()
+	<-release
+	return 0
+}
+
+// quietRound is for how long no call may come until a round is over: long enough for a loaded machine to send what it is about to.
+const quietRound = 150 * time.Millisecond
+
+func (c *roundCounter) let() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.release != nil {
+		close(c.release)
+		c.release = nil
+	}
+}
+
+// TestNowWaitsForFewAnswers counts, whatever the clock says, how many answers contain --now waits for one after the other: access
+// tokens, the survey, its second look beside the snapshot, password, sign-out, grants.
+func TestNowWaitsForFewAnswers(t *testing.T) {
+	counter := &roundCounter{changes: map[string]int{}}
+	r := newNowRig(t, counter.hold)
+	r.now()
+	counter.mu.Lock()
+	defer counter.mu.Unlock()
+	password, signOut, grants := counter.changes["directory.users.update"], counter.changes["directory.users.signOut"], counter.changes["directory.tokens.delete"]
+	if password == 0 || signOut != password+1 || grants != signOut+1 {
+		t.Errorf("password, sign-out and grants are rounds %d, %d, %d", password, signOut, grants)
+	}
+	if grants > 8 {
+		t.Errorf("sessions and grants are dead after %d rounds", grants)
+	}
+	t.Logf("sessions and grants are dead after %d answers, one after the other", grants)
 }
 
 func TestTablesFitALetter(t *testing.T) {

@@ -79,11 +79,15 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 	paths := args
 	if len(paths) == 0 {
 		var err error
-		if paths, err = filepath.Glob(r.c.path(containmentName, "plan-*.ledger")); err != nil {
+		if paths, err = ledgersUnder(r.c.path(containmentName)); err != nil {
+			return nil, err
+		}
+	} else if info, err := os.Stat(paths[0]); err == nil && info.IsDir() {
+		if paths, err = filepath.Glob(filepath.Join(paths[0], "plan-*.ledger")); err != nil {
 			return nil, err
 		}
 	}
-	slices.Sort(paths)
+	slices.SortFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
 	var all []appliedPlan
 	for _, path := range paths {
 		path = strings.TrimSuffix(path, ".ledger")
@@ -94,7 +98,7 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.opts.account != "" && p.Account != r.opts.account {
+		if len(r.opts.accounts) > 0 && !slices.Contains(r.opts.accounts, p.Account) {
 			continue
 		}
 		if _, err := os.Stat(ledgerPath(path)); err != nil {
@@ -113,6 +117,16 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 		return nil, withHint(errors.New("no plan of this case was applied"), "make one: mbaudit contain --account A")
 	}
 	return all, nil
+}
+
+// ledgersUnder are the ledgers of a case: of single plans, and of those that were made together.
+func ledgersUnder(dir string) ([]string, error) {
+	single, err := filepath.Glob(filepath.Join(dir, "plan-*.ledger"))
+	if err != nil {
+		return nil, err
+	}
+	together, err := filepath.Glob(filepath.Join(dir, "*", "plan-*.ledger"))
+	return append(single, together...), err
 }
 
 func (a *appliedPlan) open(now func() time.Time) (err error) {
@@ -174,14 +188,16 @@ func stillToCome(end, now time.Time) []time.Time {
 }
 
 func runContainVerify(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, wait bool) error {
-	c, err := g.openCase(t)
+	if err := opts.settle(); err != nil {
+		return err
+	}
+	r, err := newContaining(t, g, opts)
 	if err != nil {
 		return err
 	}
 	if !strings.Contains(opts.admin, "@") {
 		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
 	}
-	r := &containing{terminal: t, g: g, c: c, opts: opts}
 	plans, err := r.applied(args)
 	if err != nil {
 		return err
@@ -200,7 +216,7 @@ func runContainVerify(ctx context.Context, t *terminal, g *global, opts *contain
 			break
 		}
 		t.say("looking again at %s", at.Format(time.DateTime))
-		if err := sleepUntil(ctx, t.now, at); err != nil {
+		if err := t.waitUntil(ctx, at); err != nil {
 			return err
 		}
 		var status int
@@ -216,8 +232,12 @@ func runContainVerify(ctx context.Context, t *terminal, g *global, opts *contain
 	return nil
 }
 
-func sleepUntil(ctx context.Context, now func() time.Time, at time.Time) error {
-	timer := time.NewTimer(at.Sub(now()))
+// waitUntil waits for a time.
+func (t *terminal) waitUntil(ctx context.Context, at time.Time) error {
+	if t.until != nil {
+		return t.until(ctx, at)
+	}
+	timer := time.NewTimer(at.Sub(t.now()))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -291,18 +311,12 @@ func (l look) status() int {
 // lookAtAccount looks at what the plans of one account did. What is new is what no plan of them knows.
 func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client, plans []appliedPlan) (look, error) {
 	l := look{Account: plans[0].Account, At: r.now().UTC()}
-	o, err := r.planOptions(workspace.Everything)
-	if err != nil {
-		return l, err
-	}
-	o.Account, o.Mode = l.Account, containment.Lock
-	fresh, err := client.Plan(ctx, o)
-	if err != nil {
-		l.Unread = append(l.Unread, err.Error())
-	}
-	for _, w := range fresh.Warnings {
-		if w.Kind == "unread" {
-			l.Unread = append(l.Unread, w.Text.In(r.c.Language))
+	var fresh []containment.Step
+	var err error
+	takenBack := slices.ContainsFunc(plans, func(p appliedPlan) bool { return p.Mode != containment.Quarantine })
+	if takenBack {
+		if fresh, err = r.planAnew(ctx, client, &l); err != nil {
+			return l, err
 		}
 	}
 	var since time.Time
@@ -311,10 +325,10 @@ func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client
 		if err := p.open(r.now); err != nil {
 			return l, err
 		}
-		if first := p.since(); since.IsZero() || first.Before(since) {
+		if first := p.since(); p.Mode != containment.Quarantine && (since.IsZero() || first.Before(since)) {
 			since = first
 		}
-		news := fresh.Steps
+		news := fresh
 		if i > 0 {
 			news = nil
 		}
@@ -329,10 +343,32 @@ func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client
 			return l, err
 		}
 	}
+	if !takenBack { // a mailbox that is only rid of messages: its owner goes on signing in
+		return l, ctx.Err()
+	}
 	if l.Signs, err = client.Signs(ctx, l.Account, since); err != nil {
 		l.Unread = append(l.Unread, err.Error())
 	}
 	return l, ctx.Err()
+}
+
+// planAnew plans for an account as if nothing had been done, and says in l what could not be read.
+func (r *containing) planAnew(ctx context.Context, client *workspace.Client, l *look) ([]containment.Step, error) {
+	o, err := r.planOptions(workspace.Everything)
+	if err != nil {
+		return nil, err
+	}
+	o.Account, o.Mode = l.Account, containment.Lock
+	fresh, err := client.Plan(ctx, o)
+	if err != nil {
+		l.Unread = append(l.Unread, err.Error())
+	}
+	for _, w := range fresh.Warnings {
+		if w.Kind == "unread" {
+			l.Unread = append(l.Unread, w.Text.In(r.c.Language))
+		}
+	}
+	return fresh.Steps, nil
 }
 
 // unknownTo are the steps that none of the plans knows.
@@ -400,36 +436,72 @@ func (r *containing) tellLook(account string, l look) error {
 }
 
 func runContainUndo(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, steps []int) error {
-	c, err := g.openCase(t)
+	if err := opts.settle(); err != nil {
+		return err
+	}
+	r, err := newContaining(t, g, opts)
 	if err != nil {
 		return err
 	}
 	if !strings.Contains(opts.admin, "@") {
 		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
 	}
-	r := &containing{terminal: t, g: g, c: c, opts: opts}
 	plans, err := r.applied(args)
 	if err != nil {
 		return err
 	}
-	if len(plans) > 1 {
-		return usageError(fmt.Errorf("%d plans were applied", len(plans)), "name the one to undo, as in: mbaudit contain undo "+plans[len(plans)-1].path)
+	if len(plans) > 1 && len(args) == 0 {
+		return usageError(fmt.Errorf("%d plans were applied", len(plans)), "name the one to undo, or a directory of plans, as in: mbaudit contain undo "+plans[len(plans)-1].path)
 	}
-	p := plans[0]
+	if len(plans) > 1 && len(steps) > 0 {
+		return usageError(errors.New("--step is for one plan"), "name the plan to undo")
+	}
+	if err := r.confirmUndo(plans); err != nil {
+		return err
+	}
 	client, err := r.client(true, nil)
 	if err != nil {
 		return err
 	}
-	hash := containment.Hash(p.file)
-	if opts.yes != "" && !strings.EqualFold(opts.yes, hash) {
-		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
-	}
-	if opts.yes == "" {
-		if err := r.confirmAccount(p.Account, "What was taken from "+visible.Text(p.Account)+" will be put back, the intruder's things too.", "--yes "+hash); err != nil {
-			return err
+	failed := 0
+	for i := range plans { // what fails of one does not stop the others
+		if err := r.undoOne(ctx, client, &plans[i], steps); err != nil {
+			if len(plans) == 1 || ctx.Err() != nil {
+				return err
+			}
+			failed++
+			r.sayUnlessStatus(plans[i].Account, err)
 		}
 	}
-	if err := p.open(t.now); err != nil {
+	if failed > 0 {
+		return statusError(statusFailed)
+	}
+	return nil
+}
+
+// confirmUndo has a person type the account's address, or takes the hash of the plan, or of the hashes of all, for it.
+func (r *containing) confirmUndo(plans []appliedPlan) error {
+	if len(plans) > 1 {
+		var ready []readyPlan
+		for _, p := range plans {
+			ready = append(ready, readyPlan{Plan: p.Plan, path: p.path, file: p.file})
+		}
+		return r.confirmAll(ready, hashOfAll(ready))
+	}
+	hash := containment.Hash(plans[0].file)
+	if r.opts.yes != "" && !strings.EqualFold(r.opts.yes, hash) {
+		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
+	}
+	if r.opts.yes != "" {
+		return nil
+	}
+	account := visible.Text(plans[0].Account)
+	return r.confirmAccount(plans[0].Account, fmt.Sprintf(r.c.words("What was taken from %s will be put back, the intruder's things too.",
+		"Ce qui a été retiré à %s sera remis, y compris ce qui vient de l'intrus."), account), "--yes "+hash)
+}
+
+func (r *containing) undoOne(ctx context.Context, client *workspace.Client, p *appliedPlan, steps []int) error {
+	if err := p.open(r.now); err != nil {
 		return err
 	}
 	unmade, err := r.runner(client.Actions(p.Plan), p.ledger).Undo(ctx, p.Plan, steps)

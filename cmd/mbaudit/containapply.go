@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/containment/workspace"
@@ -138,7 +139,7 @@ func (r *containing) run(ctx context.Context, client *workspace.Client, sealer *
 			"a plan that was begun is gone on with as it was; for other decisions make a new one: mbaudit contain --account "+visible.Text(p.Account))
 	}
 	runner := r.runner(client.Actions(p), ledger)
-	runner.Preserve = sealer.preserve
+	runner.Preserve, runner.Looked = sealer.preserve, sealer.looked
 	result, err := runner.Apply(ctx, p)
 	err = errors.Join(err, ledger.Close())
 	var stale *containment.StaleError
@@ -222,11 +223,7 @@ func (r *containing) atOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := r.snapshotAndPlan(ctx, client)
-	if err != nil {
-		return err
-	}
-	locked, sealer, err := r.part(ctx, client, first, true)
+	locked, sealer, err := r.lockNow(ctx, client)
 	keeper.show()
 	if err != nil {
 		return err
@@ -236,11 +233,15 @@ func (r *containing) atOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rest, second, err := r.part(ctx, client, all, false)
+	second, err := r.newSealer(ctx, all, true)
 	if err != nil {
 		return err
 	}
-	if err := r.afterEmergency(ctx, first, sealer); err != nil {
+	rest, err := r.part(ctx, client, second, all, partOptions{})
+	if err != nil {
+		return err
+	}
+	if err := r.afterEmergency(ctx, sealer); err != nil {
 		r.say("the emergency bundle is sealed; then: %s", visible.Line(err.Error()))
 	}
 	for _, s := range []*preimageSealer{sealer, second} {
@@ -256,15 +257,45 @@ func (r *containing) atOnce(ctx context.Context) error {
 	return r.told(second.plan, locked, rest)
 }
 
-// snapshotAndPlan seals the emergency snapshot, and plans meanwhile how to lock the account: both only read.
-func (r *containing) snapshotAndPlan(ctx context.Context, client *workspace.Client) (containment.Plan, error) {
+// lockNow seals the emergency snapshot; meanwhile it plans how to lock the account and seals what the plan would change. All of
+// that only reads. When both are sealed, and not before, the account is locked.
+func (r *containing) lockNow(ctx context.Context, client *workspace.Client) (containment.Result, *preimageSealer, error) {
 	var p containment.Plan
+	var sealer *preimageSealer
+	var looked time.Time
 	var planning error
 	var group sync.WaitGroup
-	group.Go(func() { p, planning = r.plan(ctx, client, workspace.AccessOnly) })
+	r.askOneByOne()
+	group.Go(func() {
+		looked = r.now()
+		if p, planning = r.plan(ctx, client, workspace.AccessOnly); planning != nil {
+			return
+		}
+		if sealer, planning = r.newSealer(ctx, p, true); planning == nil {
+			planning = sealer.ahead(ctx)
+		}
+	})
 	err := r.emergency(ctx)
 	group.Wait()
-	return p, errors.Join(err, planning)
+	if err := errors.Join(err, planning); err != nil {
+		return containment.Result{}, sealer, err
+	}
+	result, err := r.part(ctx, client, sealer, p, partOptions{locks: true, looked: looked})
+	return result, sealer, err
+}
+
+// askOneByOne has passphrases asked for one after the other, whoever asks.
+func (r *containing) askOneByOne() {
+	ask := r.readSecret
+	if ask == nil {
+		return
+	}
+	var mu sync.Mutex
+	r.readSecret = func(prompt string) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return ask(prompt)
+	}
 }
 
 // emergency collects and seals what changes first, as collect --only emergency does, unless somebody said why not.
@@ -297,39 +328,44 @@ func (r *containing) emergency(ctx context.Context) error {
 }
 
 // afterEmergency timestamps the emergency bundle, which did not wait for that, and sends the timestamps after it.
-func (r *containing) afterEmergency(ctx context.Context, p containment.Plan, sealer *preimageSealer) error {
-	kept, err := r.findPreserved(p)
-	if err != nil || kept == nil || r.opts.skipPreserve != "" {
-		return err
+func (r *containing) afterEmergency(ctx context.Context, sealer *preimageSealer) error {
+	if sealer.plan.Preserved.Bundle == "" || r.opts.skipPreserve != "" {
+		return nil
 	}
-	return sealer.with.afterSealing(ctx, r.c.path(casefile.BundlesName, kept.sealed.Opening.Bundle))
+	return sealer.with.afterSealing(ctx, r.c.path(casefile.BundlesName, sealer.plan.Preserved.Bundle))
 }
 
-// part keeps a plan and applies it. Of what the snapshot does not hold, the pre-images do.
-func (r *containing) part(ctx context.Context, client *workspace.Client, p containment.Plan, locks bool) (containment.Result, *preimageSealer, error) {
-	p, path, err := r.keepPlan(p)
+// partOptions say how a part of --now is applied.
+type partOptions struct {
+	locks  bool      // the snapshot must hold what is changed; of the rest, the pre-images do
+	looked time.Time // when the plan was made, in this run
+}
+
+// part keeps a plan and applies it.
+func (r *containing) part(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, o partOptions) (containment.Result, error) {
+	kept, err := r.findPreserved(p)
 	if err != nil {
-		return containment.Result{}, nil, err
+		return containment.Result{}, err
 	}
-	if locks {
-		if err := r.mustBePreserved(p); err != nil {
-			return containment.Result{}, nil, err
+	p, path, err := r.writePlan(p, kept)
+	if err != nil {
+		return containment.Result{}, err
+	}
+	if o.locks && r.opts.skipPreserve == "" {
+		if err := r.enough(p, kept); err != nil {
+			return containment.Result{}, err
 		}
 	}
 	for _, w := range p.Warnings {
 		r.say("  ! %s", visible.Line(w.Text.In(r.c.Language)))
 		r.say("    %s", visible.Line(w.Instead.In(r.c.Language)))
 	}
-	sealer, err := r.newSealer(ctx, p, true)
-	if err != nil {
-		return containment.Result{}, nil, err
-	}
+	sealer.plan, sealer.looked = p, o.looked
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return containment.Result{}, nil, err
+		return containment.Result{}, err
 	}
-	result, err := r.run(ctx, client, sealer, p, path, file)
-	return result, sealer, err
+	return r.run(ctx, client, sealer, p, path, file)
 }
 
 // A passwordKeeper makes the new password, and sees to it that who should know it does before it is set.

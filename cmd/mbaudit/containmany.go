@@ -9,7 +9,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/mbaudit/mbaudit/containment"
+	"github.com/mbaudit/mbaudit/containment/workspace"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -26,26 +29,11 @@ type readyPlan struct {
 
 // applyDir applies all plans of a directory. What fails of one account does not stop the others.
 func (r *containing) applyDir(ctx context.Context) error {
-	paths, err := filepath.Glob(filepath.Join(r.opts.planDir, "plan-*.json"))
+	plans, err := r.readDir(r.opts.planDir)
 	if err != nil {
 		return err
 	}
-	if len(paths) == 0 {
-		return usageError(fmt.Errorf("%s holds no plan", visible.Text(r.opts.planDir)), "make them: mbaudit contain --account A, for each account")
-	}
-	var plans []readyPlan
-	var hashes []string
-	for _, path := range paths {
-		p, file, err := r.readPlan(path)
-		if err != nil {
-			return fmt.Errorf("%s: %w", visible.Text(path), err)
-		}
-		if slices.ContainsFunc(plans, func(other readyPlan) bool { return other.Account == p.Account }) {
-			return usageError(fmt.Errorf("%s holds two plans for %s", visible.Text(r.opts.planDir), visible.Text(p.Account)), "leave one of each account there")
-		}
-		plans, hashes = append(plans, readyPlan{Plan: p, path: path, file: file}), append(hashes, containment.Hash(file))
-	}
-	if err := r.confirmAll(plans, containment.Hash([]byte(strings.Join(hashes, "\n")))); err != nil {
+	if err := r.confirmAll(plans, hashOfAll(plans)); err != nil {
 		return err
 	}
 	for i := range plans { // one after the other: a passphrase may be asked for
@@ -54,6 +42,38 @@ func (r *containing) applyDir(ctx context.Context) error {
 		}
 	}
 	return r.applyAll(ctx, plans)
+}
+
+// readDir reads all plans of a directory.
+func (r *containing) readDir(dir string) ([]readyPlan, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "plan-*.json"))
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, usageError(fmt.Errorf("%s holds no plan", visible.Text(dir)), "make them: mbaudit contain --account A, for each account")
+	}
+	var plans []readyPlan
+	for _, path := range paths {
+		p, file, err := r.readPlan(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", visible.Text(path), err)
+		}
+		if slices.ContainsFunc(plans, func(other readyPlan) bool { return other.Account == p.Account }) {
+			return nil, usageError(fmt.Errorf("%s holds two plans for %s", visible.Text(dir), visible.Text(p.Account)), "leave one of each account there")
+		}
+		plans = append(plans, readyPlan{Plan: p, path: path, file: file})
+	}
+	return plans, nil
+}
+
+// hashOfAll is the SHA-256 of the SHA-256 of each plan, in their order, one a line.
+func hashOfAll(plans []readyPlan) string {
+	var hashes []string
+	for _, p := range plans {
+		hashes = append(hashes, containment.Hash(p.file))
+	}
+	return containment.Hash([]byte(strings.Join(hashes, "\n")))
 }
 
 // confirmAll has a person type how many accounts there are, or takes the hash of all plans' hashes for it.
@@ -86,10 +106,7 @@ func (r *containing) applyAll(ctx context.Context, plans []readyPlan) error {
 			mu.Lock()
 			defer mu.Unlock()
 			failed++
-			var status statusError
-			if !errors.As(err, &status) {
-				r.say("%s: %s", visible.Text(p.Account), visible.Line(err.Error()))
-			}
+			r.sayUnlessStatus(p.Account, err)
 		})
 	}
 	group.Wait()
@@ -98,6 +115,14 @@ func (r *containing) applyAll(ctx context.Context, plans []readyPlan) error {
 		return statusError(statusFailed)
 	}
 	return nil
+}
+
+// sayUnlessStatus says what went wrong with one account of several; where the error is an exit status, it has been said.
+func (r *containing) sayUnlessStatus(account string, err error) {
+	var status statusError
+	if !errors.As(err, &status) {
+		r.say("%s: %s", visible.Text(account), visible.Line(err.Error()))
+	}
 }
 
 // applyOne applies one plan of many, with a password that nobody is told.
@@ -116,4 +141,76 @@ func (r *containing) applyOne(ctx context.Context, p readyPlan) error {
 		return err
 	}
 	return r.told(p.Plan, result)
+}
+
+// planMany plans for several accounts, four side by side, and keeps the plans in a directory of their own. An account that
+// cannot be planned for does not stop the others.
+func (r *containing) planMany(ctx context.Context) error {
+	client, err := r.client(false, nil)
+	if err != nil {
+		return err
+	}
+	plans := make([]containment.Plan, len(r.opts.accounts))
+	errs := make([]error, len(plans))
+	var group sync.WaitGroup
+	slots := make(chan struct{}, plansAtOnce)
+	for i, account := range r.opts.accounts {
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			plans[i], errs[i] = r.of(account).plan(ctx, client, workspace.Everything)
+		})
+	}
+	group.Wait()
+	failed := 0
+	var made []containment.Plan
+	for i, err := range errs {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed++
+			r.say("%s", visible.Line(err.Error()))
+			continue
+		}
+		made = append(made, plans[i])
+	}
+	if err := r.keepTogether(made); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return statusError(statusFailed)
+	}
+	return nil
+}
+
+// keepTogether keeps plans that are applied together in a directory of their own, and shows them.
+func (r *containing) keepTogether(plans []containment.Plan) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	r.dir = r.c.path(containmentName, ulid.MustNewDefault(r.now()).String())
+	for i, p := range plans {
+		kept, _, err := r.keepPlan(p)
+		if err != nil {
+			return err
+		}
+		plans[i] = kept
+		if !r.g.json {
+			r.printPlan(kept)
+			r.print("")
+		}
+	}
+	ready, err := r.readDir(r.dir)
+	if err != nil {
+		return err
+	}
+	hash := hashOfAll(ready)
+	if r.g.json {
+		return r.printJSON(map[string]any{"directory": r.dir, "sha256": hash, "plans": plans})
+	}
+	r.print("SHA-256 %s", hash)
+	r.say(r.c.words("nothing was changed; read the plans in %s, correct decisions in them, then: mbaudit contain --plan-dir %s --google-admin %s",
+		"rien n'a été changé ; relisez les plans de %s, corrigez-y les décisions, puis : mbaudit contain --plan-dir %s --google-admin %s"), r.dir, r.dir, visible.Text(r.opts.admin))
+	return nil
 }

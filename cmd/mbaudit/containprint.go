@@ -70,6 +70,25 @@ func (r *containing) printPlan(p containment.Plan) {
 		}
 		r.wrapped(indent, last)
 	}
+	r.printChores(p)
+}
+
+// printChores prints what is left to a person, with what the log has of it.
+func (r *containing) printChores(p containment.Plan) {
+	if len(p.ByHand) == 0 {
+		return
+	}
+	r.print("%s", r.c.words("By hand, for no API does it:", "À la main, car aucune API ne le fait :"))
+	for _, c := range p.ByHand {
+		r.wrapped("  [ ] ", c.What.In(r.c.Language))
+		r.wrapped("      ", r.c.containWords().why+c.Why.In(r.c.Language))
+		if c.Link != "" {
+			r.wrapped("      ", c.Link)
+		}
+		for _, line := range c.Seen {
+			r.wrapped("      ! ", line)
+		}
+	}
 }
 
 // wrapped prints a text in lines of at most 80 characters, the first behind a head, the others indented as far. What came

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -176,6 +177,9 @@ func (k *preserved) lacks(p containment.Plan) []string {
 
 // mustBePreserved refuses to go on where no sealed bundle holds what would be changed, unless somebody said in writing why.
 func (r *containing) mustBePreserved(p containment.Plan) error {
+	if p.Mode == containment.Quarantine {
+		return nil // each message is sealed whole just before it is moved, and nothing else is touched
+	}
 	if r.opts.skipPreserve != "" {
 		return r.c.note(journal.Decision, "containment goes on without a sealed bundle of "+p.Account+": "+r.opts.skipPreserve, map[string]string{"plan": p.ID})
 	}
@@ -183,6 +187,11 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 	if err != nil {
 		return err
 	}
+	return r.enough(p, kept)
+}
+
+// enough refuses what is preserved where it lacks something that the plan changes.
+func (r *containing) enough(p containment.Plan, kept *preserved) error {
 	hint := fmt.Sprintf("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON",
 		p.Account, r.opts.admin)
 	if kept == nil {
@@ -204,6 +213,9 @@ type preimageSealer struct {
 	// later has timestamps and copies made after the changes: when the account is locked at once, no other server is waited
 	// for.
 	later bool
+
+	looked time.Time // when the plan's targets were looked at, in this run; zero where it was another one
+	sealed string    // the bundle that was sealed ahead, of the targets as the plan has them
 }
 
 func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bool) (*preimageSealer, error) {
@@ -213,13 +225,38 @@ func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bo
 	return s, s.with.prepareSealing(ctx)
 }
 
+// ahead seals the targets as the plan has them, before it is known whether they have changed since. Nothing but their states is
+// kept then: what has to be kept whole is no step of a lock.
+func (s *preimageSealer) ahead(ctx context.Context) error {
+	var images []containment.Preimage
+	for _, step := range s.plan.Steps {
+		if step.Decision == containment.Take {
+			images = append(images, containment.Preimage{Step: step, State: step.State})
+		}
+	}
+	if len(images) == 0 {
+		return nil
+	}
+	bundle, err := s.preserve(ctx, images)
+	s.sealed = bundle
+	return err
+}
+
+// sealedAhead says whether images are those that were sealed ahead: a plan that is applied as it is, with targets as it has them.
+func (s *preimageSealer) sealedAhead(images []containment.Preimage) bool {
+	return s.sealed != "" && !slices.ContainsFunc(images, func(i containment.Preimage) bool { return i.State.Digest() != i.Step.Before || i.Keep != nil })
+}
+
 // preserve is containment.Runner's Preserve.
 func (s *preimageSealer) preserve(ctx context.Context, images []containment.Preimage) (string, error) {
+	if s.sealedAhead(images) {
+		return s.sealed, nil
+	}
 	done, err := s.c.begin(journal.Collection, fmt.Sprintf("sealing what %d steps are about to change in %s", len(images), s.plan.Account), map[string]string{"plan": s.plan.ID})
 	if err != nil {
 		return "", err
 	}
-	sealed, err := s.seal(images)
+	sealed, err := s.seal(ctx, images)
 	if err != nil {
 		return "", errors.Join(err, done("", err))
 	}
@@ -240,7 +277,7 @@ func (s *preimageSealer) after(ctx context.Context) error {
 	return s.with.afterSealing(ctx, s.dir)
 }
 
-func (s *preimageSealer) seal(images []containment.Preimage) (*evidence.Sealed, error) {
+func (s *preimageSealer) seal(ctx context.Context, images []containment.Preimage) (*evidence.Sealed, error) {
 	tool, err := thisTool()
 	if err != nil {
 		return nil, err
@@ -251,7 +288,7 @@ func (s *preimageSealer) seal(images []containment.Preimage) (*evidence.Sealed, 
 		return nil, err
 	}
 	for _, image := range images {
-		if err := s.put(w, image); err != nil {
+		if err := s.put(ctx, w, image); err != nil {
 			return nil, errors.Join(err, w.Discard())
 		}
 	}
@@ -284,16 +321,27 @@ func (s *preimageSealer) opening(tool evidence.Tool) evidence.Opening {
 		Options: map[string][]string{"plan": {s.plan.ID}, "mode": {string(s.plan.Mode)}}, TimeZone: localZone(s.now()), Signer: s.with.identity.Fingerprint()}
 }
 
-// put keeps one pre-image: the step with its target as it is, or nothing where nothing of it can be read.
-func (s *preimageSealer) put(w *evidence.Writer, image containment.Preimage) error {
+// put keeps one pre-image: the step with its target as it is, or nothing where nothing of it can be read; and the target whole,
+// where it is more than its state.
+func (s *preimageSealer) put(ctx context.Context, w *evidence.Writer, image containment.Preimage) error {
 	text, err := json.MarshalIndent(image, "", "  ")
 	if err != nil {
 		return err
 	}
 	name := fmt.Sprintf("%s/containment/step-%03d-%s.json", evidence.SafeName(s.plan.Account), image.Step.N, evidence.SafeName(image.Step.Kind))
-	_, err = w.Put(evidence.Exhibit{Account: s.plan.Account, Collector: containmentCollector, Resource: containmentCollector + "/" + image.Step.Kind,
+	exhibit := evidence.Exhibit{Account: s.plan.Account, Collector: containmentCollector, Resource: containmentCollector + "/" + image.Step.Kind,
 		Item: strconv.Itoa(image.Step.N), Name: name, MediaType: "application/json", FetchedAt: s.now().UTC(),
 		Request: "the target of step " + strconv.Itoa(image.Step.N) + " of plan " + s.plan.ID,
-		Attrs:   map[string]string{"step": strconv.Itoa(image.Step.N), "kind": image.Step.Kind, "target": image.Step.Target}}, bytes.NewReader(append(text, '\n')))
+		Attrs:   map[string]string{"step": strconv.Itoa(image.Step.N), "kind": image.Step.Kind, "target": image.Step.Target}}
+	if _, err = w.Put(exhibit, bytes.NewReader(append(text, '\n'))); err != nil || image.Keep == nil {
+		return err
+	}
+	original, err := image.Keep(ctx)
+	if err != nil {
+		return fmt.Errorf("keeping the target of step %d whole: %w", image.Step.N, err)
+	}
+	exhibit.Resource, exhibit.MediaType, exhibit.FetchedAt = exhibit.Resource+"/original", original.MediaType, s.now().UTC()
+	exhibit.Name = fmt.Sprintf("%s/containment/step-%03d-%s", evidence.SafeName(s.plan.Account), image.Step.N, evidence.SafeName(original.Name))
+	_, err = w.Put(exhibit, bytes.NewReader(original.Body))
 	return err
 }

@@ -28,6 +28,7 @@ type terminal struct {
 	stderr io.Writer
 	getenv func(string) string
 	now    func() time.Time
+	until  func(ctx context.Context, at time.Time) error // waits for a time; nil waits in fact
 
 	// readSecret asks for a secret without showing it; nil where nobody is there to be asked.
 	readSecret func(prompt string) (string, error)

@@ -31,18 +31,18 @@ type kind struct {
 	// check looks at the target after the step was taken; nil is look.
 	check func(ctx context.Context, c *Client, s containment.Step) (containment.State, error)
 
-	// body gives the target's bytes as they are, to be sealed beside its description; nil where that says all.
-	body func(ctx context.Context, c *Client, s containment.Step) (Body, error)
+	// keep gives the target's bytes as they are, to be sealed beside its description; nil where that says all.
+	keep func(ctx context.Context, c *Client, s containment.Step) (containment.Original, error)
 }
 
 func kinds() []kind {
 	return []kind{
 		{name: kindCache, right: "doveadm", undo: containment.Never, look: lookAtCache, take: flushCache, check: checkCache},
 		{name: kindKick, right: "doveadm", undo: containment.Never, look: lookAtSessions, take: kick, check: checkSessions},
-		{name: kindSieve, right: "ManageSieve", undo: containment.Whole, look: lookAtSieve, take: deactivate, back: activate, body: scriptBody},
+		{name: kindSieve, right: "ManageSieve", undo: containment.Whole, look: lookAtSieve, take: deactivate, back: activate, keep: wholeScript},
 		{name: kindACL, right: "IMAP ACL (a)", undo: containment.Whole, look: lookAtACL, take: removeACL, back: restoreACL},
 		{name: kindFolder, right: "IMAP CREATE", undo: containment.Never, look: lookAtFolder, take: createFolder},
-		{name: kindMessage, right: "IMAP MOVE", undo: containment.Partly, look: lookAtMessage, take: quarantine, back: release, body: messageBody},
+		{name: kindMessage, right: "IMAP MOVE", undo: containment.Partly, look: lookAtMessage, take: quarantine, back: release, keep: wholeMessage},
 	}
 }
 
@@ -55,6 +55,7 @@ type action struct {
 var (
 	_ containment.Action   = action{}
 	_ containment.Verifier = action{}
+	_ containment.Keeper   = keeping{}
 )
 
 // Actions are the actions for a plan.
@@ -62,8 +63,19 @@ func (c *Client) Actions() containment.Actions {
 	actions := containment.Actions{}
 	for _, k := range kinds() {
 		actions[k.name] = action{k, c}
+		if k.keep != nil {
+			actions[k.name] = keeping{action{k, c}}
+		}
 	}
 	return actions
+}
+
+// A keeping is an action of a kind whose targets are kept whole.
+type keeping struct{ action }
+
+// Keep implements containment.Keeper.
+func (a keeping) Keep(ctx context.Context, s containment.Step) (containment.Original, error) {
+	return a.keep(ctx, a.client, s)
 }
 
 // Kind implements containment.Action.
@@ -99,22 +111,4 @@ func (a action) Undo(ctx context.Context, s containment.Step, before containment
 		return ErrReadOnly
 	}
 	return a.back(ctx, a.client, s, before)
-}
-
-// A Body is what a target is, byte for byte.
-type Body struct {
-	Bytes     []byte
-	MediaType string
-	Extension string // of a file that holds it, with its dot
-}
-
-// Body gives the bytes of a step's target, to be sealed before anything is changed; ok is false where the step has none.
-func (c *Client) Body(ctx context.Context, s containment.Step) (body Body, ok bool, err error) {
-	for _, k := range kinds() {
-		if k.name == s.Kind && k.body != nil {
-			body, err = k.body(ctx, c, s)
-			return body, true, err
-		}
-	}
-	return Body{}, false, nil
 }

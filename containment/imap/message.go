@@ -321,14 +321,14 @@ func (m *mailbox) find(folder string, was message) (string, error) {
 	return "", problemf("the message is not in %s any more; its bytes are in the bundle of the pre-images", Quoted(folder))
 }
 
-func messageBody(ctx context.Context, c *Client, s containment.Step) (Body, error) {
+func wholeMessage(ctx context.Context, c *Client, s containment.Step) (containment.Original, error) {
 	folder, validity, uid, err := place(s.Target)
 	if err != nil {
-		return Body{}, err
+		return containment.Original{}, err
 	}
 	var was message
 	if err := json.Unmarshal(s.State.Document, &was); err != nil {
-		return Body{}, fmt.Errorf("reading the plan: %w", err)
+		return containment.Original{}, fmt.Errorf("reading the plan: %w", err)
 	}
 	var whole []byte
 	err = c.withMail(ctx, true, func(m *mailbox) error {
@@ -346,7 +346,7 @@ func messageBody(ctx context.Context, c *Client, s containment.Step) (Body, erro
 		whole = body
 		return nil
 	})
-	return Body{whole, "message/rfc822", ".eml"}, err
+	return containment.Original{Name: "message.eml", MediaType: "message/rfc822", Body: whole}, err
 }
 
 func lookAtFolder(ctx context.Context, c *Client, s containment.Step) (containment.State, error) {

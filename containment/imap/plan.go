@@ -46,8 +46,8 @@ type PlanOptions struct {
 	Case, By   string
 	Server     string // the URL of the IMAP server
 	OwnDomains []string
-	Quarantine []Wanted
-	Folder     string // to move messages to; empty is QuarantineName
+	Quarantine []Wanted // with the mode Quarantine: the messages to move, and nothing else is planned
+	Folder     string   // to move them to; empty is QuarantineName
 	Now        time.Time
 }
 
@@ -64,16 +64,9 @@ type builder struct {
 // Plan looks at an account and proposes what to do. Nothing is changed, and what could not be read is a warning.
 func (c *Client) Plan(ctx context.Context, o PlanOptions) (containment.Plan, error) {
 	b := &builder{Client: c, o: o, domains: append([]string{domainOf(c.cfg.Account)}, o.OwnDomains...)}
-	b.warn(passwordWarning())
-	b.sessions()
-	if o.Mode == containment.Suspend {
-		b.warn(suspendWarning())
-	}
-	if o.Mode != containment.Precaution {
-		for _, part := range []func(context.Context) error{b.rules, b.rights, b.messages} {
-			if err := part(ctx); err != nil {
-				return containment.Plan{}, err
-			}
+	for _, part := range b.parts() {
+		if err := part(ctx); err != nil {
+			return containment.Plan{}, err
 		}
 	}
 	p := containment.Plan{ID: ulid.MustNewDefault(o.Now).String(), Case: o.Case, Account: c.cfg.Account, Provider: Provider, Server: o.Server, Mode: o.Mode,
@@ -84,6 +77,17 @@ func (c *Client) Plan(ctx context.Context, o PlanOptions) (containment.Plan, err
 	}
 	p.Warnings = b.warnings
 	return p, ctx.Err()
+}
+
+// parts are what a mode looks at.
+func (b *builder) parts() []func(context.Context) error {
+	switch b.o.Mode {
+	case containment.Quarantine:
+		return []func(context.Context) error{b.messages}
+	case containment.Precaution:
+		return []func(context.Context) error{b.sessions}
+	}
+	return []func(context.Context) error{b.sessions, b.rules, b.rights}
 }
 
 // inspected gives the steps with the state of their targets. What is as it should be already is no step.
@@ -122,13 +126,18 @@ func (b *builder) warn(w containment.Warning) { b.warnings = append(b.warnings, 
 // unread warns of what could not be read. A plan never takes that for "nothing there".
 func (b *builder) unread(what string, err error) { b.warn(unreadWarning(what, err)) }
 
-func (b *builder) sessions() {
+func (b *builder) sessions(context.Context) error {
+	b.warn(passwordWarning())
+	if b.o.Mode == containment.Suspend {
+		b.warn(suspendWarning())
+	}
 	if b.cfg.Doveadm == nil {
 		b.warn(noDoveadmWarning())
-		return
+		return nil
 	}
 	b.add(stageCache, kindCache, "", containment.Take, textsOfCache(), nil)
 	b.add(stageKick, kindKick, "", containment.Take, textsOfKick(), nil)
+	return nil
 }
 
 // rules plans to deactivate the active script: unasked where it does what an intruder's does, else a person decides.
@@ -292,9 +301,6 @@ func prefixes(list imapwire.Value) []string {
 
 // messages plans to move messages out of sight.
 func (b *builder) messages(ctx context.Context) error {
-	if len(b.o.Quarantine) == 0 {
-		return nil
-	}
 	return b.withOwnFolders(ctx, "messages", func(m *mailbox, folders []string) error {
 		if !m.caps["MOVE"] && !m.caps["IMAP4REV2"] {
 			b.warn(noMoveWarning())

@@ -165,13 +165,13 @@ func listedScript(s *managesieve.Conn, name string) bool {
 	return false
 }
 
-func scriptBody(ctx context.Context, c *Client, step containment.Step) (Body, error) {
+func wholeScript(ctx context.Context, c *Client, step containment.Step) (containment.Original, error) {
 	active, ok, err := c.activeScript(ctx)
 	switch {
 	case err != nil:
-		return Body{}, err
+		return containment.Original{}, err
 	case !ok || active.Name != step.Target:
-		return Body{}, problemf("the script %s is not active any more", step.Target)
+		return containment.Original{}, problemf("the script %s is not active any more", step.Target)
 	}
-	return Body{active.Script.bytes(), "application/sieve", ".sieve"}, nil
+	return containment.Original{Name: "script.sieve", MediaType: "application/sieve", Body: active.Script.bytes()}, nil
 }

@@ -32,7 +32,7 @@ func accessKinds() []kind {
 	twoSteps := rights{"admin.directory.user.readonly", "admin.directory.user", "admin.directory.user.security"}
 	identity := same("cloud-identity.inboundsso.readonly", "cloud-identity.inboundsso")
 	return []kind{
-		{name: kindSSOAssignment, rights: identity, undo: containment.Never, look: lookAtAssignment, take: removeNamed},
+		{name: kindSSOAssignment, rights: identity, undo: containment.Partly, look: lookAtAssignment, take: removeNamed, back: assignAgain},
 		{name: kindSSOProfile, rights: identity, undo: containment.Never, look: lookAtProfile, take: removeNamed},
 		{name: kindPassword, rights: user, undo: containment.Partly, lag: 5 * time.Minute, look: lookAtRecovery(false), check: lookAtRecovery(true),
 			take: setPassword, back: restoreRecovery},
@@ -235,5 +235,13 @@ func removeNamed(ctx context.Context, t target, _ object) error {
 		return err
 	}
 	_, err = t.do(ctx, request{service: identityAPI, subject: t.cfg.Admin, scope: t.rights.act, verb: http.MethodDelete, path: "v1/" + collection + "/" + id})
+	return err
+}
+
+// assignAgain makes an assignment like the one that was removed; Google gives it another name. Its profile must still be
+// there: a profile that was deleted cannot be made again, because nobody can read its certificates.
+func assignAgain(ctx context.Context, t target, before object) error {
+	_, err := t.do(ctx, request{service: identityAPI, subject: t.cfg.Admin, scope: t.rights.act, verb: http.MethodPost, path: "v1/inboundSsoAssignments",
+		body: pick(before, "customer", "targetOrgUnit", "targetGroup", "ssoMode", "samlSsoInfo", "oidcSsoInfo", "signInBehavior", "rank")})
 	return err
 }

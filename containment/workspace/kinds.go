@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ type kind struct {
 
 	// back puts the target back to before; nil where that is not possible.
 	back func(ctx context.Context, t target, before object) error
+
+	// keep gives the target whole, to be sealed before the step is taken; nil where its state is all.
+	keep func(ctx context.Context, t target) (containment.Original, error)
 
 	// check looks at the target after the step was taken; nil is look. It is there where what is looked at before the step
 	// cannot tell whether the step was taken.
@@ -59,6 +63,7 @@ var (
 	_ containment.Action   = action{}
 	_ containment.Verifier = action{}
 	_ containment.Lagging  = action{}
+	_ containment.Keeper   = keeping{}
 )
 
 // Actions are the actions for a plan.
@@ -72,12 +77,23 @@ func (c *Client) Actions(p containment.Plan) containment.Actions {
 	actions := containment.Actions{}
 	for _, k := range kinds() {
 		actions[k.name] = action{k, c, kept}
+		if k.keep != nil {
+			actions[k.name] = keeping{action{k, c, kept}}
+		}
 	}
 	return actions
 }
 
+// A keeping is an action of a kind whose targets are kept whole.
+type keeping struct{ action }
+
+// Keep implements containment.Keeper.
+func (a keeping) Keep(ctx context.Context, s containment.Step) (containment.Original, error) {
+	return a.keep(ctx, a.target(s))
+}
+
 func kinds() []kind {
-	return append(append(accessKinds(), mailKinds()...), elsewhereKinds()...)
+	return slices.Concat(accessKinds(), mailKinds(), elsewhereKinds(), quarantineKinds())
 }
 
 func (a action) target(s containment.Step) target { return target{a.client, s, a.rights, a.kept} }

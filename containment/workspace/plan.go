@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ const (
 	stageVacation
 	stageProtocols
 	stageDevices
+	stageAccounts // those that were made as this one
 	stagePrivileges
 	stageShares
 	stageSuspend // last: a suspended account can be neither read nor cleaned
@@ -74,6 +76,7 @@ func (c *Client) Plan(ctx context.Context, o PlanOptions) (containment.Plan, err
 	p := containment.Plan{ID: ulid.MustNewDefault(o.Now).String(), Case: o.Case, Account: o.Account, Provider: Provider, Mode: o.Mode, Made: o.Now.UTC().Truncate(time.Second), By: o.By}
 	p.Steps = c.inspected(ctx, b)
 	p.Warnings = b.warnings
+	p.ByHand = b.chores()
 	for _, u := range s.unread {
 		p.Warnings = append(p.Warnings, unreadWarning(u))
 	}
@@ -122,7 +125,8 @@ func Resource(kind string) (row string, first bool) {
 		return row, true
 	}
 	return map[string]string{kindMobile: "directory/mobiledevices", kindRole: "directory/roleAssignments", kindCodes: "directory/verificationCodes",
-		kindSMIME: "gmail/smimeInfo"}[kind], false
+		kindSMIME: "gmail/smimeInfo", kindChrome: "directory/chromeosdevices", kindEndpoint: "cloudidentity/deviceUsers",
+		kindCalendar: "calendar/acl"}[kind], false
 }
 
 // A builder collects the steps of a plan.
@@ -284,18 +288,10 @@ func (b *builder) judgeFilter(action object) containment.Decision {
 // elsewhere plans devices, privileges and shares.
 func (b *builder) elsewhere() {
 	for _, d := range b.mobiles {
-		decision := containment.Unknown
-		if first, err := time.Parse(time.RFC3339, d.text("firstSync")); err == nil && !first.Before(b.o.Since) {
-			decision = containment.Take
-		}
-		b.add(stageDevices, kindMobile, d.text("resourceId"), decision)
+		b.add(stageDevices, kindMobile, d.text("resourceId"), inWindow(b.young(d.text("firstSync"))))
 	}
-	inWindow := func(is bool) containment.Decision {
-		if is {
-			return containment.Take
-		}
-		return containment.Unknown
-	}
+	b.computers()
+	b.accounts()
 	if b.user.truth("isAdmin") {
 		b.add(stagePrivileges, kindSuper, "", inWindow(b.granted.super))
 	}
@@ -328,15 +324,62 @@ func (b *builder) elsewhere() {
 	}
 }
 
-// share plans what of a file is open to people outside.
+// inWindow takes what is of the incident, and leaves to a person what is not known to be.
+func inWindow(is bool) containment.Decision {
+	if is {
+		return containment.Take
+	}
+	return containment.Unknown
+}
+
+// young says whether a time is in the window of the incident.
+func (b *builder) young(when string) bool {
+	at, err := time.Parse(time.RFC3339, when)
+	return err == nil && !at.Before(b.o.Since)
+}
+
+// computers plans Chromebooks that the account used, and devices that Directory does not know.
+func (b *builder) computers() {
+	for _, d := range b.chromes {
+		b.add(stageDevices, kindChrome, d.text("deviceId"), inWindow(b.young(d.text("lastEnrollmentTime"))))
+	}
+	for _, e := range b.endpoints {
+		parts := strings.Split(e.text("name"), "/") // devices/X/deviceUsers/Y
+		known := slices.ContainsFunc(b.mobiles, func(m object) bool { return len(parts) == 4 && m.text("deviceId") == parts[1] })
+		if len(parts) == 4 && !known {
+			b.add(stageDevices, kindEndpoint, e.text("name"), inWindow(b.young(cmp.Or(e.text("firstSyncTime"), e.text("createTime")))))
+		}
+	}
+}
+
+// accounts plans other accounts that were made as this one, and aliases that it was given. Where administration has been this
+// account's work before, who was made may well be a new colleague: that is for a person.
+func (b *builder) accounts() {
+	for _, address := range b.granted.created {
+		b.add(stageAccounts, kindCreated, address, inWindow(b.granted.role || b.granted.super))
+	}
+	for _, alias := range b.user.texts("aliases") {
+		if slices.ContainsFunc(b.granted.aliases, func(given string) bool { return strings.EqualFold(given, alias) }) {
+			b.add(stageAccounts, kindAlias, alias, containment.Take)
+		}
+	}
+}
+
+// share plans what of a file is open to people outside. What the log has as shared in the window is taken.
 func (b *builder) share(file object, suspect func(string) containment.Decision) {
 	list, _ := file["permissions"].([]any)
 	for _, each := range list {
 		o, _ := each.(map[string]any)
 		p := object(o)
-		if who := p.text("emailAddress"); p.text("role") != "owner" && (p.text("type") == "anyone" || b.outside(who)) {
-			b.add(stageShares, kindShare, file.text("id")+"/"+p.text("id"), suspect(who))
+		who := cmp.Or(p.text("emailAddress"), p.text("domain"))
+		if p.text("role") == "owner" || p.text("type") != "anyone" && !b.outside(who) && !b.outside("@"+who) {
+			continue
 		}
+		d := suspect(who)
+		if b.granted.shared(file.text("id"), who) {
+			d = containment.Take
+		}
+		b.add(stageShares, kindShare, file.text("id")+"/"+p.text("id"), d)
 	}
 }
 

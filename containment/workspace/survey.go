@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ type survey struct {
 	forwarding, vacation object
 	imap, pop            object
 	mobiles, roles       []object
+	chromes, endpoints   []object
 	groups               []object
 	members              map[string][]object // by group
 	files, rules         []object
@@ -39,11 +41,24 @@ type unread struct {
 	err  error
 }
 
-// granted is what the administrators' log has of the account since the window began.
+// granted is what the logs have of the account since the window began.
 type granted struct {
 	role, super bool
 	groups      []string
+	aliases     []string
+	created     []string          // accounts that were made as this one
+	shares      map[string]bool   // in Drive, as file/address; a link that everybody may use has no address
+	domain      map[string][]seen // by what a person has to look at: changes to the whole domain, whoever made them
 }
+
+// seen is a line of the administrators' log.
+type seen struct {
+	at          time.Time
+	actor, name string
+}
+
+// shared says whether a file was shared with somebody since the window began.
+func (g granted) shared(file, who string) bool { return g.shares[file+"/"+strings.ToLower(who)] }
 
 // A Part says which steps a plan has.
 type Part int
@@ -201,7 +216,19 @@ func (c *Client) surveyElsewhere(ctx context.Context, s *survey, since time.Time
 		s.rules, err = c.list(ctx, request{service: googleAPIs, subject: s.account, scope: c.ownScope("calendar.acls.readonly", "calendar.acls"), path: primaryRules}, "items")
 		return err
 	})
+	side("directory/chromeosdevices", func() (err error) {
+		s.chromes, err = c.list(ctx, request{service: adminAPI, subject: c.cfg.Admin, scope: c.reading("admin.directory.device.chromeos"), path: chromePath,
+			query: url.Values{"query": {"recent_user:" + s.account}, "maxResults": {"100"}}}, "chromeosdevices")
+		return err
+	})
+	side("cloudidentity/deviceUsers", func() (err error) {
+		query := ownDevices()
+		query.Set("filter", "email:"+s.account)
+		s.endpoints, err = c.list(ctx, request{service: identityAPI, subject: c.cfg.Admin, scope: c.reading("cloud-identity.devices"), path: "v1/devices/-/deviceUsers", query: query}, "deviceUsers")
+		return err
+	})
 	side("reports/admin", func() error { return c.surveyLog(ctx, s, since) })
+	side("reports/drive", func() error { return c.surveyShares(ctx, s, since) })
 }
 
 // ownScope is a scope of the account's own: read-only, unless the client writes.
@@ -240,27 +267,49 @@ func (c *Client) surveyGroups(ctx context.Context, s *survey) error {
 	return nil
 }
 
-// surveyLog reads from the administrators' log which roles and groups the account has been given since the window began.
+// surveyLog reads from the administrators' log what the account has been given, and has made, since the window began, and
+// which changes to the whole domain a person should look at.
 func (c *Client) surveyLog(ctx context.Context, s *survey, since time.Time) error {
-	for _, name := range []string{"ASSIGN_ROLE", "GRANT_ADMIN_PRIVILEGE", "ADD_GROUP_MEMBER"} {
-		events, err := c.events(ctx, "all", "admin", name, since)
+	events, err := c.events(ctx, "all", "admin", "", since)
+	if err != nil {
+		return err
+	}
+	s.granted.domain = map[string][]seen{}
+	for _, e := range events {
+		if chore := choreOf(e.Name); chore != "" {
+			s.granted.domain[chore] = append(s.granted.domain[chore], seen{e.Time, e.Actor, e.Name})
+		}
+		about := e.Parameters["USER_EMAIL"]
+		switch {
+		case e.Name == "CREATE_USER" && strings.EqualFold(e.Actor, s.account):
+			s.granted.created = append(s.granted.created, about)
+		case !strings.EqualFold(about, s.account):
+		case e.Name == "ASSIGN_ROLE":
+			s.granted.role = true
+		case e.Name == "GRANT_ADMIN_PRIVILEGE":
+			s.granted.super = true
+		case e.Name == "ADD_GROUP_MEMBER":
+			s.granted.groups = append(s.granted.groups, e.Parameters["GROUP_EMAIL"])
+		case e.Name == "ADD_NICKNAME":
+			s.granted.aliases = append(s.granted.aliases, e.Parameters["USER_NICKNAME"])
+		}
+	}
+	return nil
+}
+
+// surveyShares reads from Drive's log what was shared as the account since the window began.
+func (c *Client) surveyShares(ctx context.Context, s *survey, since time.Time) error {
+	shares := map[string]bool{}
+	for _, name := range []string{"change_user_access", "change_document_visibility"} {
+		events, err := c.events(ctx, s.account, "drive", name, since)
 		if err != nil {
 			return err
 		}
 		for _, e := range events {
-			if !strings.EqualFold(e.Parameters["USER_EMAIL"], s.account) {
-				continue
-			}
-			switch name {
-			case "ASSIGN_ROLE":
-				s.granted.role = true
-			case "GRANT_ADMIN_PRIVILEGE":
-				s.granted.super = true
-			default:
-				s.granted.groups = append(s.granted.groups, e.Parameters["GROUP_EMAIL"])
-			}
+			shares[e.Parameters["doc_id"]+"/"+strings.ToLower(cmp.Or(e.Parameters["target_user"], e.Parameters["target_domain"]))] = true
 		}
 	}
+	s.granted.shares = shares
 	return nil
 }
 

@@ -38,10 +38,16 @@ func requestBodies() map[string]any {
 		"directory.roleAssignments.insert":                object{"roleId": roleHelpdesk, "assignedTo": "carol@example.test", "scopeType": "CUSTOMER"},
 		"directory.mobiledevices.action":                  object{"action": "admin_account_wipe"},
 		"admin.customer.devices.chromeos.issueCommand":    object{"commandType": "WIPE_USERS"},
-		"driveactivity.activity.query":                    object{"pageSize": 10},
-		"drive.permissions.update":                        object{"role": "reader"},
-		"vault.matters.create":                            object{"name": "Dossier 1"},
-		"vault.matters.holds.create":                      object{"name": "Garde", "corpus": "MAIL", "accounts": []any{object{"email": Victim}}},
+		"admin.customer.devices.chromeos.batchChangeStatus": object{"deviceIds": []string{"c0ffee00-0000-4000-8000-000000000000"},
+			"changeChromeOsDeviceStatusAction": "CHANGE_CHROME_OS_DEVICE_STATUS_ACTION_DISABLE"},
+		"cloudidentity.inboundSsoAssignments.create": object{"targetOrgUnit": "orgUnits/03ph8a2z3", "ssoMode": "SAML_SSO",
+			"samlSsoInfo": object{"inboundSamlSsoProfile": "inboundSamlSsoProfiles/01ssop0"}},
+		"drive.permissions.create":     object{"type": "user", "role": "reader", "emailAddress": "x@webfree.example"},
+		"calendar.acl.insert":          object{"role": "reader", "scope": object{"type": "user", "value": "x@webfree.example"}},
+		"driveactivity.activity.query": object{"pageSize": 10},
+		"drive.permissions.update":     object{"role": "reader"},
+		"vault.matters.create":         object{"name": "Dossier 1"},
+		"vault.matters.holds.create":   object{"name": "Garde", "corpus": "MAIL", "accounts": []any{object{"email": Victim}}},
 	}
 }
 

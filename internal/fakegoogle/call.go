@@ -113,18 +113,25 @@ func (c *call) answer(fault *Fault) answer {
 	if err := c.admit(); err != nil {
 		return c.failed(err)
 	}
-	if wait := c.tenant.config.Latency(c.method.ID); wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-c.request.Context().Done():
-		}
-	}
+	c.linger(c.method.ID)
 	result, early := c.carryOut(fault)
 	if early != nil {
 		return *early
 	}
 	c.finish()
 	return c.succeeded(result)
+}
+
+// linger takes the time that a call takes.
+func (c *call) linger(id string) {
+	wait := c.tenant.config.Latency(id)
+	if wait <= 0 {
+		return
+	}
+	select {
+	case <-time.After(wait):
+	case <-c.request.Context().Done():
+	}
 }
 
 // carryOut makes the call under the lock. What may change under the reader's eyes is written there too; where the call

@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,7 @@ func cloudIdentity() map[string]handler {
 		c + "inboundSamlSsoProfiles.idpCredentials.list": onlyAdmins(listCredentials),
 		c + "inboundOidcSsoProfiles.list":                onlyAdmins(listNothing),
 		c + "inboundSsoAssignments.list":                 onlyAdmins(listSsoAssignments),
+		c + "inboundSsoAssignments.create":               onlyAdmins(createSsoAssignment),
 		c + "inboundSsoAssignments.delete":               onlyAdmins(deleteSsoAssignment),
 		c + "allowlistedDomains.list":                    onlyAdmins(listNothing),
 	}
@@ -33,7 +35,7 @@ func cloudIdentity() map[string]handler {
 // device is a mobile device as Cloud Identity shows it: the same device as Directory's.
 func device(mobile object) object {
 	state := map[string]string{"APPROVED": "APPROVED", "BLOCKED": "BLOCKED", "WIPING": "WIPING", "ACCOUNT_WIPING": "APPROVED"}[text(mobile, "status")]
-	return object{"name": "devices/" + text(mobile, "deviceId"), "deviceId": text(mobile, "deviceId"), "deviceType": "ANDROID",
+	return object{"name": "devices/" + text(mobile, "deviceId"), "deviceId": text(mobile, "deviceId"), "deviceType": firstOf(text(mobile, "type"), "ANDROID"),
 		"ownerType": "BYOD", "model": text(mobile, "model"),
 		"osVersion": text(mobile, "os"), "serialNumber": text(mobile, "serialNumber"), "createTime": text(mobile,
 			"firstSync"), "lastSyncTime": text(mobile, "lastSync"),
@@ -49,17 +51,20 @@ func deviceUser(mobile object) object {
 		"passwordState": "PASSWORD_SET", "userAgent": text(mobile, "userAgent")}
 }
 
+// endpoints are the devices that Cloud Identity knows: the mobile ones of Directory, and computers, which are not there.
+func (t *Tenant) endpoints() []object { return slices.Concat(t.org.mobiles, t.org.computers) }
+
 func listDevices(t *Tenant, c *call) (object, *apiError) {
-	items := make([]object, len(t.org.mobiles))
-	for i, mobile := range t.org.mobiles {
-		items[i] = device(mobile)
+	var items []object
+	for _, known := range t.endpoints() {
+		items = append(items, device(known))
 	}
 	return c.paged(object{}, "devices", items, 20, 100)
 }
 
 // deviceOf finds the Directory device that a path names.
 func (c *call) deviceOf() (object, *apiError) {
-	return one(c.tenant.org.mobiles, "deviceId", c.path["devicesId"])
+	return one(c.tenant.endpoints(), "deviceId", c.path["devicesId"])
 }
 
 func getDevice(t *Tenant, c *call) (object, *apiError) {
@@ -77,7 +82,7 @@ func listDeviceUsers(t *Tenant, c *call) (object, *apiError) {
 	}
 	owner = strings.TrimPrefix(owner, "email:")
 	var items []object
-	for _, mobile := range t.org.mobiles {
+	for _, mobile := range t.endpoints() {
 		if id := c.path["devicesId"]; (id == "-" || id == text(mobile, "deviceId")) && (owner == "" || owner == deviceOwner(mobile)) {
 			items = append(items, deviceUser(mobile))
 		}
@@ -230,6 +235,28 @@ func listCredentials(t *Tenant, c *call) (object, *apiError) {
 
 func listSsoAssignments(t *Tenant, c *call) (object, *apiError) {
 	return c.paged(object{}, "inboundSsoAssignments", t.org.single, 10, 100)
+}
+
+// createSsoAssignment assigns a profile to a unit that has none; the assignment gets a name of its own.
+func createSsoAssignment(t *Tenant, c *call) (object, *apiError) {
+	made := clone(c.body)
+	info, _ := made["samlSsoInfo"].(object)
+	switch profile := text(info, "inboundSamlSsoProfile"); {
+	case text(made, "targetOrgUnit") == "" || text(made, "ssoMode") == "SAML_SSO" && profile == "":
+		return nil, failure(http.StatusBadRequest, "invalidArgument", "Request contains an invalid argument.")
+	case profile != "" && where(t.org.profiles, "name", profile) < 0:
+		return nil, failure(http.StatusBadRequest, "failedPrecondition", "The profile does not exist.")
+	case where(t.org.single, "targetOrgUnit", text(made, "targetOrgUnit")) >= 0:
+		return nil, failure(http.StatusConflict, "alreadyExists", "The target has an SSO assignment.")
+	}
+	made["name"] = "inboundSsoAssignments/" + filterID(t.next())
+	if text(info, "inboundSamlSsoProfile") == "inboundSamlSsoProfiles/"+rogueProfile {
+		made["name"] = "inboundSsoAssignments/" + rogueAssignment // by which the tenant knows him
+	}
+	c.change(func() { t.org.single = append(t.org.single, made) })
+	done := operation(t)
+	done["response"] = clone(made)
+	return done, nil
 }
 
 func deleteSsoAssignment(t *Tenant, c *call) (object, *apiError) {

@@ -74,7 +74,7 @@ type Config struct {
 	// UsualPropagation is what Google says.
 	Propagation func(methodID string) time.Duration
 
-	// Latency is how long a call takes on the machine's clock; nil means 0.
+	// Latency is how long a call takes on the machine's clock, the token endpoint's ("token") too; nil means 0.
 	Latency func(methodID string) time.Duration
 
 	// Lag is how long after it happened an activity of an application shows; nil means the lags that Google

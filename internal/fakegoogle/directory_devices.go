@@ -17,7 +17,8 @@ func directoryDevices() map[string]handler {
 		m + "delete": ofCustomer("customerId", deleteMobile),
 		c + "list":   ofCustomer("customerId", listChromes),
 		c + "get":    ofCustomer("customerId", getChrome),
-		"admin.customer.devices.chromeos.issueCommand": ofCustomer("customerId", commandChrome),
+		"admin.customer.devices.chromeos.issueCommand":      ofCustomer("customerId", commandChrome),
+		"admin.customer.devices.chromeos.batchChangeStatus": ofCustomer("customerId", changeChromes),
 	}
 }
 
@@ -85,11 +86,11 @@ func deleteMobile(t *Tenant, c *call) (object, *apiError) {
 	return nil, nil
 }
 
-// listChromes understands query=user:ADDRESS, which finds the devices that somebody used recently.
+// listChromes understands query=user:ADDRESS and recent_user:ADDRESS, which find the devices that somebody used recently.
 func listChromes(t *Tenant, c *call) (object, *apiError) {
 	items := t.org.chromes
 	if query := c.arg("query"); query != "" {
-		address, ok := strings.CutPrefix(query, "user:")
+		address, ok := strings.CutPrefix(strings.TrimPrefix(query, "recent_"), "user:")
 		if !ok {
 			return nil, failure(http.StatusNotImplemented, "notImplemented", "fakegoogle does not understand query %s", query)
 		}
@@ -106,6 +107,29 @@ func getChrome(t *Tenant, c *call) (object, *apiError) {
 		return nil, notFoundKey("deviceId")
 	}
 	return tagged(t.org.chromes[i : i+1])[0], nil
+}
+
+// changeChromes disables devices and enables them again. What came of each stands in the answer, which succeeds in any case.
+func changeChromes(t *Tenant, c *call) (object, *apiError) {
+	status := map[string]string{"CHANGE_CHROME_OS_DEVICE_STATUS_ACTION_DISABLE": "DISABLED",
+		"CHANGE_CHROME_OS_DEVICE_STATUS_ACTION_REENABLE": "ACTIVE"}[text(c.body, "changeChromeOsDeviceStatusAction")]
+	ids := c.bodyTexts("deviceIds")
+	if status == "" || len(ids) == 0 || len(ids) > 50 {
+		return nil, failure(http.StatusBadRequest, "invalidArgument", "Request contains an invalid argument.")
+	}
+	var results []object
+	for _, id := range ids {
+		i := where(t.org.chromes, "deviceId", id)
+		if i < 0 {
+			results = append(results, object{"deviceId": id, "error": object{"code": 5.0, "message": "Device not found."}})
+			continue
+		}
+		device := t.org.chromes[i]
+		c.change(func() { device["status"] = status })
+		c.audit("admin", "CHROME_OS_SETTINGS", "CHANGE_DEVICE_STATE", parameter("DEVICE_NEW_STATE", status), parameter("DEVICE_SERIAL_NUMBER", text(device, "serialNumber")))
+		results = append(results, object{"deviceId": id, "response": object{}})
+	}
+	return list(object{}, "changeChromeOsDeviceStatusResults", results), nil
 }
 
 func commandChrome(t *Tenant, c *call) (object, *apiError) {

@@ -467,6 +467,7 @@ func insertAlias(c *call, a *account) (object, *apiError) {
 		a.user["aliases"] = texts(append(a.aliasList(), alias)...)
 		c.tenant.index[alias] = a.number
 	})
+	c.audit("admin", "USER_SETTINGS", "ADD_NICKNAME", parameter("USER_EMAIL", a.email), parameter("USER_NICKNAME", alias))
 	return a.alias(alias), nil
 }
 

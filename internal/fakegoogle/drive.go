@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,11 +17,13 @@ func driveAPI() map[string]handler {
 		"drive.files.get":              ofUser(getFile),
 		"drive.permissions.list":       ofUser(listPermissions),
 		"drive.permissions.get":        ofUser(getPermission),
+		"drive.permissions.create":     ofUser(createPermission),
 		"drive.permissions.update":     ofUser(updatePermission),
 		"drive.permissions.delete":     ofUser(deletePermission),
 		"drive.drives.list":            ofUser(listDrives),
 		"driveactivity.activity.query": ofUser(queryActivity),
 		"calendar.acl.list":            ofUser(listAccess),
+		"calendar.acl.insert":          ofUser(insertAccess),
 		"calendar.acl.delete":          ofUser(deleteAccess),
 	}
 }
@@ -62,7 +65,7 @@ func (t *Tenant) files(a *account) []object {
 	}
 	if t.takenOver(a.person) {
 		add(sharedFile, "Clients 2026", at("2026-10-14 20:30:15"),
-			object{"kind": "drive#permission", "id": "07700000000000000077", "type": "user", "role": "writer", "emailAddress": IntruderForward,
+			object{"kind": "drive#permission", "id": intruderPermission, "type": "user", "role": "writer", "emailAddress": IntruderForward,
 				"displayName": IntruderForward, "deleted": false, "pendingOwner": false},
 			object{"kind": "drive#permission", "id": "anyoneWithLink", "type": "anyone", "role": "reader", "allowFileDiscovery": false})
 	}
@@ -189,6 +192,44 @@ func updatePermission(c *call, a *account) (object, *apiError) {
 	return c.unlessAsked(changed, "kind,id,type,role")
 }
 
+// createPermission shares a file. Who has it already keeps the id of his permission, as Drive derives it from who he is.
+func createPermission(c *call, a *account) (object, *apiError) {
+	file, err := c.file(a)
+	if err != nil {
+		return nil, err
+	}
+	c.arg("sendNotificationEmail")
+	kind, role := text(c.body, "type"), text(c.body, "role")
+	if !slices.Contains([]string{"user", "group", "domain", "anyone"}, kind) || !slices.Contains([]string{"writer", "commenter", "reader"}, role) {
+		return nil, failure(http.StatusBadRequest, "invalid", "The permission type or role field is not valid.")
+	}
+	made := object{"kind": "drive#permission", "type": kind, "role": role}
+	switch kind {
+	case "anyone":
+		made["id"], made["allowFileDiscovery"] = "anyoneWithLink", truth(c.body, "allowFileDiscovery")
+	case "domain":
+		made["id"], made["domain"] = "domain-"+text(c.body, "domain"), text(c.body, "domain")
+	default:
+		who := text(c.body, "emailAddress")
+		made["id"], made["emailAddress"], made["displayName"], made["deleted"], made["pendingOwner"] = permissionID(who), who, who, false, false
+	}
+	c.change(func() {
+		others := without(permissions(file), "id", text(made, "id"))
+		file["permissions"], file["shared"] = list(object{}, "p", append(others, made))["p"], true
+	})
+	return c.unlessAsked(made, "kind,id,type,role")
+}
+
+// permissionID is what Drive calls the permissions of a person, in all files.
+func permissionID(who string) string {
+	if who == IntruderForward {
+		return intruderPermission
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(who))
+	return fmt.Sprintf("%020d", sum.Sum64()%1e19)
+}
+
 func deletePermission(c *call, a *account) (object, *apiError) {
 	file, permission, err := c.permission(a)
 	if err != nil {
@@ -309,17 +350,19 @@ func (t *Tenant) access(a *account) []object {
 	if rules, made := t.org.calendars[a.number]; made {
 		return rules
 	}
-	rule := func(kind, value, role string) object {
-		o := object{"kind": "calendar#aclRule", "id": kind + ":" + value, "role": role, "scope": object{"type": kind, "value": value}}
-		o["etag"] = etag(o)
-		return o
-	}
-	rules := []object{rule("user", a.email, "owner"), rule("domain", Domain, "reader")}
+	rules := []object{accessRule("user", a.email, "owner"), accessRule("domain", Domain, "reader")}
 	if t.takenOver(a.person) {
-		rules = append(rules, rule("user", IntruderForward, "writer"))
+		rules = append(rules, accessRule("user", IntruderForward, "writer"))
 	}
 	t.org.calendars[a.number] = rules
 	return rules
+}
+
+// accessRule is one rule; its id says for whom it is.
+func accessRule(kind, value, role string) object {
+	o := object{"kind": "calendar#aclRule", "id": kind + ":" + value, "role": role, "scope": object{"type": kind, "value": value}}
+	o["etag"] = etag(o)
+	return o
 }
 
 // ownCalendar refuses any calendar but the caller's.
@@ -336,6 +379,25 @@ func listAccess(c *call, a *account) (object, *apiError) {
 	}
 	c.arg("showDeleted") // none is
 	return c.paged(object{"kind": "calendar#acl"}, "items", c.tenant.access(a), 100, 250)
+}
+
+// insertAccess makes a rule, in the place of one for the same people.
+func insertAccess(c *call, a *account) (object, *apiError) {
+	if err := c.ownCalendar(a); err != nil {
+		return nil, err
+	}
+	c.arg("sendNotifications")
+	scope, _ := c.body["scope"].(object)
+	kind, role := text(scope, "type"), text(c.body, "role")
+	if !slices.Contains([]string{"user", "group", "domain"}, kind) || text(scope, "value") == "" ||
+		!slices.Contains([]string{"none", "freeBusyReader", "reader", "writer", "owner"}, role) {
+		return nil, failure(http.StatusBadRequest, "invalid", "Invalid scope or role.")
+	}
+	made := accessRule(kind, text(scope, "value"), role)
+	c.change(func() {
+		c.tenant.org.calendars[a.number] = append(without(c.tenant.access(a), "id", text(made, "id")), made)
+	})
+	return made, nil
 }
 
 func deleteAccess(c *call, a *account) (object, *apiError) {

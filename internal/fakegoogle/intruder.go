@@ -294,6 +294,8 @@ const (
 	intruderDevice  = "AFiQxQ9999999"
 	rogueProfile    = "01ssop7"
 	rogueAssignment = "01asg7"
+
+	intruderPermission = "07700000000000000077" // in Drive, of his address
 )
 
 func intruderGrant(a *account) object {

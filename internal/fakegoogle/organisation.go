@@ -13,6 +13,7 @@ type organisation struct {
 	roles, assigned  []object
 	units            []object
 	mobiles, chromes []object
+	computers        []object // Cloud Identity alone knows them
 	alerts           []object
 	policies         []object
 	profiles, single []object // SSO profiles and assignments

@@ -114,6 +114,7 @@ type Seed struct {
 	Account                                     string // address or id
 	Filters, ForwardingAddresses, Delegates     []map[string]any
 	SendAs, Tokens, AppPasswords, MobileDevices []map[string]any
+	Computers                                   []map[string]any // devices that Cloud Identity knows and Directory does not, in the form of mobile devices
 	Files                                       []map[string]any // each with its permissions
 	Holds                                       []map[string]any // of Vault, in a matter of their own
 	Messages                                    []seedmail.Message
@@ -160,6 +161,7 @@ func (t *Tenant) Seed(s Seed) error {
 	a.tokens = append(a.tokens, clone(s.Tokens)...)
 	a.asps = append(a.asps, clone(s.AppPasswords)...)
 	t.org.mobiles = append(t.org.mobiles, clone(s.MobileDevices)...)
+	t.org.computers = append(t.org.computers, clone(s.Computers)...)
 	if len(s.Files) > 0 {
 		t.org.files[a.number] = append(t.files(a), clone(s.Files)...)
 	}

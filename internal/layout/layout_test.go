@@ -48,7 +48,7 @@ func allowed() map[string][]string {
 
 		"containment":           {},
 		"containment/imap":      {"containment", "internal/imapwire", "internal/managesieve", "internal/secret", "internal/visible"},
-		"containment/workspace": {"containment", "internal/secret"},
+		"containment/workspace": {"containment", "internal/gmailmessage", "internal/secret"},
 		"findings":              {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses":    {"internal/mailheader"},
 		"findings/decision":     {"evidence/journal", "findings", "findings/facts", "findings/networks", "internal/casefile"},
