@@ -42,6 +42,7 @@ Exit status 3: something could not be looked at.`,
 		},
 	}
 	opts.addReach(cmd.Flags())
+	cmd.Flags().StringVar(&opts.passwordFile, "password-file", "", "with --imap: file whose first line is the password to log in with")
 	cmd.Flags().BoolVar(&wait, "wait", false, "look again at +1, +15, +60 minutes and +24 hours")
 	return cmd
 }
@@ -62,6 +63,7 @@ Without PLAN it takes the one plan that was applied (of --account).`,
 	}
 	opts.addReach(cmd.Flags())
 	opts.addWrite(cmd.Flags())
+	cmd.Flags().StringVar(&opts.passwordFile, "password-file", "", "with --imap: file whose first line is the password to log in with")
 	cmd.Flags().IntSliceVar(&steps, "step", nil, "undo only this step (repeatable)")
 	return cmd
 }
@@ -195,11 +197,11 @@ func runContainVerify(ctx context.Context, t *terminal, g *global, opts *contain
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(opts.admin, "@") {
-		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
-	}
 	plans, err := r.applied(args)
 	if err != nil {
+		return err
+	}
+	if plans, err = r.ofThisServer(plans); err != nil {
 		return err
 	}
 	client, err := r.client(false, nil)
@@ -256,7 +258,7 @@ func worse(a, b int) int {
 }
 
 // lookAgain looks at all plans, the newest word on each thing counting, and gives the exit status.
-func (r *containing) lookAgain(ctx context.Context, client *workspace.Client, plans []appliedPlan) (int, error) {
+func (r *containing) lookAgain(ctx context.Context, client provider, plans []appliedPlan) (int, error) {
 	worst := statusDone
 	byAccount := map[string][]appliedPlan{}
 	var accounts []string
@@ -309,7 +311,7 @@ func (l look) status() int {
 }
 
 // lookAtAccount looks at what the plans of one account did. What is new is what no plan of them knows.
-func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client, plans []appliedPlan) (look, error) {
+func (r *containing) lookAtAccount(ctx context.Context, client provider, plans []appliedPlan) (look, error) {
 	l := look{Account: plans[0].Account, At: r.now().UTC()}
 	var fresh []containment.Step
 	var err error
@@ -353,7 +355,7 @@ func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client
 }
 
 // planAnew plans for an account as if nothing had been done, and says in l what could not be read.
-func (r *containing) planAnew(ctx context.Context, client *workspace.Client, l *look) ([]containment.Step, error) {
+func (r *containing) planAnew(ctx context.Context, client provider, l *look) ([]containment.Step, error) {
 	o, err := r.planOptions(workspace.Everything)
 	if err != nil {
 		return nil, err
@@ -443,11 +445,11 @@ func runContainUndo(ctx context.Context, t *terminal, g *global, opts *containOp
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(opts.admin, "@") {
-		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
-	}
 	plans, err := r.applied(args)
 	if err != nil {
+		return err
+	}
+	if plans, err = r.ofThisServer(plans); err != nil {
 		return err
 	}
 	if len(plans) > 1 && len(args) == 0 {
@@ -500,7 +502,7 @@ func (r *containing) confirmUndo(plans []appliedPlan) error {
 		"Ce qui a été retiré à %s sera remis, y compris ce qui vient de l'intrus."), account), "--yes "+hash)
 }
 
-func (r *containing) undoOne(ctx context.Context, client *workspace.Client, p *appliedPlan, steps []int) error {
+func (r *containing) undoOne(ctx context.Context, client provider, p *appliedPlan, steps []int) error {
 	if err := p.open(r.now); err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ func (r *containing) applyFile(ctx context.Context) error {
 		return err
 	}
 	r.opts.account, r.opts.mode = p.Account, string(p.Mode)
+	if err := r.fits(p); err != nil {
+		return err
+	}
 	keeper := &passwordKeeper{containing: r, taken: ledgerIsThere(r.opts.apply)}
 	client, err := r.client(true, keeper.next)
 	if err != nil {
@@ -132,7 +135,7 @@ func (r *containing) confirmAccount(account, what, otherwise string) error {
 }
 
 // run applies a plan with its ledger, and says of each step what came of it.
-func (r *containing) run(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
+func (r *containing) run(ctx context.Context, client provider, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
 	ledger, err := containment.OpenLedger(ledgerPath(path), containment.Hash(file), r.now)
 	if err != nil {
 		return containment.Result{}, withHint(err,
@@ -198,7 +201,7 @@ func (r *containing) told(p containment.Plan, results ...containment.Result) err
 			"%s : %d faites, %d déjà tenues, %d en échec, %d laissées par décision, état antérieur dans %s"), visible.Text(p.Account), len(all.Done), len(all.Held), len(all.Failed), len(all.Left), all.Bundle)
 	}
 	r.say(r.c.words("look again at once, and after 1, 15 and 60 minutes and a day: %s", "à revoir tout de suite, puis après 1, 15 et 60 minutes et un jour : %s"),
-		"mbaudit contain verify --wait --google-admin "+visible.Text(r.opts.admin))
+		"mbaudit contain verify --wait "+r.opts.reach())
 	if len(all.Failed) > 0 {
 		return statusError(statusFailed)
 	}
@@ -259,7 +262,7 @@ func (r *containing) atOnce(ctx context.Context) error {
 
 // lockNow seals the emergency snapshot; meanwhile it plans how to lock the account and seals what the plan would change. All of
 // that only reads. When both are sealed, and not before, the account is locked.
-func (r *containing) lockNow(ctx context.Context, client *workspace.Client) (containment.Result, *preimageSealer, error) {
+func (r *containing) lockNow(ctx context.Context, client provider) (containment.Result, *preimageSealer, error) {
 	var p containment.Plan
 	var sealer *preimageSealer
 	var looked time.Time
@@ -342,7 +345,7 @@ type partOptions struct {
 }
 
 // part keeps a plan and applies it.
-func (r *containing) part(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, o partOptions) (containment.Result, error) {
+func (r *containing) part(ctx context.Context, client provider, sealer *preimageSealer, p containment.Plan, o partOptions) (containment.Result, error) {
 	kept, err := r.findPreserved(p)
 	if err != nil {
 		return containment.Result{}, err
@@ -377,7 +380,7 @@ type passwordKeeper struct {
 
 // check refuses a file that is there, before anything is changed.
 func (k *passwordKeeper) check() error {
-	if k.opts.passwordFile == "" || k.taken {
+	if k.opts.passwordFile == "" || k.taken || k.opts.onIMAP() {
 		return nil
 	}
 	if _, err := os.Lstat(k.opts.passwordFile); !errors.Is(err, fs.ErrNotExist) {
