@@ -305,6 +305,15 @@ func (r *containing) planOnly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	book := ""
+	if r.opts.onIMAP() {
+		if book, err = r.writeRunbook(p, path); err != nil {
+			return err
+		}
+	}
+	if r.g.json && book != "" {
+		return r.printJSON(map[string]any{"path": path, "sha256": containment.Hash(file), "plan": p, "runbook": book})
+	}
 	if r.g.json {
 		return r.printJSON(map[string]any{"path": path, "sha256": containment.Hash(file), "plan": p})
 	}
@@ -313,6 +322,9 @@ func (r *containing) planOnly(ctx context.Context) error {
 	if p.Preserved.Bundle == "" {
 		r.say("no sealed bundle holds what this changes yet: "+
 			"%s", r.collectFirst(p.Account))
+	}
+	if book != "" {
+		r.say(r.c.words("what is done by hand, and first: %s", "ce qui se fait à la main, et d'abord : %s"), book)
 	}
 	r.say("nothing was changed; read it, correct decisions in %s, then: mbaudit contain --apply %s %s",
 		path, path, r.opts.reach())

@@ -430,6 +430,9 @@ func (r *containing) tellLook(account string, l look) error {
 	case l.status() == statusFound:
 		r.say(r.c.words("the intruder, or something of his, is still there: plan again: %s", "l'intrus, ou quelque chose de lui, est encore là ; refaites un plan : %s"),
 			"mbaudit contain --account "+visible.Text(account))
+	case r.opts.onIMAP() && r.opts.imap.doveadm == "":
+		r.say("%s", r.c.words("IMAP tells nobody who signs in, and doveadm was not asked: read the server's logs",
+			"IMAP ne dit à personne qui se connecte, et doveadm n'a pas été interrogé : lisez les journaux du serveur"))
 	case len(l.Signs) == 0:
 		r.say("%s", r.c.words("no sign of anybody since; logs come minutes to hours late, so look again",
 			"aucun signe de personne depuis ; les journaux ont des minutes à des heures de retard, revenez-y"))

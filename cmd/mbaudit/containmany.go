@@ -194,9 +194,14 @@ func (r *containing) keepTogether(plans []containment.Plan) error {
 	}
 	r.dir = r.c.path(containmentName, ulid.MustNewDefault(r.now()).String())
 	for i, p := range plans {
-		kept, _, err := r.keepPlan(p)
+		kept, path, err := r.keepPlan(p)
 		if err != nil {
 			return err
+		}
+		if r.opts.onIMAP() && p.Mode != containment.Quarantine {
+			if _, err := r.writeRunbook(kept, path); err != nil {
+				return err
+			}
 		}
 		plans[i] = kept
 		if !r.g.json {

@@ -47,7 +47,7 @@ func textsOfSieve(name string, verdict Judgement) stepTexts {
 		why.EN, why.FR = why.EN+" …", why.FR+" …"
 	}
 	return stepTexts{text{EN: "deactivate the Sieve script " + name + " (it is kept)", FR: "désactiver le script Sieve " + name + " (il est conservé)"}, why,
-		text{EN: "the owner's own rules in it rest too, with an absence message", FR: "les règles du titulaire qui s'y trouvent s'arrêtent aussi, avec une réponse d'absence"}}
+		text{EN: "the owner's own rules in it rest too, an absence message among them", FR: "les règles du titulaire qui s'y trouvent s'arrêtent aussi, réponse d'absence comprise"}}
 }
 
 func textsOfACL(folder, identifier, rights string) stepTexts {
