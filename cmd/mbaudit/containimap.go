@@ -103,7 +103,7 @@ func (o *containOptions) reach() string {
 	}
 	words := "--imap " + visible.Text(o.imap.url)
 	for _, f := range []struct{ flag, value string }{
-		{"--sieve", o.imap.sieve}, {"--imap-login", o.imap.login}, {"--imap-master", o.imap.master}, {"--doveadm", o.imap.doveadm}, {"--tls-ca", o.imap.caFile}, {"--tls-pin", o.imap.pin},
+		{"--sieve", o.imap.sieve}, {"--imap-login", o.imap.login}, {"--imap-master", o.imap.master}, {"--doveadm", o.imap.doveadm}, {"--doveadm-key-file", o.imap.doveadmKeyFile}, {"--tls-ca", o.imap.caFile}, {"--tls-pin", o.imap.pin},
 	} {
 		if f.value != "" {
 			words += " " + f.flag + " " + visible.Text(f.value)
@@ -115,11 +115,9 @@ func (o *containOptions) reach() string {
 // collectFirst is the command that seals what a plan changes.
 func (r *containing) collectFirst(account string) string {
 	if r.opts.onIMAP() {
-		words := "mbaudit collect --account " + visible.Text(account) + " " + r.opts.reach() + " --messages none"
-		if r.opts.imap.doveadm != "" {
-			words = strings.Replace(words, " --doveadm "+visible.Text(r.opts.imap.doveadm), "", 1)
-		}
-		return words
+		reads := *r.opts // doveadm is for changing things
+		reads.imap.doveadm, reads.imap.doveadmKeyFile = "", ""
+		return "mbaudit collect --account " + visible.Text(account) + " " + reads.reach() + " --messages none"
 	}
 	return "mbaudit collect --account " + visible.Text(account) + " --workspace " + r.opts.reach() + " --only " + onlyEmergency
 }

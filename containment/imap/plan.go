@@ -126,7 +126,7 @@ func (b *builder) warn(w containment.Warning) { b.warnings = append(b.warnings, 
 // unread warns of what could not be read. A plan never takes that for "nothing there".
 func (b *builder) unread(what string, err error) { b.warn(unreadWarning(what, err)) }
 
-func (b *builder) sessions(context.Context) error {
+func (b *builder) sessions(ctx context.Context) error {
 	b.warn(passwordWarning())
 	if b.o.Mode == containment.Suspend {
 		b.warn(suspendWarning())
@@ -134,6 +134,10 @@ func (b *builder) sessions(context.Context) error {
 	if b.cfg.Doveadm == nil {
 		b.warn(noDoveadmWarning())
 		return nil
+	}
+	if _, err := b.Sessions(ctx); err != nil {
+		b.unread("doveadm", err)
+		return ctx.Err()
 	}
 	b.add(stageCache, kindCache, "", containment.Take, textsOfCache(), nil)
 	b.add(stageKick, kindKick, "", containment.Take, textsOfKick(), nil)

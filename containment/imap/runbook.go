@@ -43,9 +43,10 @@ type Found struct {
 // mostSaid is how many characters of each thing that a server says are kept.
 const mostSaid = 300
 
-// Hear takes in what a server says of itself.
+// Hear takes in what a server says of itself, and keeps the first line of it.
 func (f *Found) Hear(what string, text []byte, exhibit string) {
-	shown := visible.Cut(strings.TrimSpace(string(text[:min(len(text), 4*mostSaid)])), mostSaid)
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text[:min(len(text), 4*mostSaid)])), "\r\n")
+	shown := visible.Cut(line, mostSaid)
 	f.Said = append(f.Said, Said{what, shown, exhibit})
 	low := strings.ToLower(string(text))
 	for _, known := range []struct{ mark, name string }{
@@ -160,15 +161,13 @@ func (r Runbook) Markdown(language string) []byte {
 	say := func(en, fr string) string { return text{EN: en, FR: fr}.In(language) }
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s %s\n\n", say("What is done by hand for", "Ce qui se fait à la main pour"), markdown(r.Account))
-	fmt.Fprintf(&b, "%s: %s. %s: %s. %s: `%s`.\n\n", say("Server", "Serveur"), markdown(r.Server), say("Made", "Établie le"), r.Made.UTC().Format("2006-01-02 15:04 UTC"), say("Plan", "Plan"), r.ID)
+	fmt.Fprintf(&b, say("Server: %s. Made: %s. Plan: `%s`.", "Serveur : %s. Établie le %s. Plan : `%s`.")+"\n\n", markdown(r.Server), r.Made.UTC().Format("2006-01-02 15:04 UTC"), r.ID)
 	b.WriteString(say("Tick each box, write the time beside it, and record it with the command below the step; entries are kept in the case's journal. Nothing here is done by the program.",
 		"Cochez chaque case, notez l'heure à côté, et consignez-la avec la commande sous l'étape ; la main courante du dossier garde l'écriture. Le programme ne fait rien de ce qui suit.") + "\n\n")
 	r.writeFound(&b, say)
 	for _, t := range r.Tasks {
 		fmt.Fprintf(&b, "- [ ] **%d.** %s  \n  *%s*\n", t.N, t.What.In(language), t.Why.In(language))
-		for _, line := range t.Lines {
-			writeLine(&b, line.In(language))
-		}
+		writeLines(&b, t.Lines, language)
 		fmt.Fprintf(&b, "\n  %s %s `mbaudit log add --step %d --informant \"%s\"`\n\n", say("Time: ________", "Heure : ________"), say(" Record:", " Consigner :"), t.N, say("YOUR NAME", "VOTRE NOM"))
 	}
 	return b.Bytes()
@@ -180,27 +179,39 @@ func (r Runbook) writeFound(b *bytes.Buffer, say func(en, fr string) string) {
 			"Aucun scellé de ce compte n'était là : les termes de tous les serveurs courants figurent ci-dessous. Collectez d'abord, puis refaites le plan.") + "\n\n")
 		return
 	}
-	fmt.Fprintf(b, "%s: %s.\n\n", say("Recognised in what the server says of itself", "Reconnu dans ce que le serveur dit de lui"), markdown(strings.Join(append(r.Found.Software, say("nothing else", "rien d'autre")), ", ")))
+	recognised := strings.Join(r.Found.Software, ", ")
+	if recognised == "" {
+		recognised = say("nothing; the words for all usual servers are below", "rien ; les termes de tous les serveurs courants figurent ci-dessous")
+	}
+	fmt.Fprintf(b, say("Recognised in what the server says of itself: %s.", "Reconnu dans ce que le serveur dit de lui : %s.")+"\n\n", recognised)
 	for _, s := range r.Found.Said {
 		fmt.Fprintf(b, "- %s (%s): %s\n", markdown(s.What), markdown(s.Exhibit), markdown(s.Text))
 	}
 	b.WriteString("\n")
 }
 
-// writeLine writes a line of a task: a command as code, which holds nothing but itself, all else as text.
-func writeLine(b *bytes.Buffer, line string) {
-	if command, ok := strings.CutPrefix(line, "$ "); ok {
-		fmt.Fprintf(b, "\n      %s\n", command)
-		return
+// writeLines writes the lines of a task: commands as code, which holds nothing but itself, all else as text.
+func writeLines(b *bytes.Buffer, lines []containment.Text, language string) {
+	code := false
+	for _, each := range lines {
+		command, ok := strings.CutPrefix(each.In(language), "$ ")
+		switch {
+		case ok && code:
+			fmt.Fprintf(b, "      %s\n", command)
+		case ok:
+			fmt.Fprintf(b, "\n      %s\n", command)
+		default:
+			fmt.Fprintf(b, "\n  %s\n", command)
+		}
+		code = ok
 	}
-	fmt.Fprintf(b, "\n  %s\n", line)
 }
 
 // markdown writes strange text so that it stays text.
 func markdown(s string) string {
 	var b strings.Builder
 	for _, r := range visible.Line(s) {
-		if strings.ContainsRune("\\`*_{}[]()<>#+-.!|&~:@/$\"'", r) && r != '.' && r != '-' && r != '@' && r != ':' && r != '/' {
+		if strings.ContainsRune("\\`*_{}[]()<>#+!|&~$", r) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
