@@ -70,7 +70,7 @@ func newContainCommand(t *terminal, g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "contain --account A",
 		Short: "take an account back: plan, apply, verify, undo",
-		Long: `contain looks at an account of Google Workspace, changes nothing, and writes a plan:
+		Long: `contain looks at an account of Google Workspace, or of an IMAP server, changes nothing, and writes a plan:
 CASE/containment/plan-….json and a table of what to do, in the order that works, each step
 with its reason, side effect, needed right and whether it can be undone. Read it, change
 decisions with a text editor ("decision": apply, keep or unknown; unknown is not applied),
@@ -85,12 +85,17 @@ then apply it.
   mbaudit contain verify [--wait]             looks again: does it hold, is he still there
   mbaudit contain undo [--step N]             puts back what can be put back
 
+With --imap the account is one of an IMAP server: the active Sieve script is deactivated, rights
+of others are removed, sessions end (--doveadm), messages are moved to a folder. A runbook
+beside the plan says what a person does by hand, the password before all else.
+
 Modes: lock (all that lets somebody in or keeps him there), precaution (password, sessions,
 second factors, where nothing is confirmed), suspend (lock, and suspend last).
 
 The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md.`,
 		Example: `  mbaudit contain --account alice@example.com --google-admin admin@example.com --since 2026-10-12
-  mbaudit contain --apply containment/plan-01J….json --google-admin admin@example.com --google-write-key write.json`,
+  mbaudit contain --apply containment/plan-01J….json --google-admin admin@example.com --google-write-key write.json
+  mbaudit contain --account alice@example.com --imap imaps://mail.example.com --doveadm https://mail.example.com:8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runContain(cmd.Context(), t, g, &opts) },
 	}

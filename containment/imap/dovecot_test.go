@@ -481,6 +481,7 @@ func TestAPreviewOnlyReads(t *testing.T) {
 	w := newWorld(t)
 	w.deliver(t)
 	w.intrude(t)
+	servertest.WaitForLine(t, w.EventLog, "eve@evil.example") // the last of what the intruder sent
 	before, err := os.ReadFile(w.EventLog)
 	if err != nil {
 		t.Fatal(err)
@@ -493,7 +494,10 @@ func TestAPreviewOnlyReads(t *testing.T) {
 		}
 	}
 	client.Close()
-	servertest.WaitForLine(t, w.EventLog, `"cmd_name":"GETACL"`)
+	if _, err := w.mail(t).Do(imapwire.NewCommand("EXAMINE").String("the-end")); err != nil {
+		t.Fatal(err)
+	}
+	servertest.WaitForLine(t, w.EventLog, "the-end")
 	after, err := os.ReadFile(w.EventLog)
 	if err != nil {
 		t.Fatal(err)
