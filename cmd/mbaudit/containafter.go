@@ -429,7 +429,7 @@ func (r *containing) tellLook(account string, l look) error {
 	switch {
 	case l.status() == statusFound:
 		r.say(r.c.words("the intruder, or something of his, is still there: plan again: %s", "l'intrus, ou quelque chose de lui, est encore là ; refaites un plan : %s"),
-			"mbaudit contain --account "+visible.Text(account))
+			"mbaudit contain --account "+visible.Text(account)+" "+r.opts.reach())
 	case r.opts.onIMAP() && r.opts.imap.doveadm == "":
 		r.say("%s", r.c.words("IMAP tells nobody who signs in, and doveadm was not asked: read the server's logs",
 			"IMAP ne dit à personne qui se connecte, et doveadm n'a pas été interrogé : lisez les journaux du serveur"))

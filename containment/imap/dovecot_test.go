@@ -606,6 +606,38 @@ func TestStale(t *testing.T) {
 	}
 }
 
+// TestDoveadmOfAnotherServer plans no end of sessions where doveadm does not know the account, and says so.
+func TestDoveadmOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doveadm, err := imap.NewDoveadm(imap.DoveadmConfig{URL: w.DoveadmURL, Key: secret.New(w.DoveadmKey)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for login, want := range map[string]string{"alice": "by another name", "*": "a pattern of several accounts"} {
+		c, err := imap.New(imap.Config{Account: account, Login: login, Doveadm: doveadm, Dial: func(ctx context.Context) (*imapwire.Conn, error) { return w.reader.Dial(ctx, account) },
+			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Plan(t.Context(), imap.PlanOptions{Mode: containment.Precaution, Now: time.Now()})
+		c.Close()
+		if err != nil || len(p.Steps) != 0 || !slices.ContainsFunc(p.Warnings, func(warning containment.Warning) bool {
+			return warning.Kind == "unread" && strings.Contains(warning.Text.EN, want)
+		}) {
+			t.Errorf("%s: %+v, %v", login, p, err)
+		}
+	}
+	for url, ok := range map[string]bool{"http://127.0.0.1:8080": true, "http://localhost": true, "https://mail.example.com:8080/": true, "http://mail.example.com": false, "ftp://x": false, "https://u:p@x": false, "https://x/path": false, "": false} {
+		if _, err := imap.NewDoveadm(imap.DoveadmConfig{URL: url, Key: secret.New("key")}); (err == nil) != ok {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	if _, err := imap.NewDoveadm(imap.DoveadmConfig{URL: "http://127.0.0.1"}); !errors.Is(err, imap.ErrDoveadm) {
+		t.Errorf("without a key: %v", err)
+	}
+}
+
 // TestUndoLeavesWhatIsNewer does not write over what somebody did since.
 func TestUndoLeavesWhatIsNewer(t *testing.T) {
 	t.Parallel()

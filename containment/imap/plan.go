@@ -135,7 +135,7 @@ func (b *builder) sessions(ctx context.Context) error {
 		b.warn(noDoveadmWarning())
 		return nil
 	}
-	if _, err := b.Sessions(ctx); err != nil {
+	if err := b.knownToDoveadm(ctx); err != nil {
 		b.unread("doveadm", err)
 		return ctx.Err()
 	}

@@ -62,6 +62,34 @@ func (c *Client) who(ctx context.Context) ([]Session, error) {
 	return sessions, err
 }
 
+// looksForUs is how often doveadm is asked for a session of ours that has just begun.
+const looksForUs = 10
+
+// knownToDoveadm makes sure that doveadm knows the account by the name that it would be asked to end the sessions of: while a
+// session of ours is open it must see one. Otherwise ending all sessions would end none, and nobody would notice.
+func (c *Client) knownToDoveadm(ctx context.Context) error {
+	return c.withMail(ctx, true, func(*mailbox) error {
+		for range looksForUs {
+			sessions, err := c.who(ctx)
+			if err != nil || len(sessions) > 0 {
+				return asProblem(err)
+			}
+			if err := c.cfg.Sleep(ctx, settle); err != nil {
+				return err
+			}
+		}
+		return problemf("doveadm sees no session of %s, though one of ours is open: the server knows the account by another name, or this is another server", Quoted(c.cfg.Login))
+	})
+}
+
+// asProblem keeps the IMAP connection when it is doveadm that fails.
+func asProblem(err error) error {
+	if err == nil {
+		return nil
+	}
+	return problem(err.Error())
+}
+
 // lookAtSessions never holds: a session may begin at any moment. Who is connected is kept, and makes no plan stale.
 func lookAtSessions(ctx context.Context, c *Client, _ containment.Step) (containment.State, error) {
 	sessions, err := c.Sessions(ctx)
