@@ -94,7 +94,7 @@ type Warning struct {
 
 // A Chore is what no API lets a program do: a person does it by hand, and ticks it in the logbook.
 type Chore struct {
-	Kind string   `json:"kind"` // "mail-routing" …; what is attached under that name shows what was found
+	Kind string   `json:"kind"` // "mail-routing" …; where mbaudit attach has a slot for what was found, it has the same name
 	What Text     `json:"what"`
 	Why  Text     `json:"why"`
 	Link string   `json:"link,omitempty"` // of the page where it is done

@@ -260,8 +260,12 @@ func (r *containing) google(writes bool, password func(string) (secretText, erro
 		file = r.getenv(variable)
 	}
 	if file == "" {
-		return nil, usageError(fmt.Errorf("no key is named, of a service account that may %s", map[bool]string{true: "change things", false: "read"}[writes]),
-			"add "+flag+" FILE, or set "+variable+"; docs/CONTAINMENT.md has the scopes")
+		right := r.c.words("read", "lire")
+		if writes {
+			right = r.c.words("change things", "modifier")
+		}
+		return nil, usageError(fmt.Errorf(r.c.words("no key is named, of a service account that may %s", "aucune clé n'est nommée, d'un compte de service qui peut %s"), right),
+			fmt.Sprintf(r.c.words("add %s FILE, or set %s; docs/CONTAINMENT.md has the scopes", "ajoutez %s FICHIER, ou définissez %s ; les droits sont dans docs/CONTAINMENT.md"), flag, variable))
 	}
 	key, err := readCredentials(file, "check "+flag+", or "+variable)
 	if err != nil {
@@ -269,10 +273,10 @@ func (r *containing) google(writes bool, password func(string) (secretText, erro
 	}
 	client, err := workspace.New(workspace.Config{Key: key, Admin: r.opts.admin, Writes: writes, Password: password, Endpoint: r.getenv(googleEndpointVariable),
 		Heard: func(verb, path string, wait time.Duration, err error) {
-			r.say("Google is busy; going on in %s", wait.Round(time.Second))
+			r.say(r.c.words("Google is busy; going on in %s", "Google est occupé ; suite dans %s"), wait.Round(time.Second))
 		}})
 	if err != nil {
-		return nil, usageError(err, "give the JSON file that Google's console made for the service account: "+flag+" FILE")
+		return nil, usageError(err, r.c.words("give the JSON file that Google's console made for the service account: ", "donnez le fichier JSON que la console de Google a fait pour le compte de service : ")+flag+" FILE")
 	}
 	return client, nil
 }
@@ -291,7 +295,7 @@ func (r *containing) planOptions(part workspace.Part) (workspace.PlanOptions, er
 		return o, err
 	}
 	if o.Since, err = parseDay(r.opts.since, zone); err != nil {
-		return o, usageError(fmt.Errorf("--since: %w", err), "write a day as in 2026-10-12")
+		return o, usageError(fmt.Errorf("--since: %w", err), r.c.words("write a day as in 2026-10-12", "écrivez un jour, comme 2026-10-12"))
 	}
 	return o, nil
 }
@@ -325,13 +329,12 @@ func (r *containing) planOnly(ctx context.Context) error {
 	r.printPlan(p)
 	r.print("SHA-256 %s", containment.Hash(file))
 	if p.Preserved.Bundle == "" {
-		r.say("no sealed bundle holds what this changes yet: "+
-			"%s", r.collectFirst(p.Account))
+		r.say(r.c.words("no sealed bundle holds what this changes yet: %s", "aucun paquet scellé ne contient encore ce que ceci change : %s"), r.collectFirst(p.Account))
 	}
 	if book != "" {
 		r.say(r.c.words("what is done by hand, and first: %s", "ce qui se fait à la main, et d'abord : %s"), book)
 	}
-	r.say("nothing was changed; read it, correct decisions in %s, then: mbaudit contain --apply %s %s",
+	r.say(r.c.words("nothing was changed; read it, correct decisions in %s, then: ", "rien n'a été changé ; relisez-le, corrigez les décisions dans %s, puis : ")+"mbaudit contain --apply %s %s",
 		path, path, r.opts.reach())
 	return nil
 }
@@ -352,13 +355,16 @@ func (r *containing) plan(ctx context.Context, client provider, part workspace.P
 	}
 	p, err := client.Plan(ctx, o)
 	if err != nil {
-		return p, fmt.Errorf("%s: planning: %w", r.opts.account, err)
+		return p, fmt.Errorf(r.c.words("%s: planning: %w", "%s : plan : %w"), r.opts.account, err)
 	}
 	return p, nil
 }
 
 // keepPlan writes a plan into the case, with its exhibits, and its fingerprint into the journal.
 func (r *containing) keepPlan(p containment.Plan) (containment.Plan, string, error) {
+	if p.Mode == containment.Quarantine {
+		return r.writePlan(p, nil) // no snapshot has what it moves: each message is sealed before it is moved
+	}
 	kept, err := r.findPreserved(p)
 	if err != nil {
 		return p, "", err

@@ -55,7 +55,7 @@ type nowRig struct {
 func newNowRig(t *testing.T, latency func(method string) time.Duration) *nowRig {
 	t.Helper()
 	r := &nowRig{dir: filepath.Join(t.TempDir(), "case")}
-	r.tenant = fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Latency: latency, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
+	r.tenant = fakegoogle.New(fakegoogle.Config{Now: time.Now, Regrant: -1, Latency: latency, TokenLatency: func() time.Duration { return latency("token") }, Quotas: fakegoogle.Quotas{GmailUnits: -1}})
 	server := r.tenant.Start(t)
 	key, _ := googleKey(t, server)
 	var stdout, stderr bytes.Buffer

@@ -104,7 +104,7 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 			continue
 		}
 		if _, err := os.Stat(ledgerPath(path)); err != nil {
-			return nil, withHint(fmt.Errorf("%s was not applied", visible.Text(path)), "apply it: mbaudit contain --apply "+path)
+			return nil, withHint(fmt.Errorf(r.c.words("%s was not applied", "%s n'a pas été appliqué"), visible.Text(path)), r.c.words("apply it: ", "appliquez-le : ")+"mbaudit contain --apply "+path)
 		}
 		one := appliedPlan{Plan: p, path: path, file: file}
 		begun, err := one.begun(r.now)
@@ -116,7 +116,7 @@ func (r *containing) applied(args []string) ([]appliedPlan, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, withHint(errors.New("no plan of this case was applied"), "make one: mbaudit contain --account A")
+		return nil, withHint(errors.New(r.c.words("no plan of this case was applied", "aucun plan de ce dossier n'a été appliqué")), r.c.words("make one: ", "faites-en un : ")+"mbaudit contain --account A")
 	}
 	return all, nil
 }
@@ -217,7 +217,7 @@ func runContainVerify(ctx context.Context, t *terminal, g *global, opts *contain
 		if err != nil || !wait {
 			break
 		}
-		t.say("looking again at %s", at.Format(time.DateTime))
+		t.say(r.c.words("looking again at %s", "nouvel examen le %s"), at.Format(time.DateTime))
 		if err := t.waitUntil(ctx, at); err != nil {
 			return err
 		}
@@ -349,7 +349,7 @@ func (r *containing) lookAtAccount(ctx context.Context, client provider, plans [
 		return l, ctx.Err()
 	}
 	if l.Signs, err = client.Signs(ctx, l.Account, since); err != nil {
-		l.Unread = append(l.Unread, err.Error())
+		l.Unread = append(l.Unread, r.c.said(err).Error())
 	}
 	return l, ctx.Err()
 }
@@ -363,7 +363,7 @@ func (r *containing) planAnew(ctx context.Context, client provider, l *look) ([]
 	o.Account, o.Mode = l.Account, containment.Lock
 	fresh, err := client.Plan(ctx, o)
 	if err != nil {
-		l.Unread = append(l.Unread, err.Error())
+		l.Unread = append(l.Unread, r.c.said(err).Error())
 	}
 	for _, w := range fresh.Warnings {
 		if w.Kind == "unread" {
@@ -456,10 +456,11 @@ func runContainUndo(ctx context.Context, t *terminal, g *global, opts *containOp
 		return err
 	}
 	if len(plans) > 1 && len(args) == 0 {
-		return usageError(fmt.Errorf("%d plans were applied", len(plans)), "name the one to undo, or a directory of plans, as in: mbaudit contain undo "+plans[len(plans)-1].path)
+		return usageError(fmt.Errorf(r.c.words("%d plans were applied", "%d plans ont été appliqués"), len(plans)),
+			r.c.words("name the one to undo, or a directory of plans, as in: ", "nommez celui à annuler, ou un répertoire de plans, comme : ")+"mbaudit contain undo "+plans[len(plans)-1].path)
 	}
 	if len(plans) > 1 && len(steps) > 0 {
-		return usageError(errors.New("--step is for one plan"), "name the plan to undo")
+		return usageError(errors.New(r.c.words("--step is for one plan", "--step vaut pour un seul plan")), r.c.words("name the plan to undo", "nommez le plan à annuler"))
 	}
 	if err := r.confirmUndo(plans); err != nil {
 		return err
@@ -495,7 +496,7 @@ func (r *containing) confirmUndo(plans []appliedPlan) error {
 	}
 	hash := containment.Hash(plans[0].file)
 	if r.opts.yes != "" && !strings.EqualFold(r.opts.yes, hash) {
-		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
+		return r.anotherHash("--yes confirms another plan", "--yes confirme un autre plan", hash)
 	}
 	if r.opts.yes != "" {
 		return nil
@@ -525,7 +526,7 @@ func (r *containing) tellUndone(unmade []containment.Unmade) error {
 			r.wrapped(fmt.Sprintf("%3d ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), r.c.words("this cannot be undone", "irréversible")))
 		default:
 			failed++
-			r.wrapped(fmt.Sprintf("%3d ! ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), u.Err))
+			r.wrapped(fmt.Sprintf("%3d ! ", u.Step.N), fmt.Sprintf("%s: %s", u.Step.What.In(r.c.Language), r.c.said(u.Err)))
 		}
 	}
 	r.print(r.c.words("%d steps put back, %d cannot be undone, %d failed", "%d étapes remises, %d irréversibles, %d en échec"), back, never, failed)

@@ -69,11 +69,11 @@ func (r *containing) applyFile(ctx context.Context) error {
 func (r *containing) readPlan(path string) (containment.Plan, []byte, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return containment.Plan{}, nil, usageError(err, "name a plan of CASE/containment")
+		return containment.Plan{}, nil, usageError(err, r.c.words("name a plan of CASE/containment", "nommez un plan de DOSSIER/containment"))
 	}
 	p, err := containment.Parse(file)
 	if err != nil {
-		return p, nil, withHint(err, "make a new plan: mbaudit contain --account A")
+		return p, nil, withHint(r.c.said(err), r.anew("A"))
 	}
 	fingerprint, err := p.Fingerprint()
 	if err != nil {
@@ -88,13 +88,12 @@ func (r *containing) readPlan(path string) (containment.Plan, []byte, error) {
 			continue
 		}
 		if line.Ref["fingerprint"] != fingerprint {
-			return p, nil, withHint(fmt.Errorf("%w: something beside its decisions was edited", containment.ErrPlan),
-				"make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+			return p, nil, withHint(fmt.Errorf("%w: %s", r.c.said(containment.ErrPlan), r.c.words("something beside its decisions was edited", "autre chose que ses décisions a été modifié")), r.anew(p.Account))
 		}
 		return p, file, nil
 	}
-	return p, nil, withHint(fmt.Errorf("%w: it was not made in this case", containment.ErrPlan),
-		"name the right --case, or make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+	return p, nil, withHint(fmt.Errorf("%w: %s", r.c.said(containment.ErrPlan), r.c.words("it was not made in this case", "il n'a pas été fait dans ce dossier")),
+		r.c.words("name the right --case, or ", "nommez le bon --case, ou ")+r.anew(p.Account))
 }
 
 func ledgerPath(plan string) string { return strings.TrimSuffix(plan, ".json") + ".ledger" }
@@ -104,13 +103,23 @@ func ledgerIsThere(plan string) bool {
 	return err == nil && info.Size() > 0
 }
 
+// anotherHash refuses a --yes that is not about what is to be done.
+func (r *containing) anotherHash(english, french, hash string) error {
+	return usageError(errors.New(r.c.words(english, french)), r.c.words("the SHA-256 here is ", "le SHA-256 est ici ")+hash)
+}
+
+// anew is the hint to make another plan.
+func (r *containing) anew(account string) string {
+	return r.c.words("make a new plan: ", "faites un nouveau plan : ") + "mbaudit contain --account " + visible.Text(account)
+}
+
 // confirmPlan has a person type the account's address, or takes the plan's hash for it.
 func (r *containing) confirmPlan(p containment.Plan, hash string) error {
 	if r.opts.yes != "" {
 		if strings.EqualFold(r.opts.yes, hash) {
 			return nil
 		}
-		return usageError(errors.New("--yes confirms another plan"), "this one's SHA-256 is "+hash)
+		return r.anotherHash("--yes confirms another plan", "--yes confirme un autre plan", hash)
 	}
 	taken := 0
 	for _, s := range p.Steps {
@@ -118,18 +127,19 @@ func (r *containing) confirmPlan(p containment.Plan, hash string) error {
 			taken++
 		}
 	}
-	return r.confirmAccount(p.Account, fmt.Sprintf("%s will be applied to %s.", plural(int64(taken), "step"), visible.Text(p.Account)), "--yes "+hash)
+	return r.confirmAccount(p.Account, fmt.Sprintf(r.c.words("%d steps will be applied to %s.", "%d étapes seront appliquées à %s."), taken, visible.Text(p.Account)), "--yes "+hash)
 }
 
 // confirmAccount has a person type the account's address.
 func (r *containing) confirmAccount(account, what, otherwise string) error {
 	if !r.interactive {
-		return usageError(errors.New("nobody is there to confirm this"), "add "+otherwise)
+		return usageError(errors.New(r.c.words("nobody is there to confirm this", "personne n'est là pour confirmer")), r.c.words("add ", "ajoutez ")+otherwise)
 	}
-	fmt.Fprintf(r.stderr, "%s Type the account's address to confirm: ", what)
+	fmt.Fprintf(r.stderr, r.c.words("%s Type the account's address to confirm: ", "%s Tapez l'adresse du compte pour confirmer : "), what)
 	answer, _ := bufio.NewReader(r.stdin).ReadString('\n')
 	if strings.TrimSpace(answer) != account {
-		return withHint(errors.New("that is not the account's address: nothing was changed"), "run the command again")
+		return withHint(errors.New(r.c.words("that is not the account's address: nothing was changed", "ce n'est pas l'adresse du compte : rien n'a été changé")),
+			r.c.words("run the command again", "relancez la commande"))
 	}
 	return nil
 }
@@ -138,8 +148,8 @@ func (r *containing) confirmAccount(account, what, otherwise string) error {
 func (r *containing) run(ctx context.Context, client provider, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
 	ledger, err := containment.OpenLedger(ledgerPath(path), containment.Hash(file), r.now)
 	if err != nil {
-		return containment.Result{}, withHint(err,
-			"a plan that was begun is gone on with as it was; for other decisions make a new one: mbaudit contain --account "+visible.Text(p.Account))
+		return containment.Result{}, withHint(r.c.said(err), r.c.words("a plan that was begun is gone on with as it was; for other decisions ",
+			"un plan commencé se poursuit tel qu'il était ; pour d'autres décisions, ")+r.anew(p.Account))
 	}
 	runner := r.runner(client.Actions(p), ledger)
 	runner.Preserve, runner.Looked = sealer.preserve, sealer.looked
@@ -149,15 +159,15 @@ func (r *containing) run(ctx context.Context, client provider, sealer *preimageS
 	switch {
 	case errors.As(err, &stale):
 		for _, d := range stale.Differences {
-			r.say("  step %d, %s", d.Step.N, visible.Line(d.Step.What.In(r.c.Language)))
-			r.say("    planned: %s", visible.Cut(string(d.Step.State.Document), 300))
-			r.say("    now:     %s", visible.Cut(string(d.Now.Document), 300))
+			r.say(r.c.words("  step %d, %s", "  étape %d, %s"), d.Step.N, visible.Line(d.Step.What.In(r.c.Language)))
+			r.say(r.c.words("    planned: %s", "    prévu :      %s"), visible.Cut(string(d.Step.State.Document), 300))
+			r.say(r.c.words("    now:     %s", "    maintenant : %s"), visible.Cut(string(d.Now.Document), 300))
 		}
-		return result, withHint(err, "nothing was changed; make a new plan: mbaudit contain --account "+visible.Text(p.Account))
+		return result, withHint(r.c.said(err), r.c.words("nothing was changed; ", "rien n'a été changé ; ")+r.anew(p.Account))
 	case errors.Is(err, containment.ErrStopped), ctx.Err() != nil:
-		return result, withHint(err, "go on with: mbaudit contain --apply "+path)
+		return result, withHint(r.c.said(err), r.c.words("go on with: ", "poursuivez avec : ")+"mbaudit contain --apply "+path)
 	case errors.Is(err, containment.ErrPlan):
-		return result, withHint(err, "see what to do instead: mbaudit contain --account "+visible.Text(p.Account))
+		return result, withHint(r.c.said(err), r.c.words("see what to do instead: ", "voyez quoi faire à la place : ")+"mbaudit contain --account "+visible.Text(p.Account))
 	}
 	return result, err
 }
@@ -176,7 +186,7 @@ func (r *containing) runner(actions containment.Actions, ledger *containment.Led
 			switch {
 			case word == "": // it has only begun
 			case err != nil:
-				r.say("%3d %s: %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)), visible.Line(err.Error()))
+				r.say("%3d %s: %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)), visible.Line(r.c.said(err).Error()))
 			default:
 				r.say("%3d %s: %s", s.N, word, visible.Line(s.What.In(r.c.Language)))
 			}
@@ -219,9 +229,9 @@ func (r *containing) atOnce(ctx context.Context) error {
 		return err
 	}
 	if r.opts.yes == "" {
-		err = r.confirmAccount(r.opts.account, visible.Text(r.opts.account)+" will be locked now, and cleaned after that.", "--yes "+r.opts.account)
+		err = r.confirmAccount(r.opts.account, visible.Text(r.opts.account)+r.c.words(" will be locked now, and cleaned after that.", " va être verrouillé maintenant, puis nettoyé."), "--yes "+r.opts.account)
 	} else if r.opts.yes != r.opts.account {
-		err = usageError(errors.New("--yes with --now is the account's address"), "type --yes "+r.opts.account)
+		err = usageError(errors.New(r.c.words("--yes with --now is the account's address", "--yes avec --now est l'adresse du compte")), r.c.words("type ", "tapez ")+"--yes "+r.opts.account)
 	}
 	if err != nil {
 		return err
@@ -245,11 +255,11 @@ func (r *containing) atOnce(ctx context.Context) error {
 		return err
 	}
 	if err := r.afterEmergency(ctx, sealer); err != nil {
-		r.say("the emergency bundle is sealed; then: %s", visible.Line(err.Error()))
+		r.say(r.c.words("the emergency bundle is sealed; then: %s", "le paquet d'urgence est scellé ; ensuite : %s"), visible.Line(err.Error()))
 	}
 	for _, s := range []*preimageSealer{sealer, second} {
 		if err := s.after(ctx); err != nil {
-			r.say("the pre-images are sealed in %s; then: %s", s.dir, visible.Line(err.Error()))
+			r.say(r.c.words("the pre-images are sealed in %s; then: %s", "l'état antérieur est scellé dans %s ; ensuite : %s"), s.dir, visible.Line(err.Error()))
 		}
 	}
 	for _, s := range rest.Left {
@@ -257,54 +267,49 @@ func (r *containing) atOnce(ctx context.Context) error {
 			r.say(r.c.words("  to be decided: %s", "  à décider : %s"), visible.Line(s.What.In(r.c.Language)))
 		}
 	}
+	if !r.g.json {
+		r.printChores(second.plan)
+	}
 	return r.told(second.plan, locked, rest)
 }
 
 // lockNow seals the emergency snapshot; meanwhile it plans how to lock the account and seals what the plan would change. All of
 // that only reads. When both are sealed, and not before, the account is locked.
 func (r *containing) lockNow(ctx context.Context, client provider) (containment.Result, *preimageSealer, error) {
-	var p containment.Plan
-	var sealer *preimageSealer
-	var looked time.Time
+	sealer := r.unpreparedSealer(containment.Plan{Account: r.opts.account}, true)
+	var err error
+	// First, for it may ask for a passphrase or make the key that both sign with.
+	if sealer.with.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
+		return containment.Result{}, nil, err
+	}
 	var planning error
 	var group sync.WaitGroup
-	r.askOneByOne()
-	group.Go(func() {
-		looked = r.now()
-		if p, planning = r.plan(ctx, client, workspace.AccessOnly); planning != nil {
-			return
-		}
-		if sealer, planning = r.newSealer(ctx, p, true); planning == nil {
-			planning = sealer.ahead(ctx)
-		}
-	})
-	err := r.emergency(ctx)
+	group.Go(func() { planning = r.planAhead(ctx, client, sealer) })
+	err = r.emergency(ctx)
 	group.Wait()
 	if err := errors.Join(err, planning); err != nil {
-		return containment.Result{}, sealer, err
+		return containment.Result{}, nil, err
 	}
-	result, err := r.part(ctx, client, sealer, p, partOptions{locks: true, looked: looked})
+	result, err := r.part(ctx, client, sealer, sealer.plan, partOptions{locks: true, looked: sealer.looked})
 	return result, sealer, err
 }
 
-// askOneByOne has passphrases asked for one after the other, whoever asks.
-func (r *containing) askOneByOne() {
-	ask := r.readSecret
-	if ask == nil {
-		return
+// planAhead plans how to lock the account, and seals what the plan would change.
+func (r *containing) planAhead(ctx context.Context, client provider, sealer *preimageSealer) (err error) {
+	sealer.looked = r.now()
+	if sealer.plan, err = r.plan(ctx, client, workspace.AccessOnly); err != nil {
+		return err
 	}
-	var mu sync.Mutex
-	r.readSecret = func(prompt string) (string, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return ask(prompt)
+	if err := sealer.with.prepareSealing(ctx); err != nil {
+		return err
 	}
+	return sealer.ahead(ctx)
 }
 
 // emergency collects and seals what changes first, as collect --only emergency does, unless somebody said why not.
 func (r *containing) emergency(ctx context.Context) error {
 	if r.opts.skipPreserve != "" {
-		return r.c.note(journal.Decision, "containment goes on without a snapshot of "+r.opts.account+": "+r.opts.skipPreserve, nil)
+		return r.c.note(journal.Decision, fmt.Sprintf(r.c.words("containment goes on without a snapshot of %s: ", "endiguement sans instantané de %s : "), r.opts.account)+r.opts.skipPreserve, nil)
 	}
 	cmd := newCollectCommand(r.terminal, r.g)
 	args := []string{"--account", r.opts.account, "--workspace", "--google-admin", r.opts.admin, "--only", onlyEmergency, "--new", "--tsa", "none"}
@@ -384,7 +389,7 @@ func (k *passwordKeeper) check() error {
 		return nil
 	}
 	if _, err := os.Lstat(k.opts.passwordFile); !errors.Is(err, fs.ErrNotExist) {
-		return usageError(fmt.Errorf("%s is there already", visible.Text(k.opts.passwordFile)), "name a new file with --password-file")
+		return usageError(fmt.Errorf(k.c.words("%s is there already", "%s existe déjà"), visible.Text(k.opts.passwordFile)), k.c.words("name a new file with ", "nommez un nouveau fichier avec ")+"--password-file")
 	}
 	return nil
 }

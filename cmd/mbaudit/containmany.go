@@ -51,7 +51,7 @@ func (r *containing) readDir(dir string) ([]readyPlan, error) {
 		return nil, err
 	}
 	if len(paths) == 0 {
-		return nil, usageError(fmt.Errorf("%s holds no plan", visible.Text(dir)), "make them: mbaudit contain --account A, for each account")
+		return nil, usageError(fmt.Errorf(r.c.words("%s holds no plan", "%s ne contient aucun plan"), visible.Text(dir)), r.c.words("make them: ", "faites-les : ")+"mbaudit contain --account A --account B")
 	}
 	var plans []readyPlan
 	for _, path := range paths {
@@ -63,7 +63,8 @@ func (r *containing) readDir(dir string) ([]readyPlan, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(plans, func(other readyPlan) bool { return other.Account == p.Account }) {
-			return nil, usageError(fmt.Errorf("%s holds two plans for %s", visible.Text(dir), visible.Text(p.Account)), "leave one of each account there")
+			return nil, usageError(fmt.Errorf(r.c.words("%s holds two plans for %s", "%s contient deux plans pour %s"), visible.Text(dir), visible.Text(p.Account)),
+				r.c.words("leave one of each account there", "n'en laissez qu'un par compte"))
 		}
 		plans = append(plans, readyPlan{Plan: p, path: path, file: file})
 	}
@@ -85,12 +86,12 @@ func (r *containing) confirmAll(plans []readyPlan, hash string) error {
 		if strings.EqualFold(r.opts.yes, hash) {
 			return nil
 		}
-		return usageError(errors.New("--yes confirms other plans"), "the SHA-256 of these is "+hash)
+		return r.anotherHash("--yes confirms other plans", "--yes confirme d'autres plans", hash)
 	}
 	for _, p := range plans {
 		r.say("  %s", visible.Text(p.Account))
 	}
-	return r.confirmAccount(plans[0].Account, fmt.Sprintf("%s will be changed; the first is %s.", plural(int64(len(plans)), "account"), visible.Text(plans[0].Account)), "--yes "+hash)
+	return r.confirmAccount(plans[0].Account, fmt.Sprintf(r.c.words("%d accounts will be changed; the first is %s.", "%d comptes vont être modifiés ; le premier est %s."), len(plans), visible.Text(plans[0].Account)), "--yes "+hash)
 }
 
 func (r *containing) applyAll(ctx context.Context, plans []readyPlan) error {
@@ -124,7 +125,7 @@ func (r *containing) applyAll(ctx context.Context, plans []readyPlan) error {
 func (r *containing) sayUnlessStatus(account string, err error) {
 	var status statusError
 	if !errors.As(err, &status) {
-		r.say("%s: %s", visible.Text(account), visible.Line(err.Error()))
+		r.say("%s: %s", visible.Text(account), visible.Line(r.c.said(err).Error()))
 	}
 }
 
@@ -173,7 +174,7 @@ func (r *containing) planMany(ctx context.Context) error {
 		}
 		if err != nil {
 			failed++
-			r.say("%s", visible.Line(err.Error()))
+			r.say("%s", visible.Line(r.c.said(err).Error()))
 			continue
 		}
 		made = append(made, plans[i])

@@ -99,7 +99,7 @@ func (r *containing) planQuarantine(ctx context.Context) error {
 	mailboxes, closed := r.opts.accounts, []string(nil)
 	if r.opts.allUsers {
 		if mailboxes, closed, err = client.Mailboxes(ctx); err != nil {
-			return fmt.Errorf("listing users: %w", err)
+			return fmt.Errorf(r.c.words("listing users: %w", "liste des utilisateurs : %w"), err)
 		}
 	}
 	o := workspace.QuarantineOptions{MessageIDs: ids, Case: r.c.Case.Case, By: r.c.Operator.Name, Now: r.now()}
@@ -114,7 +114,7 @@ func (r *containing) planQuarantine(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case found.Err != nil:
-			unsearched[mailboxes[i]] = found.Err.Error()
+			unsearched[mailboxes[i]] = r.c.said(found.Err).Error()
 		case len(found.Plan.Steps) > 0:
 			plans = append(plans, found.Plan)
 			messages += messagesOf(found.Plan)

@@ -78,8 +78,9 @@ func (r *containing) readPreserved(dir string, sealed *evidence.Sealed, account 
 	}
 	b, err := evidence.Open(dir, keys...)
 	if errors.Is(err, evidence.ErrEncrypted) {
-		return nil, withHint(fmt.Errorf("the bundle %s is encrypted: whether it holds what would be changed cannot be seen", filepath.Base(dir)),
-			"give a key that opens it: --identity FILE")
+		return nil, withHint(fmt.Errorf(r.c.words("the bundle %s is encrypted: whether it holds what would be changed cannot be seen",
+			"le paquet %s est chiffré : on ne peut voir s'il contient ce qui serait changé"), filepath.Base(dir)),
+			r.c.words("give a key that opens it: ", "donnez une clé qui l'ouvre : ")+"--identity FILE")
 	}
 	if err != nil {
 		return nil, err
@@ -201,7 +202,7 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 		return nil // each message is sealed whole just before it is moved, and nothing else is touched
 	}
 	if r.opts.skipPreserve != "" {
-		return r.c.note(journal.Decision, "containment goes on without a sealed bundle of "+p.Account+": "+r.opts.skipPreserve, map[string]string{"plan": p.ID})
+		return r.c.note(journal.Decision, fmt.Sprintf(r.c.words("containment goes on without a sealed bundle of %s: ", "endiguement sans paquet scellé de %s : "), p.Account)+r.opts.skipPreserve, map[string]string{"plan": p.ID})
 	}
 	kept, err := r.findPreserved(p)
 	if err != nil {
@@ -212,12 +213,13 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 
 // enough refuses what is preserved where it lacks something that the plan changes.
 func (r *containing) enough(p containment.Plan, kept *preserved) error {
-	hint := "seal it first: " + r.collectFirst(p.Account) + "   or say why not: --skip-preserve REASON"
+	hint := r.c.words("seal it first: ", "scellez-le d'abord : ") + r.collectFirst(p.Account) + r.c.words("   or say why not: --skip-preserve REASON", "   ou dites pourquoi non : --skip-preserve RAISON")
 	if kept == nil {
-		return withHint(fmt.Errorf("no sealed bundle of this case holds %s: what is changed now would be lost as evidence", p.Account), hint)
+		return withHint(fmt.Errorf(r.c.words("no sealed bundle of this case holds %s: what is changed now would be lost as evidence",
+			"aucun paquet scellé de ce dossier ne contient %s : ce qui serait changé maintenant serait perdu comme preuve"), p.Account), hint)
 	}
 	if lacking := kept.lacks(p); len(lacking) > 0 {
-		return withHint(fmt.Errorf("the bundle %s does not hold what steps %s change", kept.sealed.Opening.Bundle, strings.Join(lacking, ", ")), hint)
+		return withHint(fmt.Errorf(r.c.words("the bundle %s does not hold what steps %s change", "le paquet %s ne contient pas ce que changent les étapes %s"), kept.sealed.Opening.Bundle, strings.Join(lacking, ", ")), hint)
 	}
 	return nil
 }
@@ -238,13 +240,18 @@ type preimageSealer struct {
 }
 
 func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bool) (*preimageSealer, error) {
+	s := r.unpreparedSealer(p, later)
+	return s, s.with.prepareSealing(ctx)
+}
+
+// unpreparedSealer is a sealer that has not asked yet for what it signs with, nor reached where it sends.
+func (r *containing) unpreparedSealer(p containment.Plan, later bool) *preimageSealer {
 	opts := &collectOptions{accounts: []string{p.Account}, tsa: r.opts.tsa, tsaCA: r.opts.tsaCA, signKey: r.opts.signKey, push: r.opts.push,
 		store: storeOptions{noLock: r.opts.noLock, yes: r.opts.yes != ""}}
 	if p.Provider == imap.Provider {
 		opts.imap.url = p.Server
 	}
-	s := &preimageSealer{containing: r, plan: p, later: later, with: &collection{terminal: r.terminal, c: r.c, opts: opts}}
-	return s, s.with.prepareSealing(ctx)
+	return &preimageSealer{containing: r, plan: p, later: later, with: &collection{terminal: r.terminal, c: r.c, opts: opts}}
 }
 
 // ahead seals the targets as the plan has them, before it is known whether they have changed since. Nothing but their states is
@@ -274,7 +281,7 @@ func (s *preimageSealer) preserve(ctx context.Context, images []containment.Prei
 	if s.sealedAhead(images) {
 		return s.sealed, nil
 	}
-	done, err := s.c.begin(journal.Collection, fmt.Sprintf("sealing what %d steps are about to change in %s", len(images), s.plan.Account), map[string]string{"plan": s.plan.ID})
+	done, err := s.c.begin(journal.Collection, fmt.Sprintf(s.c.words("sealing what %d steps are about to change in %s", "scellement de ce que %d étapes vont changer dans %s"), len(images), s.plan.Account), map[string]string{"plan": s.plan.ID})
 	if err != nil {
 		return "", err
 	}
@@ -282,7 +289,7 @@ func (s *preimageSealer) preserve(ctx context.Context, images []containment.Prei
 	if err != nil {
 		return "", errors.Join(err, done("", err))
 	}
-	if err := done("bundle "+sealed.Opening.Bundle+", SHA-256 of tagmanifest-sha256.txt: "+sealed.TagManifest.String(), nil); err != nil {
+	if err := done(fmt.Sprintf(s.c.words("bundle %s, SHA-256 of tagmanifest-sha256.txt: ", "paquet %s, SHA-256 de tagmanifest-sha256.txt : "), sealed.Opening.Bundle)+sealed.TagManifest.String(), nil); err != nil {
 		return "", err
 	}
 	if s.later {

@@ -41,8 +41,8 @@ func parseAccess(cfg Config) (access, error) {
 	}
 	switch file.Type {
 	case "service_account":
-		key, err := parseKey(cfg.Key, cfg.Endpoint)
-		if err == nil && cfg.ServiceAccount != "" && cfg.ServiceAccount != key.email {
+		key, err := parseServiceKey(cfg.Key, cfg.Endpoint)
+		if err == nil && cfg.ServiceAccount != "" && cfg.ServiceAccount != key.Email {
 			return newSigned(cfg, nil, ownKey{key})
 		}
 		return key, err

@@ -1,22 +1,15 @@
 package workspace
 
 import (
-	"cmp"
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
+	"github.com/mbaudit/mbaudit/internal/googlekey"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -24,12 +17,12 @@ const usualPatience = 2 * time.Minute
 
 // Errors of a configuration that cannot work.
 var (
-	ErrKeyFile          = errors.New("this is not the key of a service account")
+	ErrKeyFile          = googlekey.ErrKey
 	ErrClientFile       = errors.New("this is not the OAuth client of an installed application")
 	ErrServiceAccount   = errors.New("this is not the address of a service account")
 	ErrTokenCache       = errors.New("this is not a token cache of mbaudit")
 	ErrNoServiceAccount = errors.New("the credentials name no service account to speak for users")
-	ErrEndpoint         = errors.New("the endpoint is not on this machine")
+	ErrEndpoint         = googlekey.ErrEndpoint
 )
 
 // A Config says how to reach Google Workspace. One of Key, ServiceAccount and OAuthClient is needed; the zero values of
@@ -116,17 +109,13 @@ type Collector struct {
 
 var _ collectors.Collector = (*Collector)(nil)
 
-// A serviceKey is what is needed of a key file. It implements access.
-type serviceKey struct {
-	email, clientID, of, id string // of: the project
-	private                 secret.String
-	tokenURL                string
-}
+// A serviceKey is a key file. It implements access.
+type serviceKey struct{ googlekey.Key }
 
 // New makes a collector. Nothing is sent yet.
 func New(cfg Config) (*Collector, error) {
 	if cfg.Endpoint != "" {
-		if err := checkEndpoint(cfg.Endpoint); err != nil {
+		if err := googlekey.CheckEndpoint(cfg.Endpoint); err != nil {
 			return nil, err
 		}
 		cfg.Endpoint = strings.TrimSuffix(cfg.Endpoint, "/") + "/"
@@ -193,77 +182,16 @@ func (c *Collector) Address() string {
 	return strings.TrimSuffix(gmail.facts().root, "/") + ", " + strings.TrimSuffix(directory.facts().root, "/")
 }
 
-func (k serviceKey) client() string  { return cmp.Or(k.clientID, k.email) }
+func (k serviceKey) client() string  { return k.Client() }
 func (k serviceKey) name() string    { return "service account " + k.client() }
-func (k serviceKey) project() string { return k.of }
+func (k serviceKey) project() string { return k.Project }
 func (k serviceKey) doors() []door {
-	return []door{{method: http.MethodPost, address: k.tokenURL}}
+	return []door{{method: http.MethodPost, address: k.TokenURL}}
 }
 
-// parseKey reads a key file. No error repeats anything of it but its type and the place it sends to.
-func parseKey(text secret.String, endpoint string) (serviceKey, error) {
-	var file struct {
-		Type       string `json:"type"`
-		Email      string `json:"client_email"`
-		ClientID   string `json:"client_id"`
-		Project    string `json:"project_id"`
-		ID         string `json:"private_key_id"`
-		PrivateKey string `json:"private_key"`
-		TokenURL   string `json:"token_uri"`
-		Universe   string `json:"universe_domain"`
-	}
-	if json.Unmarshal([]byte(text.Reveal()), &file) != nil {
-		return serviceKey{}, fmt.Errorf("%w: it is not JSON", ErrKeyFile)
-	}
-	switch {
-	case file.Type != "service_account":
-		return serviceKey{}, fmt.Errorf("%w: its type is %.40q", ErrKeyFile, file.Type)
-	case file.Email == "" || file.PrivateKey == "":
-		return serviceKey{}, fmt.Errorf("%w: it has no client_email or no private_key", ErrKeyFile)
-	case file.Universe != "" && file.Universe != "googleapis.com":
-		return serviceKey{}, fmt.Errorf("%w of Google: its universe_domain is %.60q", ErrKeyFile, file.Universe)
-	case !isRSA(file.PrivateKey):
-		return serviceKey{}, fmt.Errorf("%w: its private_key cannot be read", ErrKeyFile)
-	case !tokenPlace(file.TokenURL, endpoint):
-		return serviceKey{}, fmt.Errorf("%w of Google: its token_uri is %.100q", ErrKeyFile, file.TokenURL)
-	}
-	return serviceKey{email: file.Email, clientID: file.ClientID, of: file.Project, id: file.ID, private: secret.New(file.PrivateKey), tokenURL: file.TokenURL}, nil
-}
-
-// isRSA says whether a text is an RSA key as key files have them: PEM of PKCS #8, or of PKCS #1.
-func isRSA(text string) bool {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return false
-	}
-	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-		_, ok := key.(*rsa.PrivateKey)
-		return ok
-	}
-	_, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	return err == nil
-}
-
-// tokenPlace says whether assertions may be sent to a place that a key file names: Google's, or the one that stands for
-// it.
-func tokenPlace(tokenURL, endpoint string) bool {
-	switch tokenURL {
-	case "https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token", "https://www.googleapis.com/oauth2/v4/token":
-		return endpoint == ""
-	}
-	return endpoint != "" && tokenURL == endpoint+"token"
-}
-
-// checkEndpoint lets nothing stand for Google that is not on this machine: access tokens are sent to it.
-func checkEndpoint(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%w: it is not a plain URL", ErrEndpoint)
-	}
-	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("%w: %.60q is not a loopback address", ErrEndpoint, u.Hostname())
-	}
-	return nil
+func parseServiceKey(text secret.String, endpoint string) (serviceKey, error) {
+	key, err := googlekey.Parse(text, endpoint)
+	return serviceKey{key}, err
 }
 
 // sleep waits, unless the context ends before.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/internal/googlekey"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -71,7 +72,7 @@ func parseClient(text secret.String, endpoint string) (access, error) {
 		return nil, fmt.Errorf("%w: it is one of a web application", ErrClientFile)
 	case it == nil || it.ID == "":
 		return nil, fmt.Errorf("%w: it has no installed client with a client_id", ErrClientFile)
-	case !tokenPlace(it.TokenURL, endpoint):
+	case !googlekey.TokenPlace(it.TokenURL, endpoint):
 		return nil, fmt.Errorf("%w of Google: its token_uri is %.100q", ErrClientFile, it.TokenURL)
 	}
 	return &consentAccess{id: it.ID, of: it.Project, secret: secret.New(it.Secret), page: at(endpoint, consentPage), tokenURL: it.TokenURL}, nil

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 
+	"github.com/mbaudit/mbaudit/internal/googlekey"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -337,7 +338,7 @@ func parseImpersonated(cfg Config, file credentialsFile, through string) (access
 		delegates = append(delegates, "projects/-/serviceAccounts/"+through)
 	}
 	if below.Type == "service_account" {
-		key, err := parseKey(secret.New(string(file.Source)), cfg.Endpoint)
+		key, err := parseServiceKey(secret.New(string(file.Source)), cfg.Endpoint)
 		if err != nil {
 			return nil, err
 		}
@@ -372,7 +373,7 @@ func parseForeign(file credentialsFile, text secret.String, through, endpoint st
 			return nil, fmt.Errorf("%w: it has no client_id or no refresh_token", ErrKeyFile)
 		}
 		place := cmp.Or(file.TokenURL, tokenEndpoint)
-		if !tokenPlace(place, endpoint) {
+		if !googlekey.TokenPlace(place, endpoint) {
 			return nil, fmt.Errorf("%w of Google: its token_uri is %.100q", ErrKeyFile, place)
 		}
 		return foreign{kind: google.AuthorizedUser, text: text, places: []door{{method: http.MethodPost, address: place}}}, nil

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2/jwt"
-
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
@@ -149,8 +147,7 @@ func (r *run) grants(stages []stage) []grant {
 
 // mint implements access: the JWT bearer grant of RFC 7523, signed with the key.
 func (k serviceKey) mint(ctx context.Context, c *Collector, g grant) (secret.String, time.Time, error) {
-	config := jwt.Config{Email: k.email, PrivateKey: []byte(k.private.Reveal()), PrivateKeyID: k.id, Subject: g.subject,
-		Scopes: []string{g.scope}, TokenURL: k.tokenURL}
+	config := k.Assertion(g.subject, g.scope)
 	line, ctx, cancel := c.listen(ctx)
 	defer cancel()
 	token, err := config.TokenSource(ctx).Token()

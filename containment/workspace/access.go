@@ -180,6 +180,12 @@ func lookAtTwoSteps(ctx context.Context, t target) (containment.State, error) {
 	return state(pick(u, "isEnrolledIn2Sv", "isEnforcedIn2Sv"), !u.truth("isEnrolledIn2Sv")), nil
 }
 
+// Why second steps stay.
+var (
+	ErrAdvancedProtection = errors.New("the second steps stay: the account is in Advanced Protection, or has been suspended; remove its keys in the admin console")
+	ErrEnforced           = errors.New("the second steps stay while they are enforced; move the account to a unit where they are not")
+)
+
 // turnTwoStepsOff removes every second step. Of who is enrolled, not suspended and not obliged, Google refuses it to those
 // in its Advanced Protection Program, which no field says.
 func turnTwoStepsOff(ctx context.Context, t target, before object) error {
@@ -189,9 +195,9 @@ func turnTwoStepsOff(ctx context.Context, t target, before object) error {
 		return err
 	}
 	if !before.truth("isEnforcedIn2Sv") {
-		return fmt.Errorf("the second steps stay: the account is in Advanced Protection, or has been suspended; remove its keys in the admin console (Google: %w)", err)
+		return fmt.Errorf("%w (Google: %w)", ErrAdvancedProtection, err)
 	}
-	return fmt.Errorf("the second steps stay while they are enforced; move the account to a unit where they are not (Google: %w)", err)
+	return fmt.Errorf("%w (Google: %w)", ErrEnforced, err)
 }
 
 func lookAtSuspension(ctx context.Context, t target) (containment.State, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/mbaudit/mbaudit/containment"
 )
 
-// What a person has to look at, by the names under which `mbaudit attach` keeps what he saw.
+// What a person has to look at. Where mbaudit attach has a slot for what he saw, it has the same name.
 const (
 	choreRouting  = "mail-routing"
 	choreClients  = "delegated-clients"

@@ -2,27 +2,23 @@ package workspace
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/jwt"
 
+	"github.com/mbaudit/mbaudit/internal/googlekey"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 
 // Errors of a configuration that cannot work, and of what Google says to it.
 var (
-	ErrKeyFile    = errors.New("this is not the key of a service account")
-	ErrEndpoint   = errors.New("the endpoint is not on this machine")
+	ErrKeyFile    = googlekey.ErrKey
+	ErrEndpoint   = googlekey.ErrEndpoint
 	ErrDelegation = errors.New("the service account may not ask for this scope")
 )
 
@@ -47,9 +43,8 @@ type Config struct {
 
 // A Client asks and changes one Google Workspace. It is safe for use by several goroutines.
 type Client struct {
-	id   string // OAuth client of the service account, as logs name it
 	cfg  Config
-	key  jwt.Config // without subject and scopes
+	key  googlekey.Key
 	http *http.Client
 
 	mu   sync.Mutex
@@ -66,13 +61,12 @@ type heldToken struct {
 // New makes a client. Nothing is sent yet.
 func New(cfg Config) (*Client, error) {
 	if cfg.Endpoint != "" {
-		u, err := url.Parse(cfg.Endpoint)
-		if err != nil || u.User != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname()) {
-			return nil, fmt.Errorf("%w: %.60q", ErrEndpoint, cfg.Endpoint)
+		if err := googlekey.CheckEndpoint(cfg.Endpoint); err != nil {
+			return nil, err
 		}
 		cfg.Endpoint = strings.TrimSuffix(cfg.Endpoint, "/") + "/"
 	}
-	key, id, err := parseKey(cfg.Key, cfg.Endpoint)
+	key, err := googlekey.Parse(cfg.Key, cfg.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -87,40 +81,12 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Sleep == nil {
 		cfg.Sleep = sleep
 	}
-	return &Client{cfg: cfg, id: id, key: key, held: map[grant]*heldToken{}, http: &http.Client{Transport: cfg.Transport,
+	return &Client{cfg: cfg, key: key, held: map[grant]*heldToken{}, http: &http.Client{Transport: cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
-
-// parseKey reads a key file. No error repeats anything of it but its type.
-func parseKey(text secret.String, endpoint string) (config jwt.Config, id string, err error) {
-	var file struct {
-		Type       string `json:"type"`
-		Email      string `json:"client_email"`
-		ClientID   string `json:"client_id"`
-		ID         string `json:"private_key_id"`
-		PrivateKey string `json:"private_key"`
-		TokenURL   string `json:"token_uri"`
-	}
-	if json.Unmarshal([]byte(text.Reveal()), &file) != nil {
-		return jwt.Config{}, "", fmt.Errorf("%w: it is not JSON", ErrKeyFile)
-	}
-	if file.Type != "service_account" || file.Email == "" || file.PrivateKey == "" {
-		return jwt.Config{}, "", fmt.Errorf("%w: its type is %.40q, or it lacks something", ErrKeyFile, file.Type)
-	}
-	google := []string{"https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token", "https://www.googleapis.com/oauth2/v4/token"}
-	if endpoint == "" && !slices.Contains(google, file.TokenURL) || endpoint != "" && file.TokenURL != endpoint+"token" {
-		return jwt.Config{}, "", fmt.Errorf("%w of Google: its token_uri is %.100q", ErrKeyFile, file.TokenURL)
-	}
-	return jwt.Config{Email: file.Email, PrivateKey: []byte(file.PrivateKey), PrivateKeyID: file.ID, TokenURL: file.TokenURL}, file.ClientID, nil
-}
-
 // clientID is the OAuth client under which our own calls stand in Google's logs.
-func (c *Client) clientID() string { return c.id }
+func (c *Client) clientID() string { return c.key.Client() }
 
 // token gives an access token for one subject and one scope. Who asks for one that is on its way waits for it.
 func (c *Client) token(ctx context.Context, g grant) (secret.String, error) {
@@ -156,8 +122,7 @@ func (c *Client) forget(g grant, token secret.String) {
 
 // mint asks for an access token: the JWT bearer grant of RFC 7523.
 func (c *Client) mint(ctx context.Context, g grant) (*oauth2.Token, error) {
-	config := c.key
-	config.Subject, config.Scopes = g.subject, []string{g.scope}
+	config := c.key.Assertion(g.subject, g.scope)
 	var token *oauth2.Token
 	err := c.persist(ctx, "POST", "token", func(ctx context.Context) error {
 		var err error

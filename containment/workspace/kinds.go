@@ -126,8 +126,11 @@ func (a action) Apply(ctx context.Context, s containment.Step, before containmen
 		return ErrReadOnly
 	}
 	err := a.take(ctx, a.target(s), documentOf(before))
-	if gone(err) {
+	switch {
+	case gone(err):
 		return nil
+	case awaitsApproval(err):
+		return fmt.Errorf("%w (Google: %w)", ErrApproval, err)
 	}
 	return err
 }

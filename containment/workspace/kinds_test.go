@@ -16,7 +16,6 @@ import (
 // A kindCase is a kind of step that the story of the takeover does not have, or that another test does not look at closely.
 type kindCase struct {
 	kind, account string
-	mode          containment.Mode
 	seed          func(*bench)
 	decision      containment.Decision // that is proposed
 	method        string               // that makes the change

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -132,7 +133,7 @@ func (c *Client) mailboxRequest(account, path string, query url.Values) request 
 	return request{service: gmailAPI, subject: account, scope: c.ownScope("gmail.readonly", "gmail.modify"), path: mailboxV1 + path, query: query}
 }
 
-// describe says from whom, when and about what a message is; "" where its Message-ID is another one.
+// describe says from whom, of when and about what a message is; "" where its Message-ID is another one.
 func (c *Client) describe(ctx context.Context, account, id, messageID string) (string, error) {
 	o, err := c.message(ctx, account, id)
 	if err != nil {
@@ -142,12 +143,21 @@ func (c *Client) describe(ctx context.Context, account, id, messageID string) (s
 	if has, err := MessageID(headers["message-id"]); err != nil || !strings.EqualFold(has, messageID) {
 		return "", nil
 	}
-	return fmt.Sprintf("%.120s, %.60s, %.120s, <%s>", headers["from"], headers["date"], headers["subject"], messageID), nil
+	return fmt.Sprintf("%.120s, %s, %.120s, <%s>", headers["from"], received(o), headers["subject"], messageID), nil
+}
+
+// received is when Google took the message in; what its header says of that, whoever wrote it may have made up.
+func received(o object) string {
+	ms, err := strconv.ParseInt(o.text("internalDate"), 10, 64)
+	if err != nil {
+		return "?"
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }
 
 // message reads where a message lies and who it says it is.
 func (c *Client) message(ctx context.Context, account, id string) (object, error) {
-	text, err := c.do(ctx, c.mailboxRequest(account, "messages/"+url.PathEscape(id), url.Values{"format": {"metadata"}, "metadataHeaders": {"Message-ID", "From", "Date", "Subject"}}))
+	text, err := c.do(ctx, c.mailboxRequest(account, "messages/"+url.PathEscape(id), url.Values{"format": {"metadata"}, "metadataHeaders": {"Message-ID", "From", "Subject"}}))
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +210,9 @@ func createLabel(ctx context.Context, t target, _ object) error {
 	return err
 }
 
+// ErrLabelInUse says that the label of quarantines stays.
+var ErrLabelInUse = errors.New("the label stays: other messages are still under it")
+
 // deleteLabel deletes the label that a step made, unless messages of another plan lie under it.
 func deleteLabel(ctx context.Context, t target, _ object) error {
 	id, err := t.quarantineLabel(ctx)
@@ -215,7 +228,7 @@ func deleteLabel(ctx context.Context, t target, _ object) error {
 		return err
 	}
 	if n := label.number("messagesTotal"); n != "" && n != "0" {
-		return fmt.Errorf("the label stays: %s messages are still under it", n)
+		return fmt.Errorf("%w (%s)", ErrLabelInUse, n)
 	}
 	return t.changeMailbox(ctx, http.MethodDelete, "labels/"+url.PathEscape(id), nil)
 }
@@ -276,7 +289,11 @@ func release(ctx context.Context, t target, before object) error {
 	if label != "" {
 		drop = []string{label}
 	}
-	return t.relabel(ctx, add, drop)
+	err = t.relabel(ctx, add, drop)
+	if gone(err) {
+		return fmt.Errorf("%w: the message is not there any more", containment.ErrIrreversible)
+	}
+	return err
 }
 
 func (t target) relabel(ctx context.Context, add, drop []string) error {

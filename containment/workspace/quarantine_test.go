@@ -94,7 +94,7 @@ func quarantinedAndBack(t *testing.T, call int, after bool) {
 			t.Errorf("the plan made %s", r.Method)
 		}
 	}
-	if len(p.Steps) != 2 || !strings.Contains(p.Steps[1].What.EN, "chef@webfree.example") || !strings.Contains(p.Steps[1].What.FR, "Virement urgent") {
+	if len(p.Steps) != 2 || !strings.Contains(p.Steps[1].What.EN, "chef@webfree.example>, 2026-10-14T07:00:00Z") || !strings.Contains(p.Steps[1].What.FR, "Virement urgent") {
 		t.Fatalf("the plan is %+v", p.Steps)
 	}
 	first := b.runner(p)

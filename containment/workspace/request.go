@@ -79,6 +79,20 @@ func already(err error) bool {
 	return errors.As(err, &refused) && (refused.Status == http.StatusConflict || strings.Contains(refused.Message, "already exists"))
 }
 
+// ErrApproval says that a second administrator must agree before a change is made.
+var ErrApproval = errors.New("a second administrator must agree first: have him open the admin console, Security, Multi-party approval; then apply the plan again, which takes only what is left")
+
+// awaitsApproval says that a change waits for a second administrator. No document says with which word Google refuses it, so
+// that what Google writes for people has to do.
+func awaitsApproval(err error) bool {
+	var refused *Refusal
+	if !errors.As(err, &refused) || refused.Status != http.StatusForbidden && refused.Status != http.StatusPreconditionFailed {
+		return false
+	}
+	said := strings.ToLower(refused.Reason + " " + refused.Message)
+	return strings.Contains(said, "approval") || strings.Contains(said, "multi-party") || strings.Contains(said, "multiparty")
+}
+
 type lostError struct{ error }
 
 // again says whether a call may be tried again: quotas, a server in trouble, a broken line. All writes here leave the same

@@ -313,22 +313,62 @@ func (c *Client) surveyShares(ctx context.Context, s *survey, since time.Time) e
 	return nil
 }
 
-// surveySSO finds the single sign-on of another provider that holds for the account: that of the nearest unit above it which
-// has any.
+// surveySSO finds the single sign-on of another provider that holds for the account: that of a group it is a member of, of which
+// the lowest rank counts, or that of the nearest unit above it which has any.
 func (c *Client) surveySSO(ctx context.Context, s *survey) error {
 	assignments, err := c.list(ctx, request{service: identityAPI, subject: c.cfg.Admin, scope: c.reading("cloud-identity.inboundsso"), path: "v1/inboundSsoAssignments",
 		query: url.Values{"pageSize": {"100"}}}, "inboundSsoAssignments")
 	if err != nil || len(assignments) == 0 {
 		return err
 	}
-	user, err := c.readDirectory(ctx, "admin.directory.user", userPath(s.account, ""))
+	forGroups := func(a object) bool { return a.text("targetGroup") != "" }
+	if slices.ContainsFunc(assignments, forGroups) {
+		mine, err := c.groupAssignment(ctx, s.account, assignments)
+		if err != nil || mine != nil {
+			s.assign(mine)
+			return err
+		}
+	}
+	mine, err := c.unitAssignment(ctx, s.account, assignments)
+	s.assign(mine)
+	return err
+}
+
+// assign takes an assignment for the one that holds, unless it says that nobody else signs the account in.
+func (s *survey) assign(assignment object) {
+	if mode := assignment.text("ssoMode"); mode != "SSO_OFF" && mode != "" {
+		s.assignment = assignment
+	}
+}
+
+// groupAssignment finds the assignment of a group that the account is a member of. Groups within groups are not followed.
+func (c *Client) groupAssignment(ctx context.Context, account string, assignments []object) (object, error) {
+	groups, err := c.list(ctx, request{service: adminAPI, subject: c.cfg.Admin, scope: "admin.directory.group.readonly", path: directoryV1 + "groups",
+		query: url.Values{"userKey": {account}, "maxResults": {"200"}}}, "groups")
 	if err != nil {
-		return nil // the caller's own reading of the user says why
+		return nil, err
+	}
+	var first object
+	for _, a := range assignments {
+		mine := slices.ContainsFunc(groups, func(g object) bool { return a.text("targetGroup") == "groups/"+g.text("id") })
+		if rank, _ := a["rank"].(float64); mine && (first == nil || rank < first["rank"].(float64)) {
+			first = without(a)
+			first["rank"] = rank
+		}
+	}
+	return first, nil
+}
+
+// unitAssignment finds the assignment of the nearest unit above the account that has any.
+func (c *Client) unitAssignment(ctx context.Context, account string, assignments []object) (object, error) {
+	user, err := c.readDirectory(ctx, "admin.directory.user", userPath(account, ""))
+	if err != nil {
+		return nil, nil // the caller's own reading of the user says why
 	}
 	units, err := c.list(ctx, request{service: adminAPI, subject: c.cfg.Admin, scope: "admin.directory.orgunit.readonly", path: myCustomer + "orgunits",
 		query: url.Values{"type": {"allIncludingParent"}, "orgUnitPath": {"/"}}}, "organizationUnits")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for path := user.text("orgUnitPath"); path != ""; path = above(path) {
 		unit := slices.IndexFunc(units, func(u object) bool { return u.text("orgUnitPath") == path })
@@ -337,13 +377,10 @@ func (c *Client) surveySSO(ctx context.Context, s *survey) error {
 		}
 		id := "orgUnits/" + strings.TrimPrefix(units[unit].text("orgUnitId"), "id:")
 		if a := slices.IndexFunc(assignments, func(a object) bool { return a.text("targetOrgUnit") == id }); a >= 0 {
-			if mode := assignments[a].text("ssoMode"); mode != "SSO_OFF" && mode != "" {
-				s.assignment = assignments[a]
-			}
-			return nil
+			return assignments[a], nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // above is the unit above one; "" above the first.

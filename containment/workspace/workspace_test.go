@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -604,6 +605,48 @@ func TestAdvancedProtectionKeepsItsFactors(t *testing.T) {
 	}
 	if last, _ := r.Ledger.Last(result.Failed[0].N); !strings.Contains(last.Text, "Advanced Protection") {
 		t.Errorf("the ledger says %q", last.Text)
+	}
+}
+
+// TestASecondAdministratorMustAgree goes on past a change that waits for somebody's approval, says what to do, and makes it when
+// the plan is applied again.
+func TestASecondAdministratorMustAgree(t *testing.T) {
+	b := newBench(t, fakegoogle.Config{Regrant: -1})
+	b.tenant.Fail(fakegoogle.Fault{Method: "directory.users.update", Times: 1, Status: http.StatusForbidden, Reason: "approvalRequired"})
+	p := decide(b.plan(b.options(fakegoogle.Victim)))
+	result, r := b.apply(p)
+	if len(result.Failed) != 1 || result.Failed[0].Kind != kindPassword {
+		t.Fatalf("failed: %+v", result.Failed)
+	}
+	if last, _ := r.Ledger.Last(result.Failed[0].N); !strings.Contains(last.Text, "Multi-party approval; then apply the plan again") {
+		t.Errorf("the ledger says %q", last.Text)
+	}
+	b.must(r.Ledger.Close())
+	b.tenant.ForgetRequests()
+	if result, _ := b.apply(p); len(result.Failed) != 0 || b.made("directory.users.update") != 1 || b.made("directory.users.signOut") != 0 {
+		t.Errorf("again: %+v", result.Failed)
+	}
+}
+
+// TestSingleSignOnOfAGroupIsSeen has a provider that signs in the members of a group, before that of their unit counts.
+func TestSingleSignOnOfAGroupIsSeen(t *testing.T) {
+	b := newBench(t, fakegoogle.Config{})
+	for rank, group := range []string{"tous@example.test", "atelier@example.test"} {
+		id := b.read("admin.directory.group.readonly", directoryV1+"groups/"+group).text("id")
+		_, err := b.writer.do(t.Context(), request{service: identityAPI, subject: fakegoogle.Admin, scope: "cloud-identity.inboundsso", verb: http.MethodPost, path: "v1/inboundSsoAssignments",
+			body: object{"targetGroup": "groups/" + id, "rank": 2 - rank, "ssoMode": "SAML_SSO", "samlSsoInfo": object{"inboundSamlSsoProfile": "inboundSamlSsoProfiles/01ssop0"}}})
+		b.must(err)
+	}
+	names := map[string]bool{}
+	for _, account := range []string{"bob@example.test", "carol@example.test"} {
+		p := b.plan(b.options(account))
+		if len(p.Warnings) == 0 || p.Warnings[0].Kind != "third-party-sso" {
+			t.Fatalf("%s: the warnings are %+v", account, p.Warnings)
+		}
+		names[p.Steps[0].Target] = true
+	}
+	if len(names) != 2 {
+		t.Errorf("both are signed in by %v, and one of them by the group of lower rank", names)
 	}
 }
 

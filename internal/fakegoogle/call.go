@@ -113,7 +113,7 @@ func (c *call) answer(fault *Fault) answer {
 	if err := c.admit(); err != nil {
 		return c.failed(err)
 	}
-	c.linger(c.method.ID)
+	c.linger(c.tenant.config.Latency(c.method.ID))
 	result, early := c.carryOut(fault)
 	if early != nil {
 		return *early
@@ -123,8 +123,7 @@ func (c *call) answer(fault *Fault) answer {
 }
 
 // linger takes the time that a call takes.
-func (c *call) linger(id string) {
-	wait := c.tenant.config.Latency(id)
+func (c *call) linger(wait time.Duration) {
 	if wait <= 0 {
 		return
 	}

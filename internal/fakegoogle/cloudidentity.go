@@ -237,16 +237,20 @@ func listSsoAssignments(t *Tenant, c *call) (object, *apiError) {
 	return c.paged(object{}, "inboundSsoAssignments", t.org.single, 10, 100)
 }
 
-// createSsoAssignment assigns a profile to a unit that has none; the assignment gets a name of its own.
+// createSsoAssignment assigns a profile to a unit or a group that has none; the assignment gets a name of its own.
 func createSsoAssignment(t *Tenant, c *call) (object, *apiError) {
 	made := clone(c.body)
 	info, _ := made["samlSsoInfo"].(object)
+	target := "targetOrgUnit"
+	if text(made, "targetGroup") != "" {
+		target = "targetGroup"
+	}
 	switch profile := text(info, "inboundSamlSsoProfile"); {
-	case text(made, "targetOrgUnit") == "" || text(made, "ssoMode") == "SAML_SSO" && profile == "":
+	case text(made, target) == "" || text(made, "ssoMode") == "SAML_SSO" && profile == "":
 		return nil, failure(http.StatusBadRequest, "invalidArgument", "Request contains an invalid argument.")
 	case profile != "" && where(t.org.profiles, "name", profile) < 0:
 		return nil, failure(http.StatusBadRequest, "failedPrecondition", "The profile does not exist.")
-	case where(t.org.single, "targetOrgUnit", text(made, "targetOrgUnit")) >= 0:
+	case where(t.org.single, target, text(made, target)) >= 0:
 		return nil, failure(http.StatusConflict, "alreadyExists", "The target has an SSO assignment.")
 	}
 	made["name"] = "inboundSsoAssignments/" + filterID(t.next())

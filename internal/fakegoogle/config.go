@@ -74,8 +74,10 @@ type Config struct {
 	// UsualPropagation is what Google says.
 	Propagation func(methodID string) time.Duration
 
-	// Latency is how long a call takes on the machine's clock, the token endpoint's ("token") too; nil means 0.
-	Latency func(methodID string) time.Duration
+	// Latency is how long a call takes on the machine's clock; nil means 0. TokenLatency is that of the token endpoint, apart
+	// from it: who asks for a token may hold a lock, and in a bubble of testing/synctest time stands still for who waits for one.
+	Latency      func(methodID string) time.Duration
+	TokenLatency func() time.Duration
 
 	// Lag is how long after it happened an activity of an application shows; nil means the lags that Google
 	// documents or people measure. About one activity in a hundred is hours later still.
@@ -122,6 +124,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Latency == nil {
 		c.Latency = func(string) time.Duration { return 0 }
+	}
+	if c.TokenLatency == nil {
+		c.TokenLatency = func() time.Duration { return 0 }
 	}
 	if c.Lag == nil {
 		c.Lag = usualLag

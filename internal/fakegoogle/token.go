@@ -35,7 +35,7 @@ func isToken(r *http.Request) bool { return r.URL.Path == "/token" || r.URL.Path
 // serveToken is the token endpoint: the JWT bearer grant of RFC 7523, as Google documents it for service accounts.
 func (t *Tenant) serveToken(w http.ResponseWriter, c *call, fault *Fault) {
 	a := answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "Cache-Control": {"no-store"}}}
-	c.linger("token")
+	c.linger(t.config.TokenLatency())
 	t.mu.Lock()
 	result, refusal := t.grant(c)
 	t.mu.Unlock()

@@ -26,7 +26,7 @@ func allowed() map[string][]string {
 		"collectors/imap/imapbench": {"collectors", "collectors/imap", "internal/imapwire", "evidence", "internal/secret"},
 		"collectors/authlog":        {"collectors", "evidence", "internal/logfiles", "internal/maillog", "internal/visible"},
 		"collectors/reportsfile":    {"collectors", "evidence", "internal/googlelog", "internal/logfiles", "internal/visible"},
-		"collectors/workspace":      {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlelog", "internal/secret"},
+		"collectors/workspace":      {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlekey", "internal/googlelog", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
@@ -48,7 +48,7 @@ func allowed() map[string][]string {
 
 		"containment":           {},
 		"containment/imap":      {"containment", "internal/imapwire", "internal/managesieve", "internal/secret", "internal/visible"},
-		"containment/workspace": {"containment", "internal/gmailmessage", "internal/secret"},
+		"containment/workspace": {"containment", "internal/gmailmessage", "internal/googlekey", "internal/secret"},
 		"findings":              {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses":    {"internal/mailheader"},
 		"findings/decision":     {"evidence/journal", "findings", "findings/facts", "findings/networks", "internal/casefile"},
@@ -72,6 +72,7 @@ func allowed() map[string][]string {
 		"internal/layout":        {},
 		"internal/mailheader":    {},
 		"internal/secret":        {},
+		"internal/googlekey":     {"internal/secret"},
 		"internal/visible":       {},
 		"internal/maillog":       {},
 		"internal/googlelog":     {},
