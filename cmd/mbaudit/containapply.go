@@ -110,7 +110,11 @@ func (r *containing) anotherHash(english, french, hash string) error {
 
 // anew is the hint to make another plan.
 func (r *containing) anew(account string) string {
-	return r.c.words("make a new plan: ", "faites un nouveau plan : ") + "mbaudit contain --account " + visible.Text(account)
+	command := "mbaudit contain --account " + visible.Text(account)
+	if r.opts.onIMAP() {
+		command += " " + r.opts.reach()
+	}
+	return r.c.words("make a new plan: ", "faites un nouveau plan : ") + command
 }
 
 // confirmPlan has a person type the account's address, or takes the plan's hash for it.
