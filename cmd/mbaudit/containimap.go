@@ -262,7 +262,7 @@ func (p *imapProvider) Plan(ctx context.Context, o workspace.PlanOptions) (conta
 }
 
 // plan plans for an account, or, where messages are named, for these alone.
-func (p *imapProvider) plan(ctx context.Context, o workspace.PlanOptions, wanted []imap.Wanted) (containment.Plan, error) {
+func (p *imapProvider) plan(ctx context.Context, o workspace.PlanOptions, wanted []string) (containment.Plan, error) {
 	c, err := p.client(o.Account)
 	if err != nil {
 		return containment.Plan{}, err
@@ -331,9 +331,9 @@ func (r *containing) planIMAPQuarantine(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
-	var wanted []imap.Wanted
+	var wanted []string
 	for _, id := range ids {
-		wanted = append(wanted, imap.Wanted{MessageID: "<" + id + ">"})
+		wanted = append(wanted, "<"+id+">")
 	}
 	var plans []containment.Plan
 	unsearched := map[string]string{}

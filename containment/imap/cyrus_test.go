@@ -81,7 +81,7 @@ func TestCyrusThereAndBack(t *testing.T) {
 	}
 	before := state()
 	var p containment.Plan
-	for _, o := range []imap.PlanOptions{{Mode: containment.Lock}, {Mode: containment.Quarantine, Quarantine: []imap.Wanted{{MessageID: letterID}}}} {
+	for _, o := range []imap.PlanOptions{{Mode: containment.Lock}, {Mode: containment.Quarantine, Quarantine: []string{letterID}}} {
 		o.Now = time.Now()
 		part, err := client(false).Plan(t.Context(), o)
 		if err != nil {

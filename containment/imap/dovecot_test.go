@@ -200,7 +200,7 @@ func (w *world) plan(t *testing.T) containment.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := client.Plan(t.Context(), imap.PlanOptions{Mode: containment.Quarantine, Quarantine: []imap.Wanted{{MessageID: letterID}}, Now: time.Now()})
+	q, err := client.Plan(t.Context(), imap.PlanOptions{Mode: containment.Quarantine, Quarantine: []string{letterID}, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -488,7 +488,7 @@ func TestAPreviewOnlyReads(t *testing.T) {
 	}
 	client := w.client(t, false)
 	for mode, steps := range map[containment.Mode]int{containment.Lock: 5, containment.Precaution: 2, containment.Quarantine: 2} {
-		p, err := client.Plan(t.Context(), imap.PlanOptions{Mode: mode, Quarantine: []imap.Wanted{{MessageID: letterID}}, Now: time.Now()})
+		p, err := client.Plan(t.Context(), imap.PlanOptions{Mode: mode, Quarantine: []string{letterID}, Now: time.Now()})
 		if err != nil || len(p.Steps) != steps {
 			t.Fatalf("%s: %d steps, %v", mode, len(p.Steps), err)
 		}

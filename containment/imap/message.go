@@ -106,8 +106,8 @@ func (m *mailbox) search(criteria func(*imapwire.Command)) ([]string, error) {
 	return uids, nil
 }
 
-// byMessageID finds messages by the Message-ID. The server looks for a part of the header field; who needs to be sure
-// compares the bytes.
+// byMessageID finds messages by the Message-ID. The server looks for a part of the header field, of which the angle brackets
+// make a whole; how odd the rest of the header is makes no difference.
 func (m *mailbox) byMessageID(id string) ([]string, error) {
 	if !searchable(id) {
 		return nil, nil

@@ -1,12 +1,10 @@
 package imap
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,21 +30,13 @@ const (
 // own folders.
 const QuarantineName = "mbaudit-quarantine"
 
-// A Wanted message is one to be moved: by its place, or by its Message-ID wherever it lies.
-type Wanted struct {
-	MessageID   string // "<…@…>", or empty
-	Folder      string // as the server writes it; with UIDValidity and UID
-	UIDValidity uint32
-	UID         uint32
-}
-
 // PlanOptions say what to plan.
 type PlanOptions struct {
 	Mode       containment.Mode
 	Case, By   string
 	Server     string // the URL of the IMAP server
 	OwnDomains []string
-	Quarantine []Wanted // with the mode Quarantine: the messages to move, and nothing else is planned
+	Quarantine []string // with the mode Quarantine: Message-IDs of the messages to move, with their angle brackets; nothing else is planned
 	Folder     string   // to move them to; empty is QuarantineName
 	Now        time.Time
 }
@@ -318,8 +308,8 @@ func (b *builder) messages(ctx context.Context) error {
 		if b.o.Folder != "" {
 			b.folder = b.o.Folder
 		}
-		for _, wanted := range b.o.Quarantine {
-			if err := b.message(m, wanted, folders); err != nil {
+		for _, id := range b.o.Quarantine {
+			if err := b.message(m, id, folders); err != nil {
 				return err
 			}
 		}
@@ -330,12 +320,9 @@ func (b *builder) messages(ctx context.Context) error {
 	})
 }
 
-// message plans the steps for one wanted message, one for each copy of it.
-func (b *builder) message(m *mailbox, wanted Wanted, folders []string) error {
+// message plans the steps for one Message-ID, one for each copy of the message.
+func (b *builder) message(m *mailbox, id string, folders []string) error {
 	found := 0
-	if wanted.Folder != "" {
-		folders = []string{wanted.Folder}
-	}
 	for _, folder := range folders {
 		if sameMailbox(folder, b.folder) {
 			continue
@@ -349,16 +336,12 @@ func (b *builder) message(m *mailbox, wanted Wanted, folders []string) error {
 			b.unread("messages "+Quoted(folder), err)
 			continue
 		}
-		uids := []string{strconv.FormatUint(uint64(wanted.UID), 10)}
-		if wanted.Folder == "" {
-			if uids, err = m.byMessageID(wanted.MessageID); err != nil {
-				return err
-			}
-		} else if o.validity != strconv.FormatUint(uint64(wanted.UIDValidity), 10) {
-			continue
+		uids, err := m.byMessageID(id)
+		if err != nil {
+			return err
 		}
 		for _, uid := range uids {
-			ok, err := b.copyOf(m, folder, o, uid, wanted.MessageID)
+			ok, err := b.copyOf(m, folder, o, uid, id)
 			if err != nil {
 				return err
 			}
@@ -368,19 +351,16 @@ func (b *builder) message(m *mailbox, wanted Wanted, folders []string) error {
 		}
 	}
 	if found == 0 {
-		b.warn(notFoundWarning(wanted))
+		b.warn(notFoundWarning(id))
 	}
 	return nil
 }
 
 // copyOf plans to move the message of a UID, where it is there.
 func (b *builder) copyOf(m *mailbox, folder string, o opened, uid, id string) (bool, error) {
-	_, _, body, ok, err := m.describe(folder, o, uid)
+	_, _, _, ok, err := m.describe(folder, o, uid)
 	if err != nil || !ok {
 		return false, err
-	}
-	if id == "" {
-		id = messageID(body)
 	}
 	validity, err1 := strconv.ParseUint(o.validity, 10, 32)
 	number, err2 := strconv.ParseUint(uid, 10, 32)
@@ -394,15 +374,6 @@ func (b *builder) copyOf(m *mailbox, folder string, o opened, uid, id string) (b
 	b.add(stageMessage, kindMessage, target, containment.Take, textsOfMessage(folder, uid, id, b.folder),
 		map[string]string{paramTo: Quoted(b.folder), paramMessageID: Quoted(id)})
 	return true, nil
-}
-
-// messageID is that of a message, empty where it has none that can be read.
-func messageID(body []byte) string {
-	read, err := mail.ReadMessage(bytes.NewReader(body))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(read.Header.Get("Message-Id"))
 }
 
 // CheckFolder refuses names for the quarantine folder that mean something else to a server.

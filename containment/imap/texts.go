@@ -66,10 +66,7 @@ func textsOfFolder(folder string) stepTexts {
 }
 
 func textsOfMessage(folder, uid, id, to string) stepTexts {
-	name := "UID " + uid
-	if id != "" {
-		name += ", " + visible.Cut(id, 200)
-	}
+	name := "UID " + uid + ", " + visible.Cut(id, 200)
 	return stepTexts{text{EN: "move the message " + name + " from " + shown(folder) + " to " + shown(to), FR: "déplacer le message " + name + " de " + shown(folder) + " vers " + shown(to)},
 		text{EN: "it was named by the review; its bytes are sealed first", FR: "désigné par l'examen ; ses octets sont scellés avant"},
 		text{EN: "the folder is opened for writing: the mark \\Recent goes; after an undo the message has a new UID",
@@ -107,11 +104,8 @@ func noMoveWarning() containment.Warning {
 		Instead: text{EN: "have the owner move them", FR: "faites-les déplacer par le titulaire"}}
 }
 
-func notFoundWarning(wanted Wanted) containment.Warning {
-	name := Quoted(wanted.MessageID)
-	if wanted.Folder != "" {
-		name = MessageTarget(wanted.Folder, wanted.UIDValidity, wanted.UID)
-	}
+func notFoundWarning(id string) containment.Warning {
+	name := Quoted(id)
 	return containment.Warning{Kind: "message-not-found", Text: text{EN: "the message " + name + " is in none of the account's folders", FR: "le message " + name + " n'est dans aucun dossier du compte"},
 		Instead: text{EN: "it may have been moved, or deleted: collect again", FR: "il a pu être déplacé ou supprimé : refaites une collecte"}}
 }
