@@ -25,7 +25,7 @@ func newContainVerifyCommand(t *terminal, g *global) *cobra.Command {
 	opts := &containOptions{}
 	var wait bool
 	cmd := &cobra.Command{
-		Use:   "verify [PLAN]",
+		Use:   "verify [PLAN|DIRECTORY]",
 		Short: "look again whether what was done holds, and whether somebody is still there",
 		Long: `verify looks again at each step that was taken, plans anew to see what has come since, and
 reads the logs for sign-ins and grants after the containment. It changes nothing.
@@ -51,11 +51,12 @@ func newContainUndoCommand(t *terminal, g *global) *cobra.Command {
 	opts := &containOptions{}
 	var steps []int
 	cmd := &cobra.Command{
-		Use:   "undo [PLAN]",
+		Use:   "undo [PLAN|DIRECTORY]",
 		Short: "put back what a plan changed, as far as that is possible",
 		Long: `undo goes backwards through the steps that were taken and puts back what was there before,
 from the pre-images; it says of each step that cannot be undone that it cannot.
-Without PLAN it takes the one plan that was applied (of --account).`,
+Without PLAN it takes the one plan that was applied (of --account). Plans that were
+made together, in a directory, are undone together.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runContainUndo(cmd.Context(), t, g, opts, args, steps)
