@@ -358,6 +358,9 @@ func (k *mask) walk(x any) any {
 	return x
 }
 
+// Defang makes a stranger's text safe to show beside a report: URLs and IP addresses in it are followed by no reader and no program.
+func Defang(s string) string { return defang(s) }
+
 // defang makes a stranger's text safe to show in any form: what does not show as itself is written out, and URLs and IP
 // addresses are defanged, so that no reader and no program follows them.
 func defang(s string) string {

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -193,15 +192,4 @@ func (s *Survey) Familiar() Familiar {
 		known[key] = true
 	}
 	return known
-}
-
-// Accounts lists the accounts of findings that are examined, each once.
-func Accounts(all []*findings.Finding) []string {
-	var accounts []string
-	for _, f := range all {
-		if f.Examined && strings.Contains(f.Account, "@") && !strings.HasPrefix(f.Account, "@") && !slices.Contains(accounts, f.Account) {
-			accounts = append(accounts, f.Account)
-		}
-	}
-	return accounts
 }

@@ -153,3 +153,40 @@ func (f *Flood) Forget(before time.Time) {
 		}
 	}
 }
+
+// Merge sums up two counts.
+func Merge(a, b *Tried) *Tried {
+	sum := NewTried(a.All())
+	sum.others = a.others + b.others
+	for _, y := range b.All() {
+		x := sum.accounts[y.Account]
+		if x == nil {
+			sum.accounts[y.Account] = &y
+			continue
+		}
+		x.Attempts, x.Got = x.Attempts+y.Attempts, x.Got+y.Got
+		if y.First.Before(x.First) {
+			x.First = y.First
+		}
+		if y.Last.After(x.Last) {
+			x.Last = y.Last
+		}
+		if !y.GotFirst.IsZero() && (x.GotFirst.IsZero() || y.GotFirst.Before(x.GotFirst)) {
+			x.GotFirst = y.GotFirst
+		}
+		x.Verdicts = merged(x.Verdicts, y.Verdicts)
+		x.By, x.IPs, x.Events = merged(x.By, y.By), merged(x.IPs, y.IPs), merged(x.Events, y.Events)
+	}
+	return sum
+}
+
+// merged joins lists into one of at most maxNamed, leaving the first as it is.
+func merged[T comparable](a, b []T) []T {
+	all := slices.Clone(a)
+	for _, one := range b {
+		if len(all) < maxNamed && !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
