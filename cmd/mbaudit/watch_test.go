@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/findings/watch"
+	"github.com/mbaudit/mbaudit/internal/fakegoogle"
+)
+
+// A watchRig runs mbaudit in a case, against a tenant whose clock goes on only when somebody waits.
+type watchRig struct {
+	t      *testing.T
+	tenant *fakegoogle.Tenant
+	clock  *fakegoogle.Clock
+	world  *terminal
+	dir    string
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+	waited func(at time.Time) // hears when somebody waits
+}
+
+func newWatchRig(t *testing.T, config fakegoogle.Config) *watchRig {
+	t.Helper()
+	r := &watchRig{t: t, dir: filepath.Join(t.TempDir(), "case"), clock: fakegoogle.NewClock(time.Date(2026, time.October, 15, 8, 0, 0, 0, time.UTC))}
+	config.Now, config.Volume, config.Quotas = r.clock.Now, func(string) int { return -1 }, fakegoogle.Quotas{GmailUnits: -1}
+	r.tenant = fakegoogle.New(config)
+	server := r.tenant.Start(t)
+	key, _ := googleKey(t, server)
+	r.world = &terminal{stdin: strings.NewReader(""), stdout: &r.stdout, stderr: &r.stderr, width: 80, now: r.clock.Now,
+		until: func(ctx context.Context, at time.Time) error {
+			if d := at.Sub(r.clock.Now()); d > 0 {
+				r.clock.Advance(d)
+			}
+			if r.waited != nil {
+				r.waited(at)
+			}
+			return ctx.Err()
+		},
+		getenv: func(name string) string {
+			return map[string]string{"MBAUDIT_CASE": r.dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(r.dir), "config"), googleEndpointVariable: server.PlainURL,
+				googleKeyVariable: key, googleWriteKeyVariable: key}[name]
+		}}
+	r.run(statusDone, "init", r.dir, "--lang", "en")
+	return r
+}
+
+// run runs a command, and gives what it printed.
+func (r *watchRig) run(want int, args ...string) string {
+	r.t.Helper()
+	return r.runIn(context.Background(), want, args...)
+}
+
+func (r *watchRig) runIn(ctx context.Context, want int, args ...string) string {
+	r.t.Helper()
+	r.stdout.Reset()
+	r.stderr.Reset()
+	if status := run(ctx, r.world, args); status != want {
+		r.t.Fatalf("%s: status %d, not %d\n%s%s", strings.Join(args, " "), status, want, r.stdout.String(), r.stderr.String())
+	}
+	return r.stdout.String()
+}
+
+func (r *watchRig) watch(want int, args ...string) string {
+	r.t.Helper()
+	return r.run(want, append([]string{"watch", "--google-admin", fakegoogle.Admin, "--tsa", "none"}, args...)...)
+}
+
+// signsIn has a user sign in, or try to, from an address.
+func (r *watchRig) signsIn(user, name, ip string, at time.Time, late time.Duration) {
+	r.t.Helper()
+	if err := r.tenant.AddActivity(user, fakegoogle.SeedActivity{Application: "login", Time: at, IP: ip, Type: "login", Name: name, Late: late}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// hits are those in the logbook, in the order of its lines.
+func (r *watchRig) hits() []*watch.Hit {
+	r.t.Helper()
+	f, err := os.Open(filepath.Join(r.dir, "journal.jsonl"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	var all []*watch.Hit
+	for e, err := range journal.Read(f) {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if h, ok := hitOf(e); ok {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+func (r *watchRig) tried() triedDocument {
+	r.t.Helper()
+	var doc triedDocument
+	data, err := os.ReadFile(filepath.Join(r.dir, watchName, watchTriedName))
+	if err != nil || json.Unmarshal(data, &doc) != nil {
+		r.t.Fatalf("tried.json: %v\n%s", err, data)
+	}
+	return doc
+}
+
+func (r *watchRig) onlyRead() {
+	r.t.Helper()
+	for _, q := range r.tenant.Requests() {
+		if !q.Reads() && q.Method != "token" {
+			r.t.Errorf("something was changed: %s %s", q.Method, q.Path)
+		}
+	}
+}
+
+const (
+	bob   = "bob@example.test"
+	carol = "carol@example.test"
+	home  = "198.51.100.20" // nobody is known there
+)
+
+// TestWatchFindsTheIntruder: he signs in to the account again, tries two others, one of which lets him in, and one of his sign-ins
+// shows in the log five hours late. A second and a third run find nothing twice.
+func TestWatchFindsTheIntruder(t *testing.T) {
+	t.Parallel()
+	r := newWatchRig(t, fakegoogle.Config{})
+	began := r.clock.Now()
+	r.signsIn(fakegoogle.Victim, "login_success", fakegoogle.Intruder, began.Add(10*time.Minute), 0)
+	r.signsIn(bob, "login_failure", fakegoogle.Intruder, began.Add(20*time.Minute), 0)
+	r.signsIn(carol, "login_success", fakegoogle.Intruder, began.Add(30*time.Minute), 5*time.Hour)
+	r.signsIn(bob, "login_success", home, began.Add(40*time.Minute), 0)
+	r.signsIn(fakegoogle.Victim, "login_success", fakegoogle.Intruder, began.Add(-10*time.Minute), 0) // before
+
+	args := []string{"--account", fakegoogle.Victim, "--ip", fakegoogle.Intruder, "--since", began.Format(time.RFC3339)}
+	out := r.watch(statusFound, append(args, "--for", "2h")...)
+	if !strings.Contains(out, "THE INTRUDER GOT IN") || !strings.Contains(out, "203.0.113[.]77") || strings.Contains(out, fakegoogle.Intruder) || strings.Contains(out, carol) {
+		t.Errorf("after two hours:\n%s", out)
+	}
+	if n := len(r.hits()); n != 2 {
+		t.Fatalf("%d hits after two hours: %v", n, r.hits())
+	}
+	out = r.watch(statusFound, append(args, "--for", "8h")...)
+	if !strings.Contains(out, carol) {
+		t.Errorf("what came late was not found:\n%s", out)
+	}
+	r.watch(statusDone, append(args, "--once")...)
+	if n := len(r.hits()); n != 3 {
+		t.Fatalf("%d hits at the end: %v", n, r.hits())
+	}
+	tried := r.tried().Accounts
+	if len(tried) != 3 || tried[0].Got != 1 || tried[2].Account != bob || tried[2].Got != 0 || !slices.Contains(tried[0].By, "ip "+fakegoogle.Intruder) {
+		t.Errorf("tried: %+v", tried)
+	}
+	r.run(statusDone, "verify", filepath.Join(r.dir, "bundles"))
+	r.onlyRead()
+}
+
+// TestWatchReadsAgainWhatFailed: a poll that breaks off in the middle of a log is said, and the next one finds what was there.
+func TestWatchReadsAgainWhatFailed(t *testing.T) {
+	t.Parallel()
+	r := newWatchRig(t, fakegoogle.Config{})
+	began := r.clock.Now()
+	r.signsIn(bob, "login_failure", fakegoogle.Intruder, began.Add(time.Minute), 0)
+	r.clock.Advance(time.Hour)
+	r.tenant.Fail(fakegoogle.Fault{Method: "reports.activities.list", Path: "/login$", Times: watchTries, Status: 503})
+	args := []string{"--account", fakegoogle.Victim, "--ip", fakegoogle.Intruder, "--since", began.Format(time.RFC3339), "--once"}
+	r.watch(statusIncomplete, args...)
+	if !strings.Contains(r.stderr.String(), "the log login could not be read from 2026-10-15") || len(r.hits()) != 0 {
+		t.Errorf("the failure was not said, or something was found all the same:\n%s", r.stderr.String())
+	}
+	if doc := r.tried(); !slices.Equal(doc.NotRead, []string{"login"}) {
+		t.Errorf("tried.json says that all was read: %+v", doc)
+	}
+	r.watch(statusFound, args...)
+	if !strings.Contains(r.stderr.String(), "the log login was read again") || len(r.hits()) != 1 {
+		t.Errorf("%d hits:\n%s", len(r.hits()), r.stderr.String())
+	}
+}
