@@ -162,8 +162,12 @@ type watching struct {
 	hits, users int64 // new ones of this run: of the intruder or a stranger, and of the user
 	counted     int64 // of hits, those without a line of their own, in this poll
 	unread      map[string]string
+	goesOn      bool // an earlier run left a state
 	unlock      func() error
 }
+
+// resumed says that a timer's run goes on where the last one stopped: it prints what is new and nothing else.
+func (w *watching) resumed() bool { return w.opts.once && w.goesOn }
 
 // begin prepares everything that can be wrong, before anything is asked.
 func (w *watching) begin(ctx context.Context) error {
@@ -191,7 +195,9 @@ func (w *watching) begin(ctx context.Context) error {
 	if err := w.kept.prepare(ctx); err != nil {
 		return err
 	}
-	w.introduce()
+	if !w.resumed() {
+		w.introduce()
+	}
 	if err := w.kept.finishEarlier(ctx); err != nil {
 		return err
 	}
@@ -383,7 +389,11 @@ func (w *watching) end(ctx context.Context, err error) error {
 	if stopped {
 		err = nil // the context's, from wherever it came; what was found is sealed
 	}
-	err = errors.Join(err, w.writeTried(), w.noteEnd(stopped), w.printTried(), w.unlock())
+	err = errors.Join(err, w.writeTried(), w.noteEnd(stopped))
+	if !w.resumed() || w.hits > 0 {
+		err = errors.Join(err, w.printTried())
+	}
+	err = errors.Join(err, w.unlock())
 	switch {
 	case err != nil && errors.Is(err, evidence.ErrStorage):
 		return withHint(err, w.c.words("make room, then type the same command again: nothing is lost", "libérez de la place, puis retapez la même commande : rien n'est perdu"))

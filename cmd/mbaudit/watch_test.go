@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/facts"
 	"github.com/mbaudit/mbaudit/findings/watch"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
@@ -182,5 +185,112 @@ func TestWatchReadsAgainWhatFailed(t *testing.T) {
 	r.watch(statusFound, args...)
 	if !strings.Contains(r.stderr.String(), "the log login was read again") || len(r.hits()) != 1 {
 		t.Errorf("%d hits:\n%s", len(r.hits()), r.stderr.String())
+	}
+}
+
+// findingOf gives the id of a finding about an account that has that subject.
+func (r *watchRig) findingOf(subject string) string {
+	r.t.Helper()
+	found, err := readAnalysis[findings.Result](filepath.Join(r.dir, analysisName, findingsName))
+	if err != nil || found == nil {
+		r.t.Fatalf("no findings: %v", err)
+	}
+	for _, f := range found.Findings {
+		if f.Subject == subject && f.Class == "access" {
+			return f.ID
+		}
+	}
+	r.t.Fatalf("no finding about signing in from %s", subject)
+	return ""
+}
+
+const (
+	usual  = "192.0.2.200"  // where the victim signs in every day
+	hotel  = "198.51.100.9" // where she did once, as she says
+	nobody = "192.0.2.99"   // where nobody was ever seen
+)
+
+// TestWatchAfterContainment is the whole story: an account is collected, judged and taken back while the intruder is at it, and
+// watched. What to look for comes from the case, and who is the user too.
+func TestWatchAfterContainment(t *testing.T) {
+	t.Parallel()
+	r := newWatchRig(t, fakegoogle.Config{Regrant: -1, Intruder: fakegoogle.Persistence{SignIn: 2 * time.Hour}})
+	began := r.clock.Now()
+	for day := range 40 {
+		r.signsIn(fakegoogle.Victim, "login_success", usual, began.AddDate(0, 0, -5-day), 0)
+	}
+	r.signsIn(fakegoogle.Victim, "login_success", hotel, began.Add(-20*time.Hour), 0)
+	r.run(statusDone, "collect", "--account", fakegoogle.Victim, "--workspace", "--google-admin", fakegoogle.Admin, "--messages", "none", "--tsa", "none")
+	r.run(statusDone, "qualify")
+	r.run(statusDone, "ask", "--answer", r.findingOf(hotel)+"=recognised", "--by", "Alice")
+	r.run(statusDone, "qualify")
+	r.run(statusDone, "contain", "--account", fakegoogle.Victim, "--google-admin", fakegoogle.Admin, "--now", "--since", "2026-10-12", "--tsa", "none", "--yes", fakegoogle.Victim)
+	r.signsIn(fakegoogle.Victim, "login_success", usual, began.Add(time.Hour), 0)
+	r.signsIn(fakegoogle.Victim, "login_failure", hotel, began.Add(61*time.Minute), 0)
+	r.signsIn(bob, "login_success", hotel, began.Add(62*time.Minute), 0)
+	r.signsIn(bob, "login_failure", fakegoogle.Intruder, began.Add(63*time.Minute), 0)
+	r.signsIn(carol, "login_failure", fakegoogle.Intruder, began.Add(64*time.Minute), 0)
+	r.signsIn(fakegoogle.Victim, "login_failure", nobody, began.Add(65*time.Minute), 0)
+	r.tenant.ForgetRequests()
+
+	out := r.watch(statusFound, "--for", "6h")
+	r.onlyRead()
+	for what, verdict := range map[string]watch.Verdict{usual: watch.User, hotel: watch.User, nobody: watch.Stranger, fakegoogle.Intruder: watch.Intruder} {
+		hits := slices.DeleteFunc(r.hits(), func(h *watch.Hit) bool { return h.IP != what })
+		if len(hits) == 0 || slices.ContainsFunc(hits, func(h *watch.Hit) bool { return h.Verdict != verdict }) {
+			t.Errorf("from %s there are %d hits, and not all are %q\n%s", what, len(hits), verdict, out)
+		}
+		if verdict == watch.User && len(hits) != 1 {
+			t.Errorf("from %s there are %d hits", what, len(hits))
+		}
+	}
+	var tried []string
+	for _, x := range r.tried().Accounts {
+		tried = append(tried, x.Account)
+	}
+	if want := []string{fakegoogle.Victim, bob, carol}; !slices.Equal(tried, want) {
+		t.Errorf("tried were %q, not %q", tried, want)
+	}
+
+	r.run(statusDone, "qualify")
+	r.watchedFacts()
+}
+
+// watchedFacts: what was kept while watching is read as any log is, and the coverage does not say that the log was read whole.
+func (r *watchRig) watchedFacts() {
+	r.t.Helper()
+	found := 0
+	for f, err := range jsonLines[facts.Fact](filepath.Join(r.dir, analysisName, factsName)) {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if f.Resource == "watch/login" && f.Account == carol && f.Text("ip") == fakegoogle.Intruder && f.Text("event.application") == "login" {
+			found++
+		}
+	}
+	if found != 1 {
+		r.t.Errorf("%d facts of what was tried at %s", found, carol)
+	}
+	bundles, err := bundlesIn(r.dir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	rows := 0
+	for _, dir := range bundles {
+		sealed, err := evidence.ReadSealed(dir)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, row := range sealed.Coverage {
+			if row.Resource != "watch/login" {
+				continue
+			}
+			if rows++; row.Status != evidence.StatusIncomplete {
+				r.t.Errorf("%s: the ledger says %s of a log of which only some pages were kept", dir, row.Status)
+			}
+		}
+	}
+	if rows == 0 {
+		r.t.Error("no bundle has what was kept while watching")
 	}
 }

@@ -32,8 +32,8 @@ func strange(s string) string { return report.Defang(visible.Cut(s, watchedWidth
 // introduce says what is watched for, and why nothing is blocked.
 func (w *watching) introduce() {
 	all := w.list.Indicators()
-	w.say(w.c.words("watching %s of everybody, from %s on (%s), for:", "surveillance de %s pour tous, à partir du %s (%s), à la recherche de :"),
-		strings.Join(w.opts.logs, ", "), w.inZone(w.state.Since), visible.Text(w.plan.why))
+	w.sayWrapped("", fmt.Sprintf(w.c.words("watching %s of everybody, from %s on (%s), for:", "surveillance de %s pour tous, à partir du %s (%s), à la recherche de :"),
+		strings.Join(w.opts.logs, ", "), w.inZone(w.state.Since), visible.Text(w.plan.why)))
 	for _, i := range all[:min(len(all), listedAtMost)] {
 		w.say("  %-8s %s  (%s)", i.Kind, strange(i.Value), visible.Cut(strings.TrimSuffix(i.From+": "+i.Why, ": "), watchedWidth))
 	}
@@ -41,15 +41,22 @@ func (w *watching) introduce() {
 		w.say(w.c.words("  and %d more", "  et %d autres"), more)
 	}
 	for _, l := range w.plan.left {
-		w.say("  - %s %s: %s", l.Kind, strange(l.Value), w.leftWords(l.Reason))
+		w.sayWrapped("  - ", fmt.Sprintf("%s %s: %s", l.Kind, strange(l.Value), w.leftWords(l.Reason)))
 	}
 	if !w.plan.analysed {
-		w.say("%s", w.c.words("the case has not been qualified: only what is named here is looked for, and no source is known as the user's own; type mbaudit qualify first",
+		w.sayWrapped("", w.c.words("the case has not been qualified: only what is named here is looked for, and no source is known as the user's own; type mbaudit qualify first",
 			"le dossier n'a pas été qualifié : seul ce qui est nommé ici est cherché, et aucune source n'est connue comme celle de l'utilisateur ; tapez d'abord mbaudit qualify"))
 	}
-	w.say("%s", w.c.words(
+	w.sayWrapped("", w.c.words(
 		"Nothing is blocked: a blocked intruder knows that he is seen and comes from another address, which nobody watches; addresses are shared by people who did nothing; and a sign-in that is watched shows which other accounts he has. Lock the account he gets into (mbaudit contain), not the address.",
 		"Rien n'est bloqué : un intrus bloqué sait qu'il est vu et revient d'une autre adresse, que personne ne surveille ; une adresse est partagée par des gens qui n'y sont pour rien ; et une connexion surveillée montre quels autres comptes il a. Verrouillez le compte où il entre (mbaudit contain), pas l'adresse."))
+}
+
+// sayWrapped says a text in lines that a screen holds.
+func (w *watching) sayWrapped(head, text string) {
+	for _, line := range wrapBehind(head, visible.Line(text), tableWidth) {
+		w.say("%s", line)
+	}
 }
 
 func (w *watching) leftWords(r watch.Reason) string {
@@ -163,11 +170,19 @@ func (w *watching) printTried() error {
 	if more := len(doc.Accounts) - triedAtMost; more > 0 {
 		w.print(w.c.words("  and %d more, in %s", "  et %d autres, dans %s"), more, w.c.path(watchName, watchTriedName))
 	}
-	for _, x := range doc.Accounts {
-		if x.Got > 0 {
-			w.say(w.c.words("take it back: ", "reprenez-le : ")+"mbaudit contain --account %s --google-admin %s", visible.Text(x.Account), visible.Text(w.opts.google.admin))
-			break
+	w.sayTakeBack(doc.Accounts)
+	return nil
+}
+
+// sayTakeBack says what to type about the accounts that he got into.
+func (w *watching) sayTakeBack(tried []watch.Try) {
+	accounts := ""
+	for _, x := range tried[:min(len(tried), triedAtMost)] {
+		if x.Got > 0 && strings.Contains(x.Account, "@") {
+			accounts += " --account " + shellQuote(visible.Text(x.Account))
 		}
 	}
-	return nil
+	if accounts != "" {
+		w.say(w.c.words("take back what he got into: ", "reprenez ce où il est entré : ")+"mbaudit contain%s --google-admin %s", accounts, visible.Text(w.opts.google.admin))
+	}
 }

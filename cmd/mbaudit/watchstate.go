@@ -69,6 +69,7 @@ func (w *watching) readState() (*watchState, error) {
 			w.c.words("move the file away and type the command again: the logs are read again from the beginning, and the logbook knows what was found",
 				"déplacez ce fichier et retapez la commande : les journaux sont relus depuis le début, et la main courante sait ce qui a été trouvé"))
 	}
+	w.goesOn = true
 	w.journal.restore(s.Counted, s.CountedIDs)
 	more := slices.ContainsFunc(wanted, func(i string) bool { return !slices.Contains(s.Indicators, i) })
 	if !more && !w.plan.since.Before(s.Since) {
@@ -82,6 +83,7 @@ func (w *watching) readState() (*watchState, error) {
 		fresh.Since = s.Since
 	}
 	w.say("%s", w.c.words("there is something new to look for: the logs are read again from ", "il y a du nouveau à chercher : les journaux sont relus à partir du ")+w.inZone(fresh.Since))
+	w.goesOn = false // what is looked for is said again
 	return fresh, nil
 }
 
@@ -245,7 +247,7 @@ func (w *watching) noteCounted() error {
 
 // noteBegin writes down that somebody watches. Runs of a timer that go on write nothing.
 func (w *watching) noteBegin() error {
-	if _, err := os.Stat(w.c.path(watchName, watchStateName)); err == nil && w.opts.once {
+	if w.resumed() {
 		return nil
 	}
 	text := fmt.Sprintf(w.c.words("watching the logs %s of everybody from %s on for %d indicators", "surveillance des journaux %s de tous, à partir du %s, pour %d indicateurs"),

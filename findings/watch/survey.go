@@ -17,13 +17,15 @@ type Survey struct {
 	order      []string
 	recognised map[string]bool
 	refused    map[string]bool
-	home       Familiar // from where a person said that it was him
-	familiar   Familiar
-	networks   map[string]*habit // by network
+	home       Familiar             // from where a person said that it was him
+	familiar   map[string]time.Time // when an account's user first signed in from a network, by familiarKey
+	networks   map[string]*habit    // by network
+	began      time.Time            // when the first address that a finding names was seen
 }
 
-// A habit is when a network was first used by whom it is known for, and when first by somebody suspect.
-type habit struct{ familiar, suspect time.Time }
+// A habit is when a network was first used by whom it is known for, when first by somebody suspect, and when a finding first
+// names an address in it.
+type habit struct{ familiar, suspect, named time.Time }
 
 // A LeftOut is what the findings name and nobody watches for.
 type LeftOut struct {
@@ -43,7 +45,7 @@ const (
 
 // FromFindings makes a survey.
 func FromFindings(all []*findings.Finding) *Survey {
-	s := &Survey{named: map[string]*Indicator{}, recognised: map[string]bool{}, refused: map[string]bool{}, home: Familiar{}, familiar: Familiar{}, networks: map[string]*habit{}}
+	s := &Survey{named: map[string]*Indicator{}, recognised: map[string]bool{}, refused: map[string]bool{}, home: Familiar{}, familiar: map[string]time.Time{}, networks: map[string]*habit{}}
 	for _, f := range all {
 		for _, i := range named(f) {
 			switch f.Recognition {
@@ -64,8 +66,38 @@ func FromFindings(all []*findings.Finding) *Survey {
 		for _, i := range named(f) {
 			s.take(i)
 		}
+		if f.Recognition != findings.Recognised {
+			s.date(f)
+		}
 	}
 	return s
+}
+
+// date notes when a finding names the addresses of its observations.
+func (s *Survey) date(f *findings.Finding) {
+	one := *f
+	for _, o := range f.Observed {
+		one.Observed = []*findings.Observation{o}
+		for _, i := range named(&one) {
+			if network := networks.Prefix(i.Value); i.Kind == IP && network != "" && !o.Time.IsZero() {
+				earliest(&s.habit(network).named, o.Time)
+				earliest(&s.began, o.Time)
+			}
+		}
+	}
+}
+
+func earliest(t *time.Time, at time.Time) {
+	if t.IsZero() || at.Before(*t) {
+		*t = at
+	}
+}
+
+func (s *Survey) habit(network string) *habit {
+	if s.networks[network] == nil {
+		s.networks[network] = &habit{}
+	}
+	return s.networks[network]
 }
 
 func (s *Survey) take(i Indicator) {
@@ -123,20 +155,16 @@ func (s *Survey) See(f *facts.Fact) {
 	if f.Kind != facts.KindAudit && f.Kind != facts.KindMailLog || network == "" || f.Is("duplicate") || len(s.networks) >= maxFamiliar {
 		return
 	}
-	h := s.networks[network]
-	if h == nil {
-		h = &habit{}
-		s.networks[network] = h
-	}
+	h := s.habit(network)
 	_, judged := f.Get("source.new") // before that enough of the past is not known
 	switch suspect := f.Is("source.suspect") || f.Is("source.suspect_elsewhere") || f.Is("source.new"); {
-	case suspect && h.suspect.IsZero():
-		h.suspect = f.Time
-	case !suspect && judged && signedIn(f):
-		if h.familiar.IsZero() {
-			h.familiar = f.Time
-		}
-		s.familiar.Add(f.Account, f.Text("ip"))
+	case suspect:
+		earliest(&h.suspect, f.Time)
+	case judged && signedIn(f):
+		earliest(&h.familiar, f.Time)
+		first := s.familiar[familiarKey(f.Account, f.Text("ip"))]
+		earliest(&first, f.Time)
+		s.familiar[familiarKey(f.Account, f.Text("ip"))] = first
 	}
 }
 
@@ -150,9 +178,10 @@ func signedIn(f *facts.Fact) bool {
 	}
 }
 
-// theirs says that people used the network before anything suspect came from it.
+// theirs says that people used the network before anything suspect came from it, and before any finding names it.
 func (h *habit) theirs() bool {
-	return h != nil && !h.familiar.IsZero() && (h.suspect.IsZero() || h.familiar.Before(h.suspect))
+	before := func(t time.Time) bool { return t.IsZero() || h.familiar.Before(t) }
+	return h != nil && !h.familiar.IsZero() && before(h.suspect) && before(h.named)
 }
 
 // Indicators lists what to watch for, and what is left out.
@@ -178,13 +207,13 @@ func routed(a netip.Addr) bool {
 	return a.IsValid() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified()
 }
 
-// Familiar are the networks that the users are known by: where they signed in before anything suspect came from there, and
-// from where a person said that it was him.
+// Familiar are the networks that the users are known by: where they signed in before any address that a finding names was seen,
+// and from where a person said that it was him. Where the intruder was first, nobody is at home, however long he stayed.
 func (s *Survey) Familiar() Familiar {
 	known := Familiar{}
-	for key := range s.familiar {
+	for key, first := range s.familiar {
 		_, network, _ := strings.Cut(key, "\x00")
-		if s.networks[network].theirs() {
+		if s.networks[network].theirs() && (s.began.IsZero() || first.Before(s.began)) && len(known) < maxFamiliar {
 			known[key] = true
 		}
 	}
