@@ -202,11 +202,12 @@ func TestImportedReports(t *testing.T) {
 func TestGmailMessages(t *testing.T) {
 	w := findingstest.New(t, bundleID, alice)
 	raw := base64.URLEncoding.EncodeToString([]byte(message("compta@examp1e.test", "Subject: Facture\r\n")))
+	formats := map[string]string{"1": "raw", "2": "metadata"}
 	for id, body := range map[string]string{
 		"1": `{"id":"1","threadId":"1","labelIds":["INBOX"],"internalDate":"1791788400000","raw":"` + raw + `"}`,
 		"2": `{"id":"2","threadId":"1","labelIds":["SENT"],"internalDate":"1791788460000","payload":{"headers":[{"name":"From","value":"alice@example.test"},{"name":"To","value":"x@examp1e.test"},{"name":"Subject","value":"Re: Facture"}]}}`,
 	} {
-		w.Add(evidence.Exhibit{Resource: "gmail/messages", Item: id}, body)
+		w.Add(evidence.Exhibit{Resource: "gmail/messages", Item: id, Attrs: map[string]string{"gmail": formats[id]}}, body) // as the collector marks them
 	}
 	result, all := qualified(t, facts.Options{}, w.Open())
 	for _, rule := range []string{"sender-look-alike", "sent-to-look-alike"} {

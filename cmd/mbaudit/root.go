@@ -75,6 +75,7 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit watch            then watch everybody's logs for the intruder
   mbaudit rules …          the rules that findings are made by
   mbaudit report           the report: HTML, PDF, Markdown, JSON; French, English
+  mbaudit export           timeline, indicators, detection rules, whom to warn, tables
   mbaudit log …            the logbook (main courante)
   mbaudit demo             all of it on servers of its own, without any set-up
 

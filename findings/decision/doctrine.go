@@ -85,7 +85,7 @@ func doctrineRows() []row {
 		{"B9", Text{"Activité inhabituelle", "Unusual activity"}, Text{"déplacements, VPN", "journeys, VPN"}, read(l("reports/login", "reports/gmail"), l("log-events:*"))},
 		{"B10", Text{"Avis de connexion illégitime", "Notice of an illegitimate sign-in"}, Text{"confirmer", "confirm"}, read(l("reports/login", "alert*"), l("messages/*"))},
 		{"B11", Text{"Délégations d'autres sur cette boîte", "Delegations of others on this mailbox"}, Text{"confirmer chacune", "confirm each"}, read(l("gmail/delegates"), l("acl"))},
-		{"B12", Text{"Délégations de ce compte sur d'autres", "Delegations of this account on others"}, Text{"confirmer chacune", "confirm each"}, read(l(), l("acl"))},
+		{"B12", Text{"Délégations de ce compte sur d'autres", "Delegations of this account on others"}, Text{"confirmer chacune", "confirm each"}, read(l("sweep/result"), l("acl"))},
 		{"C1", Text{"Transfert automatique", "Automatic forwarding"}, Text{"", ""}, read(l("gmail/autoForwarding", "gmail/filters", "reports/gmail"), l("sieve*|scripts/*"))},
 		{"C2", Text{"Suppression automatique", "Automatic deletion"}, Text{"", ""}, read(l("gmail/filters"), l("sieve*|scripts/*"))},
 		{"C3", Text{"Horaires inhabituels", "Unusual hours"}, Text{"congés, astreintes", "holidays, shifts"}, read(l("reports/login"), l("log-events:*"))},
@@ -137,7 +137,7 @@ func doctrineRows() []row {
 		{"G7", Text{"Revoir les courriels supprimés", "Review deleted mail"}, Text{"demander la restauration", "ask for restoration"}, read(l("reports/gmail"), l("disappeared"))},
 		{"G8", Text{"Revoir les courriels contenant des identifiants", "Review mail with credentials"}, Text{"renouveler", "renew"}, read(l("gmail/messages*"), l("messages/*"))},
 		{"G9", Text{"Revoir les réinitialisations annoncées", "Review resets that were announced"}, Text{"vérifier auprès de chaque service", "check with each service"}, read(l("gmail/messages*"), l("messages/*"))},
-		{"G10", Text{"Fichiers sensibles accessibles", "Sensitive files within reach"}, Text{"serveurs de fichiers", "file servers"}, read(l("reports/drive"), l())},
+		{"G10", Text{"Fichiers sensibles accessibles", "Sensitive files within reach"}, Text{"serveurs de fichiers", "file servers"}, read(l("drive/files", "reports/drive"), l())},
 		{"G11", Text{"L'attaquant y a-t-il accédé ?", "Did the attacker reach them?"}, Text{"journaux des serveurs", "servers' logs"}, read(l("reports/drive"), l())},
 		{"G12", Text{"IP suspectes en détection, non en blocage", "Suspicious IPs to detection, not blocking"}, Text{"SIEM, pare-feu", "SIEM, firewall"}, addressesFound},
 		{"G13", Text{"Accès initial, puis quarantaine de l'expéditeur", "Initial access, then quarantine of the sender"}, Text{"approuver le blocage du domaine", "approve blocking the domain"}, hypothesesMade},
@@ -196,7 +196,7 @@ func coverage(counts map[reading]int, lacking []string) (string, Text) {
 	missing := strings.Join(lacking, ", ")
 	switch {
 	case counts[wholly]+counts[partly]+counts[notRead] == 0:
-		return NotApplicable, Text{"cette messagerie n'a pas de telle source", "this mail system has no such source"}
+		return NotApplicable, Text{"cette messagerie n'a pas de source de ce type", "this mail system has no such source"}
 	case counts[partly]+counts[notRead] == 0:
 		return Done, Text{"lu en entier", "read as a whole"}
 	case counts[wholly]+counts[partly] == 0:
@@ -268,7 +268,7 @@ func contactsFilled(m *maker) (string, Text) {
 	if n := len(m.Case.Contacts); n > 0 {
 		return Done, Text{fmt.Sprintf("%d contacts dans le dossier", n), fmt.Sprintf("%d contacts in the case", n)}
 	}
-	return ForPeople, Text{"aucun contact dans le dossier", "no contact in the case"}
+	return ForPeople, Text{"aucun contact d'urgence enregistré", "no contact in the case"}
 }
 
 // gapsOnly says whether everything that was asked for was read.
@@ -345,9 +345,9 @@ func hypothesesMade(m *maker) (string, Text) {
 func sealed(m *maker) (string, Text) {
 	n := len(m.Result.Bundles)
 	if n == 0 {
-		return NotDone, Text{"aucun paquet scellé", "no sealed bundle"}
+		return NotDone, Text{"aucun scellé", "no sealed bundle"}
 	}
-	return Done, Text{fmt.Sprintf("%d paquets scellés", n), fmt.Sprintf("%d sealed bundles", n)}
+	return Done, Text{fmt.Sprintf("%d scellés", n), fmt.Sprintf("%d sealed bundles", n)}
 }
 
 func addressesFound(m *maker) (string, Text) {

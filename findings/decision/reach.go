@@ -191,6 +191,11 @@ func reachOf(s *state) (Reach, bool) {
 		r.Kind, r.How = "delegate", Text{"a des droits dans " + s.detail, "has rights in " + s.detail}
 	case facts.KindRights:
 		r.Kind, r.How = "delegator", Text{"ce compte y a des droits : " + s.detail, "this account has rights there: " + s.detail}
+	case facts.KindNamedElsewhere:
+		if s.detail != "delegates" {
+			return r, false
+		}
+		r.Kind, r.How = "delegator", Text{"ce compte est délégué de cette boîte", "this account is a delegate of that mailbox"}
 	case facts.KindToken:
 		r.Kind, r.How = "application", Text{"a reçu un accès : " + s.detail, "was given access: " + s.detail}
 	case facts.KindDevice:
@@ -260,6 +265,9 @@ func (m *maker) suspectName() string {
 	return best
 }
 
+// longBefore is how long before the first suspect source a finding may begin and still count as the beginning.
+const longBefore = 7 * 24 * time.Hour
+
 // story says in a few lines what happened, since when, and whether it goes on.
 func (m *maker) story() Story {
 	s := Story{StillOpen: Unknown}
@@ -285,7 +293,11 @@ func (m *maker) story() Story {
 	for _, w := range m.all {
 		if w.Examined && w.weight >= medium && m.suspectOf(w.Account) {
 			if w.family != "source" {
-				take(w.First, w.Last)
+				first := w.First
+				if !s.First.IsZero() && first.Before(s.First.Add(-longBefore)) {
+					first = w.Last // a rule that the person's own deeds fulfil as well: they do not begin the story
+				}
+				take(first, w.Last)
 			}
 			if strongest == nil || w.weight > strongest.weight {
 				strongest = w

@@ -21,6 +21,7 @@ type logLine struct {
 	TLS       evidence.Bytes `json:"tls"`
 	Session   evidence.Bytes `json:"session"`
 	MessageID evidence.Bytes `json:"message_id"`
+	QueueID   evidence.Bytes `json:"queue_id"`
 	Mailbox   evidence.Bytes `json:"mailbox"`
 	UID       evidence.Bytes `json:"uid"`
 	Sender    evidence.Bytes `json:"sender"`
@@ -54,7 +55,7 @@ func (s *source) mailLog() error {
 		for _, p := range []struct {
 			name  string
 			value evidence.Bytes
-		}{{"actor", e.User}, {"ip", e.ClientIP}, {"service", e.Service}, {"method", e.Method}, {"tls", e.TLS}, {"server.session", e.Session}, {"message_id", e.MessageID},
+		}{{"actor", e.User}, {"ip", e.ClientIP}, {"service", e.Service}, {"method", e.Method}, {"tls", e.TLS}, {"server.session", e.Session}, {"message_id", e.MessageID}, {"queue_id", e.QueueID},
 			{"mailbox", e.Mailbox}, {"uid", e.UID}, {"sender", e.Sender}, {"action", e.Action}, {"target", e.Target}, {"reason", e.Reason}, {"detail", e.Detail}, {"host", e.Host}} {
 			f.say(p.name, string(p.value))
 		}

@@ -60,11 +60,11 @@ func CSV(w io.Writer, lines []journal.Line, o Options) error {
 			return err
 		}
 	}
-	if err := writeRow(w, separator, header); err != nil {
+	if err := Row(w, separator, header); err != nil {
 		return err
 	}
 	for _, line := range lines {
-		if err := writeRow(w, separator, row(line, o)); err != nil {
+		if err := Row(w, separator, row(line, o)); err != nil {
 			return err
 		}
 	}
@@ -111,8 +111,9 @@ func refs(ref map[string]string) string {
 	return strings.Join(parts, " ")
 }
 
-// writeRow quotes the cells; what a stranger wrote in them went through Cell before.
-func writeRow(w io.Writer, separator string, cells []string) error {
+// Row writes a row of a table, every cell quoted and the line ended with CRLF (RFC 4180). What a stranger wrote in a cell goes
+// through Cell before.
+func Row(w io.Writer, separator string, cells []string) error {
 	quoted := make([]string, len(cells))
 	for i, cell := range cells {
 		quoted[i] = `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
@@ -152,7 +153,7 @@ func isFormula(s string) bool {
 func IRIS(w io.Writer, lines []journal.Line, o Options) error {
 	header := []string{"event_date", "event_tz", "event_title", "event_category", "event_content", "event_raw", "event_source",
 		"event_assets", "event_iocs", "event_tags"}
-	if err := writeRow(w, ",", header); err != nil {
+	if err := Row(w, ",", header); err != nil {
 		return err
 	}
 	for _, line := range lines {
@@ -166,7 +167,7 @@ func IRIS(w io.Writer, lines []journal.Line, o Options) error {
 		if e.Result != "" {
 			content += " -> " + e.Result
 		}
-		err := writeRow(w, ",", []string{local.Format("2006-01-02T15:04:05.000"), local.Format("-07:00"), Cell(title(e.Description)), category,
+		err := Row(w, ",", []string{local.Format("2006-01-02T15:04:05.000"), local.Format("-07:00"), Cell(title(e.Description)), category,
 			Cell(content), Cell(strings.TrimSuffix(string(line.Bytes), "\n")), Cell(e.Informant), "", "", strings.Join(tags(e), "|")})
 		if err != nil {
 			return err

@@ -1,0 +1,281 @@
+package handover
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/addresses"
+	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/facts"
+)
+
+// gmailSent is the number of what Gmail's log calls sending.
+const gmailSent = "1"
+
+// isSent says whether a fact is that a message was sent.
+func isSent(f *facts.Fact) bool {
+	switch f.Kind {
+	case facts.KindMessage:
+		return f.Is("sent")
+	case facts.KindMailLog:
+		return f.Text("event.name") == "submission"
+	case facts.KindAudit:
+		return f.Text("event_info.mail_event_type") == gmailSent
+	}
+	return false
+}
+
+// noteSent notes which sent messages a finding is about, so that the messages that it saw are listed even where their source
+// was not suspect, and those that the person recognises are not.
+func (b *builder) noteSent(f *findings.Finding) {
+	if f.Class != "fraud" {
+		return
+	}
+	for _, o := range f.Observed {
+		at := place(o.Bundle, o.Exhibit, o.Locator)
+		switch {
+		case f.Recognition == findings.Recognised:
+			b.denied[at] = true
+		case f.Recognition == findings.NotRecognised, b.grounds[f.ID]:
+			b.observed[at] = Confirmed
+		}
+	}
+}
+
+// seeSent keeps sent messages that are suspect, and of all others whom they went to: a log's line and a mailbox's copy each know
+// a part.
+func (b *builder) seeSent(f *facts.Fact) {
+	if b.sent == nil {
+		b.sent, b.known, b.queues = map[string]*Message{}, map[string][]string{}, map[string]*Message{}
+	}
+	if f.Kind == facts.KindMailLog && f.Text("event.name") != "submission" {
+		b.followQueue(f)
+	}
+	if !isSent(f) {
+		return
+	}
+	id := messageID(f)
+	to := recipients(f)
+	if id != "" && len(to) > 0 && len(b.known) < maxRemember {
+		b.known[id] = to
+	}
+	at := place(f.Bundle, f.Exhibit, f.Locator)
+	status, noticed := b.observed[at]
+	suspect := f.Is("source.suspect") && !b.home[homeKey(f.Account, f.Text("ip"))]
+	if !suspect && !noticed || b.denied[at] {
+		return
+	}
+	if f.Is("personal") {
+		b.h.Personal++
+		return
+	}
+	k := cmp.Or(id, strings.Join([]string{f.Account, f.Time.String(), subjectOf(f)}, "\x00"))
+	m := b.sent[k]
+	if m == nil {
+		if len(b.sent) >= maxMessages {
+			b.h.Uncounted++
+			return
+		}
+		m = &Message{At: f.Time.UTC(), Account: f.Account, ID: id, Status: Possible}
+		b.sent[k] = m
+		b.keys = append(b.keys, k)
+	}
+	if queue := f.Text("queue_id"); queue != "" {
+		b.queues[queue] = m
+	}
+	if status == Confirmed {
+		m.Status = Confirmed
+	}
+	m.Subject, m.IP = cmp.Or(m.Subject, subjectOf(f)), cmp.Or(m.IP, canonicalIP(f.Text("ip")))
+	if len(to) > 0 {
+		m.Recipients = to
+	}
+	m.Cut = m.Cut || len(to) >= maxRecipient || f.Is("cut") && len(to) > 0
+	x := &Indicator{}
+	x.add(&m.Exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
+	if v, ok := f.Get("message_info.attachment.sha256"); ok {
+		for _, sum := range v.All() {
+			x.add(&m.Files, strings.ToLower(sum), maxExhibits)
+		}
+	}
+}
+
+// A mail server uses its names for messages in the queue again; one that is there longer than this is another one.
+const queueLasts = 6 * 24 * time.Hour
+
+// followQueue takes from a mail server's log what became of a message that was handed in: its Message-ID and whom it went to stand
+// on other lines, which have its name in the queue.
+func (b *builder) followQueue(f *facts.Fact) {
+	m := b.queues[f.Text("queue_id")]
+	if m == nil || f.Is("ambiguous") || f.Time.Sub(m.At) > queueLasts {
+		return
+	}
+	m.ID = cmp.Or(m.ID, messageID(f))
+	if to := strings.ToLower(f.Text("target")); f.Text("event.name") == "delivery" && strings.Contains(to, "@") && len(m.Recipients) < maxRecipient && !slices.Contains(m.Recipients, to) {
+		m.Recipients = append(m.Recipients, to)
+	}
+	x := &Indicator{}
+	x.add(&m.Exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
+}
+
+func messageID(f *facts.Fact) string {
+	return strings.Trim(cmp.Or(f.Text("message_info.rfc2822_message_id"), f.Text("message_id")), "<> ")
+}
+
+func subjectOf(f *facts.Fact) string {
+	return cmp.Or(f.Text("message_info.subject"), f.Text("subject"))
+}
+
+// recipients lists whom a fact says that a message went to, in lower case.
+func recipients(f *facts.Fact) []string {
+	var all []string
+	for _, name := range []string{"recipients", "message_info.destination.address", "message_info.flattened_destinations"} {
+		v, ok := f.Get(name)
+		if !ok {
+			continue
+		}
+		for _, text := range v.All() {
+			for _, one := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+				one = one[strings.LastIndexByte(one, ':')+1:] // Gmail's log: service:selector:address
+				if one = strings.ToLower(strings.Trim(one, "<>")); strings.Contains(one, "@") && len(all) < maxRecipient && !slices.Contains(all, one) {
+					all = append(all, one)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// messages lists the fraudulent messages: those whose source stands, and those that a finding is about.
+func (b *builder) messages() {
+	at := map[string]int{}
+	for _, k := range b.keys {
+		m := b.sent[k]
+		source := b.found[key(KindIP, m.IP)]
+		_, left := b.seen[m.IP]
+		switch {
+		case m.Status == Confirmed:
+		case source != nil:
+			m.Status = source.Status
+		case left: // the address is the organisation's own
+			continue
+		}
+		for _, to := range b.known[m.ID] {
+			if !slices.Contains(m.Recipients, to) {
+				m.Recipients = append(m.Recipients, to)
+			}
+		}
+		if i, there := at[m.ID]; there {
+			b.h.Messages[i].merge(m) // a log and a mailbox told of it, and only now is it known to be one message
+			continue
+		}
+		if m.ID != "" {
+			at[m.ID] = len(b.h.Messages)
+		}
+		b.h.Messages = append(b.h.Messages, *m)
+	}
+	slices.SortStableFunc(b.h.Messages, func(x, y Message) int { return x.At.Compare(y.At) })
+	for _, m := range b.h.Messages {
+		b.ofMessage(KindMessageID, m.ID, m)
+		b.ofMessage(KindSubject, m.Subject, m)
+		for _, sum := range m.Files {
+			b.ofMessage(KindFile, sum, m)
+		}
+	}
+}
+
+// merge adds what another source says of the same message.
+func (m *Message) merge(other *Message) {
+	m.Subject, m.IP = cmp.Or(m.Subject, other.Subject), cmp.Or(m.IP, other.IP)
+	if other.Status == Confirmed {
+		m.Status = Confirmed
+	}
+	for _, to := range other.Recipients {
+		if !slices.Contains(m.Recipients, to) {
+			m.Recipients = append(m.Recipients, to)
+		}
+	}
+	x := &Indicator{}
+	for _, id := range other.Exhibits {
+		x.add(&m.Exhibits, id, maxExhibits)
+	}
+}
+
+// ofMessage makes an indicator of what a fraudulent message carries.
+func (b *builder) ofMessage(kind Kind, value string, m Message) {
+	if value == "" || kind == KindFile && !isSHA256(value) || kind == KindMessageID && b.unfit(naming{kind: kind, value: value}, m.Account) {
+		return
+	}
+	x := b.found[key(kind, value)]
+	if x == nil {
+		x = &Indicator{Kind: kind, Value: value, Status: Possible, Confidence: 50,
+			Reasons: []Reason{{Rule: "fraudulent-message", Title: wordFraudulent(), Technique: []string{"T1534"}}}}
+		b.found[key(kind, value)] = x
+	}
+	if m.Status == Confirmed {
+		x.Status, x.Confidence = Confirmed, 85
+	}
+	x.Events++
+	x.at(m.At)
+	x.accounts(&x.Accounts, m.Account)
+	for _, id := range m.Exhibits {
+		x.add(&x.Exhibits, id, maxExhibits)
+	}
+}
+
+func isSHA256(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// contacts lists who got a fraudulent message. The intruder's own addresses and the accounts under examination are none.
+func (b *builder) contacts() {
+	at := map[string]int{}
+	for i, m := range b.h.Messages {
+		for _, address := range m.Recipients {
+			v := b.book.Judge(address, m.Account)
+			if !plainAddress.MatchString(address) || b.found[key(KindEmail, address)] != nil || slices.ContainsFunc(b.h.Accounts, func(a string) bool { return strings.EqualFold(a, address) }) {
+				continue
+			}
+			n, there := at[address]
+			if !there {
+				n = len(b.h.Contacts)
+				at[address] = n
+				b.h.Contacts = append(b.h.Contacts, Contact{Address: address, Inside: v.Class == addresses.Own, Like: v.Like, Status: m.Status, First: m.At})
+			}
+			c := &b.h.Contacts[n]
+			if m.Status == Confirmed {
+				c.Status = Confirmed
+			}
+			c.Last, c.Messages = m.At, append(c.Messages, i)
+		}
+	}
+	slices.SortStableFunc(b.h.Contacts, func(x, y Contact) int {
+		if x.Inside != y.Inside {
+			if x.Inside {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(string(x.Status)+x.Address, string(y.Status)+y.Address)
+	})
+}
+
+// blind lists why messages may be missing: of the rules about sending, those that nobody can evaluate.
+func (b *builder) blind() {
+	seen := map[string]bool{}
+	for _, o := range b.in.Findings.Outcomes {
+		if o.State != findings.Unknown || !slices.Contains([]string{"sent-suspect", "sent-money-suspect", "sent-new-source", "reply-orphan"}, o.Rule) ||
+			!slices.ContainsFunc(b.h.Accounts, func(a string) bool { return strings.EqualFold(a, o.Account) }) {
+			continue
+		}
+		for _, m := range o.Missing {
+			if k := o.Account + m.Source + m.Reason; !seen[k] {
+				seen[k] = true
+				b.h.Blind = append(b.h.Blind, Blind{o.Account, decision.Text{FR: m.What["fr"], EN: m.What["en"]}, m.Source, m.Reason})
+			}
+		}
+	}
+}
