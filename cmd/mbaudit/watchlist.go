@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
 	"github.com/mbaudit/mbaudit/findings/watch"
 	"github.com/mbaudit/mbaudit/internal/visible"
+	"github.com/mbaudit/mbaudit/report/handover"
 )
 
 // fromCommandLine is where an indicator comes from that somebody typed.
@@ -24,7 +24,7 @@ type watchPlan struct {
 	since      time.Time
 	why        string // since then; for people
 	indicators []watch.Indicator
-	left       []watch.LeftOut
+	left       []handover.LeftOut
 	familiar   watch.Familiar
 	analysed   bool // the case was qualified
 }
@@ -115,39 +115,70 @@ func (w *watching) typed(p *watchPlan) error {
 		values []string
 	}{{watch.Client, w.opts.clients}, {watch.Device, w.opts.devices}, {watch.Agent, w.opts.agents}, {watch.ASN, w.opts.systems}} {
 		for _, v := range given.values {
-			p.indicators = append(p.indicators, watch.Indicator{Kind: given.kind, Value: v, From: fromCommandLine})
+			p.indicators = append(p.indicators, watch.Indicator{Kind: given.kind, Value: v, From: fromCommandLine, Shared: given.kind == watch.Agent || given.kind == watch.ASN})
 		}
 	}
 	return nil
 }
 
-// analysed adds what the analysis of the case names, and takes from it by which networks the users are known.
+// analysed adds what the analysis of the case names as the intruder's, and takes from it by which networks the users are known.
+// What people answered since it was made counts.
 func (w *watching) analysed(p *watchPlan) error {
-	found, err := readAnalysis[findings.Result](w.c.path(analysisName, findingsName))
+	found, err := wholeAnalysis(w.c)
 	if err != nil || found == nil {
 		return err
 	}
 	p.analysed = true
-	survey := watch.FromFindings(found.Findings)
-	for f, err := range jsonLines[facts.Fact](w.c.path(analysisName, factsName)) {
-		if err != nil {
-			return err
-		}
-		survey.See(f)
-	}
-	more, left := survey.Indicators()
-	p.indicators, p.left, p.familiar = append(p.indicators, more...), left, survey.Familiar()
-	if len(p.accounts) > 0 {
-		return nil
-	}
-	decided, err := readAnalysis[decision.Decision](w.c.path(analysisName, decisionName))
-	if err != nil || decided == nil {
+	if err := w.c.regrade(w.terminal, found); err != nil {
 		return err
 	}
-	for _, account := range decided.Accounts {
-		p.addAccount(account)
+	in := handover.Inputs{Case: w.c.Case, Findings: found, Tool: strings.TrimSpace(versionText()), Facts: jsonLines[facts.Fact](w.c.path(analysisName, factsName)),
+		Timeline: jsonLines[decision.TimelineEntry](w.c.path(analysisName, timelineName))}
+	if in.Journal, err = w.c.journal.Lines(); err != nil {
+		return fmt.Errorf("reading the journal: %w", err)
+	}
+	if in.Decision, err = readAnalysis[decision.Decision](w.c.path(analysisName, decisionName)); err != nil {
+		return err
+	}
+	survey := watch.FromFindings(found.Findings)
+	all := in.Facts
+	in.Facts = func(yield func(*facts.Fact, error) bool) {
+		all(func(f *facts.Fact, err error) bool {
+			if err == nil {
+				survey.See(f)
+			}
+			return yield(f, err)
+		})
+	}
+	h, err := handover.Build(in)
+	if err != nil {
+		return err
+	}
+	w.suspect(p, h)
+	p.indicators, p.familiar = append(p.indicators, survey.Devices()...), survey.Familiar()
+	if len(p.accounts) == 0 && in.Decision != nil {
+		for _, account := range in.Decision.Accounts {
+			p.addAccount(account)
+		}
 	}
 	return nil
+}
+
+// suspect takes the indicators that a line of a log can have.
+func (w *watching) suspect(p *watchPlan, h *handover.Handover) {
+	kinds := map[handover.Kind]watch.Kind{handover.KindIP: watch.IP, handover.KindClient: watch.Client}
+	for _, x := range h.Indicators {
+		kind, ok := kinds[x.Kind]
+		if !ok || len(x.Reasons) == 0 {
+			continue
+		}
+		p.indicators = append(p.indicators, watch.Indicator{Kind: kind, Value: x.Value, From: x.Reasons[0].Finding, Why: x.Reasons[0].Title.In(w.c.Language), Shared: !x.Alarm()})
+	}
+	for _, l := range h.LeftOut {
+		if kinds[l.Kind] != "" && !slices.Contains(p.left, l) {
+			p.left = append(p.left, l)
+		}
+	}
 }
 
 // sinceWhen is from when on the logs are read.

@@ -35,13 +35,17 @@ func (w *watching) introduce() {
 	w.sayWrapped("", fmt.Sprintf(w.c.words("watching %s of everybody, from %s on (%s), for:", "surveillance de %s pour tous, à partir du %s (%s), à la recherche de :"),
 		strings.Join(w.opts.logs, ", "), w.inZone(w.state.Since), visible.Text(w.plan.why)))
 	for _, i := range all[:min(len(all), listedAtMost)] {
-		w.say("  %-8s %s  (%s)", i.Kind, strange(i.Value), visible.Cut(strings.TrimSuffix(i.From+": "+i.Why, ": "), watchedWidth))
+		shared := ""
+		if i.Shared {
+			shared = w.c.words("; others use it too", " ; d'autres s'en servent aussi")
+		}
+		w.say("  %-8s %s  (%s%s)", i.Kind, strange(i.Value), visible.Cut(strings.TrimSuffix(i.From+": "+i.Why, ": "), watchedWidth), shared)
 	}
 	if more := len(all) - listedAtMost; more > 0 {
 		w.say(w.c.words("  and %d more", "  et %d autres"), more)
 	}
 	for _, l := range w.plan.left {
-		w.sayWrapped("  - ", fmt.Sprintf("%s %s: %s", l.Kind, strange(l.Value), w.leftWords(l.Reason)))
+		w.sayWrapped("  - ", fmt.Sprintf("%s %s: %s", l.Kind, strange(l.Value), l.Why.In(w.c.Language)))
 	}
 	if !w.plan.analysed {
 		w.sayWrapped("", w.c.words("the case has not been qualified: only what is named here is looked for, and no source is known as the user's own; type mbaudit qualify first",
@@ -59,20 +63,11 @@ func (w *watching) sayWrapped(head, text string) {
 	}
 }
 
-func (w *watching) leftWords(r watch.Reason) string {
-	switch r {
-	case watch.Recognised:
-		return w.c.words("not watched: somebody recognised it", "non surveillée : quelqu'un l'a reconnue")
-	case watch.UsedBefore:
-		return w.c.words("not watched: people used this network before anything suspect came from it", "non surveillée : ce réseau servait avant que rien de suspect n'en vienne")
-	default:
-		return w.c.words("not watched: the address is private", "non surveillée : l'adresse est privée")
-	}
-}
-
 // verdictWords say what a hit means.
 func (w *watching) verdictWords(h *watch.Hit) string {
 	switch {
+	case h.Verdict == watch.Similar:
+		return w.c.words("perhaps the intruder", "peut-être l'intrus")
 	case h.Verdict == watch.User && h.GotIn():
 		return w.c.words("the user is back", "l'utilisateur est de retour")
 	case h.Verdict == watch.User:

@@ -31,6 +31,9 @@ type Indicator struct {
 	Value string `json:"value"`
 	From  string `json:"from"`          // "command line", a finding's id, a plan's
 	Why   string `json:"why,omitempty"` // for people; may quote a stranger
+
+	// Shared says that people who did nothing have it too: a program that many use, a provider's address.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // String names the indicator as the journal does.
@@ -165,7 +168,8 @@ type Verdict string
 
 // The verdicts.
 const (
-	Intruder Verdict = "intruder" // something of the list that is not the account itself
+	Intruder Verdict = "intruder" // something of the list that nobody shares with him
+	Similar  Verdict = "similar"  // something that he has and others have too
 	Stranger Verdict = "stranger" // at an account that was taken back, from where its user was never seen
 	User     Verdict = "user"     // at an account that was taken back, from where its user is known
 )
@@ -180,16 +184,36 @@ type Hit struct {
 // By names the first indicator.
 func (h *Hit) By() string { return h.Indicators[0].String() }
 
-// Match judges an activity. ok is false where nothing of the list is on it.
+// Match judges an activity. ok is false where nothing of the list is on it. What is known by a shared indicator alone is told by
+// where it came from, at an account that was taken back, and else only similar.
 func (l *List) Match(a Activity) (hit Hit, ok bool) {
 	hit = Hit{Activity: a, Verdict: Intruder}
-	add := func(k Kind, value string) {
-		if at, there := l.exact[exactKey(k, value)]; there && value != "" {
-			hit.add(l.all[at])
+	l.addresses(&hit)
+	for _, values := range []struct {
+		kind Kind
+		all  []string
+	}{{Client, a.Clients}, {Device, a.Devices}, {Agent, a.Agents}, {ASN, a.ASNs}} {
+		for _, v := range values.all {
+			l.look(&hit, values.kind, v)
 		}
 	}
-	for _, ip := range a.ips() {
-		add(IP, networks.Host(ip))
+	if slices.ContainsFunc(hit.Indicators, func(i Indicator) bool { return !i.Shared }) {
+		hit.sort()
+		return hit, true
+	}
+	hit.Verdict = Similar
+	if a.letsIn() && l.look(&hit, Account, a.Account) {
+		if hit.Verdict = Stranger; a.IP != "" && l.familiar.Has(a.Account, a.IP) {
+			hit.Verdict = User
+		}
+	}
+	hit.sort()
+	return hit, len(hit.Indicators) > 0
+}
+
+func (l *List) addresses(hit *Hit) {
+	for _, ip := range hit.ips() {
+		l.look(hit, IP, networks.Host(ip))
 		addr, err := netip.ParseAddr(ip)
 		if err != nil {
 			continue
@@ -200,22 +224,21 @@ func (l *List) Match(a Activity) (hit Hit, ok bool) {
 			}
 		}
 	}
-	for _, values := range []struct {
-		kind Kind
-		all  []string
-	}{{Client, a.Clients}, {Device, a.Devices}, {Agent, a.Agents}, {ASN, a.ASNs}} {
-		for _, v := range values.all {
-			add(values.kind, v)
-		}
+}
+
+// look adds the indicator of that kind and value, if there is one. Each call that a program makes which many use is no news; that
+// somebody lets it in is.
+func (l *List) look(hit *Hit, k Kind, value string) bool {
+	at, there := l.exact[exactKey(k, value)]
+	if !there || value == "" || k == Client && l.all[at].Shared && hit.Application == "token" && !hit.letsIn() {
+		return false
 	}
-	if len(hit.Indicators) == 0 && a.letsIn() {
-		add(Account, a.Account)
-		if hit.Verdict = Stranger; a.IP != "" && l.familiar.Has(a.Account, a.IP) {
-			hit.Verdict = User
-		}
-	}
-	slices.SortStableFunc(hit.Indicators, func(x, y Indicator) int { return cmp.Compare(rankOf(x.Kind), rankOf(y.Kind)) })
-	return hit, len(hit.Indicators) > 0
+	hit.add(l.all[at])
+	return true
+}
+
+func (h *Hit) sort() {
+	slices.SortStableFunc(h.Indicators, func(x, y Indicator) int { return cmp.Compare(rankOf(x.Kind), rankOf(y.Kind)) })
 }
 
 func (h *Hit) add(i Indicator) {

@@ -13,7 +13,7 @@ type Try struct {
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
 	Attempts int64     `json:"attempts"`  // activities, those that succeeded too
-	Got      int64     `json:"succeeded"` // of them, those that show that he was let in
+	Got      int64     `json:"succeeded"` // of them, those that show that he was let in, and not only somebody similar
 	GotFirst time.Time `json:"succeeded_first,omitzero"`
 	Verdicts []Verdict `json:"verdicts"`
 	By       []string  `json:"by"`     // indicators
@@ -63,7 +63,7 @@ func (t *Tried) Add(h *Hit) {
 	if h.Time.After(x.Last) {
 		x.Last = h.Time
 	}
-	if h.GotIn() {
+	if h.GotIn() && h.Verdict != Similar {
 		if x.Got++; x.GotFirst.IsZero() || h.Time.Before(x.GotFirst) {
 			x.GotFirst = h.Time
 		}
