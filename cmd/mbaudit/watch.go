@@ -104,9 +104,6 @@ func (o *watchOptions) addFlags(f *pflag.FlagSet) {
 
 func (o *watchOptions) check() error {
 	known, _ := workspace.Applications()
-	if len(o.logs) == 0 {
-		o.logs = watchedLogs()
-	}
 	for _, log := range o.logs {
 		if !slices.Contains(known, log) {
 			return usageError(fmt.Errorf("Google keeps no log %q", visible.Text(log)), "write one of: "+strings.Join(known, ", ")) //nolint:staticcheck // a name
@@ -137,7 +134,10 @@ func runWatch(ctx context.Context, t *terminal, g *global, opts *watchOptions) e
 	if opts.language != "" {
 		c.Language = opts.language
 	}
-	w := &watching{terminal: t, g: g, c: c, opts: opts}
+	w := &watching{terminal: t, g: g, c: c, opts: opts, usualLogs: len(opts.logs) == 0}
+	if w.usualLogs {
+		opts.logs = watchedLogs()
+	}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
@@ -161,9 +161,18 @@ type watching struct {
 
 	hits, users int64 // new ones of this run: of the intruder or a stranger, and of the user
 	counted     int64 // of hits, those without a line of their own, in this poll
-	unread      map[string]string
+	unread      map[string]unreadLog
+	usualLogs   bool // nobody named any
+	left        bool // an earlier run was killed before it could say what it had found
 	goesOn      bool // an earlier run left a state
 	unlock      func() error
+}
+
+// An unreadLog is why a log could not be read to its end. It is refused where Google does not let us in: the edition or the
+// administrator's role may lack it.
+type unreadLog struct {
+	reason  string
+	refused bool
 }
 
 // resumed says that a timer's run goes on where the last one stopped: it prints what is new and nothing else.
@@ -184,7 +193,7 @@ func (w *watching) begin(ctx context.Context) error {
 	if w.google, err = w.opts.google.collector(w.terminal, w.plan.accounts, nil, nil, watchTries); err != nil {
 		return err
 	}
-	w.unread = map[string]string{}
+	w.unread = map[string]unreadLog{}
 	if w.journal, err = recallWatch(w.c); err != nil {
 		return err
 	}
@@ -336,20 +345,22 @@ func (w *watching) found(h *watch.Hit, exhibit string) error {
 // failed says what could not be read, once, until it is read again or another reason comes.
 func (w *watching) failed(app string, from time.Time, err error) error {
 	reason := visible.Line(err.Error())
-	if w.unread[app] == reason {
+	if w.unread[app].reason == reason {
 		return nil
 	}
-	w.unread[app] = reason
+	refused := errors.Is(err, workspace.ErrNotLicensed) || errors.Is(err, workspace.ErrNotAuthorised)
+	w.unread[app] = unreadLog{reason, refused}
 	text := fmt.Sprintf(w.c.words("the log %s could not be read from %s on, and is read again from there by the next poll: %s",
 		"le journal %s n'a pas pu être lu à partir du %s ; le prochain passage le relit depuis là : %s"), app, w.inZone(from), reason)
-	if errors.Is(err, workspace.ErrNotLicensed) {
-		text = fmt.Sprintf(w.c.words("the log %s is not offered: %s", "le journal %s n'est pas offert : %s"), app, reason)
+	if refused {
+		text = fmt.Sprintf(w.c.words("the log %s is not watched: it is not in this edition, or not in the role of %s: %s", "le journal %s n'est pas surveillé : il n'est pas dans cette édition, ou pas dans le rôle de %s : %s"),
+			app, visible.Text(w.opts.google.admin), reason)
 	}
 	if w.g.json {
 		if err := w.printLine(map[string]any{"type": "gap", "log": app, "from": from, "reason": reason}); err != nil {
 			return err
 		}
-	} else {
+	} else if !refused || w.state.at(app).Failing != reason { // a timer's run need not say each time what will not change
 		w.say("%s", text)
 	}
 	if w.state.at(app).Failing == reason { // an earlier run wrote it down
@@ -372,15 +383,31 @@ func (w *watching) readAgain(app string) error {
 	return w.c.note(journal.Information, text, map[string]string{"watch": "read again", "log": app})
 }
 
-// incomplete lists the logs that could not be read to the end, but for those that the tenant does not have.
+// incomplete lists the logs that could not be read to the end.
 func (w *watching) incomplete() []string {
 	var logs []string
 	for _, app := range w.opts.logs {
-		if reason, failed := w.unread[app]; failed && !strings.Contains(reason, workspace.ErrNotLicensed.Error()) {
+		if _, failed := w.unread[app]; failed {
 			logs = append(logs, app)
 		}
 	}
 	return logs
+}
+
+// status is what the run exits with: a log that the tenant does not have counts only where somebody named it, or where none can
+// be read.
+func (w *watching) status() int {
+	if w.hits > 0 || w.left {
+		return statusFound
+	}
+	logs := w.incomplete()
+	if w.usualLogs && len(logs) < len(w.opts.logs) {
+		logs = slices.DeleteFunc(logs, func(app string) bool { return w.unread[app].refused })
+	}
+	if len(logs) > 0 {
+		return statusIncomplete
+	}
+	return statusDone
 }
 
 // end writes down who was tried, and gives the exit status.
@@ -390,7 +417,7 @@ func (w *watching) end(ctx context.Context, err error) error {
 		err = nil // the context's, from wherever it came; what was found is sealed
 	}
 	err = errors.Join(err, w.writeTried(), w.noteEnd(stopped))
-	if !w.resumed() || w.hits > 0 {
+	if !w.resumed() || w.hits > 0 || w.left {
 		err = errors.Join(err, w.printTried())
 	}
 	err = errors.Join(err, w.unlock())
@@ -401,10 +428,9 @@ func (w *watching) end(ctx context.Context, err error) error {
 		return err
 	case stopped:
 		return withHint(errors.New(w.c.words("interrupted", "interrompu")), w.c.words("the same command goes on from here", "la même commande reprend ici"))
-	case w.hits > 0:
-		return statusError(statusFound)
-	case len(w.incomplete()) > 0:
-		return statusError(statusIncomplete)
+	}
+	if status := w.status(); status != statusDone {
+		return statusError(status)
 	}
 	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ type watchRig struct {
 	clock  *fakegoogle.Clock
 	world  *terminal
 	dir    string
+	env    map[string]string
 	stdout bytes.Buffer
 	stderr bytes.Buffer
 	waited func(at time.Time) // hears when somebody waits
@@ -34,7 +37,7 @@ type watchRig struct {
 
 func newWatchRig(t *testing.T, config fakegoogle.Config) *watchRig {
 	t.Helper()
-	r := &watchRig{t: t, dir: filepath.Join(t.TempDir(), "case"), clock: fakegoogle.NewClock(time.Date(2026, time.October, 15, 8, 0, 0, 0, time.UTC))}
+	r := &watchRig{t: t, dir: filepath.Join(t.TempDir(), "case"), clock: fakegoogle.NewClock(fakegoogle.Start())}
 	config.Now, config.Volume, config.Quotas = r.clock.Now, func(string) int { return -1 }, fakegoogle.Quotas{GmailUnits: -1}
 	r.tenant = fakegoogle.New(config)
 	server := r.tenant.Start(t)
@@ -49,10 +52,9 @@ func newWatchRig(t *testing.T, config fakegoogle.Config) *watchRig {
 			}
 			return ctx.Err()
 		},
-		getenv: func(name string) string {
-			return map[string]string{"MBAUDIT_CASE": r.dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(r.dir), "config"), googleEndpointVariable: server.PlainURL,
-				googleKeyVariable: key, googleWriteKeyVariable: key}[name]
-		}}
+		getenv: func(name string) string { return r.env[name] }}
+	r.env = map[string]string{"MBAUDIT_CASE": r.dir, "MBAUDIT_CONFIG": filepath.Join(filepath.Dir(r.dir), "config"), googleEndpointVariable: server.PlainURL,
+		googleKeyVariable: key, googleWriteKeyVariable: key}
 	r.run(statusDone, "init", r.dir, "--lang", "en")
 	return r
 }
@@ -187,6 +189,100 @@ func TestWatchReadsAgainWhatFailed(t *testing.T) {
 	if !strings.Contains(r.stderr.String(), "the log login was read again") || len(r.hits()) != 1 {
 		t.Errorf("%d hits:\n%s", len(r.hits()), r.stderr.String())
 	}
+}
+
+// TestWatchWithoutALog: a log that the tenant does not have is said once, and keeps no timer from ending well; where somebody
+// names it, it is missing.
+func TestWatchWithoutALog(t *testing.T) {
+	t.Parallel()
+	r := newWatchRig(t, fakegoogle.Config{Unlicensed: map[string]fakegoogle.Denial{"gmail": {}}})
+	args := []string{"--account", fakegoogle.Victim, "--since", r.clock.Now().Add(-time.Hour).Format(time.RFC3339), "--once"}
+	r.watch(statusDone, args...)
+	if !strings.Contains(r.stderr.String(), "the log gmail is not watched") || !slices.Equal(r.tried().NotRead, []string{"gmail"}) {
+		t.Errorf("not read: %v\n%s", r.tried().NotRead, r.stderr.String())
+	}
+	r.watch(statusDone, args...)
+	if said := r.stdout.String() + r.stderr.String(); said != "" {
+		t.Errorf("the second run says:\n%s", said)
+	}
+	r.watch(statusIncomplete, append(args, "--log", "gmail")...)
+}
+
+// TestWatchIsStopped: a run that somebody ends seals what it found, and the next one goes on from there.
+func TestWatchIsStopped(t *testing.T) {
+	t.Parallel()
+	r := newWatchRig(t, fakegoogle.Config{})
+	began := r.clock.Now()
+	for minute := range 60 {
+		r.signsIn(bob, "login_failure", fakegoogle.Intruder, began.Add(time.Duration(minute)*time.Minute), 0)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	polls := 0
+	r.waited = func(time.Time) {
+		if polls++; polls == 10 {
+			stop()
+		}
+	}
+	args := []string{"watch", "--google-admin", fakegoogle.Admin, "--tsa", "none", "--account", fakegoogle.Victim, "--ip", fakegoogle.Intruder, "--since", began.Format(time.RFC3339), "--for", "4h"}
+	r.runIn(ctx, statusInterrupted, args...)
+	first := len(r.hits())
+	if first == 0 || first >= 20 || !strings.Contains(r.stderr.String(), "the same command goes on from here") {
+		t.Fatalf("%d hits up to then\n%s", first, r.stderr.String())
+	}
+	r.run(statusDone, "verify", filepath.Join(r.dir, "bundles"))
+	r.run(statusFound, args...)
+	if n := len(r.hits()); n != 20 { // of an hour's flood
+		t.Errorf("%d hits have a line of their own", n)
+	}
+	if tried := r.tried().Accounts; len(tried) != 1 || tried[0].Attempts != 60 || tried[0].Got != 0 {
+		t.Errorf("tried: %+v", tried)
+	}
+	r.run(statusDone, "verify", filepath.Join(r.dir, "bundles"))
+}
+
+// TestWatchIsKilled kills the program between the log in which it found something and the next one: the hit is in the logbook, its
+// page is kept, and the next run seals that and writes nothing twice.
+func TestWatchIsKilled(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	reached, release := make(chan struct{}), make(chan struct{})
+	r := newWatchRig(t, fakegoogle.Config{Latency: func(method string) time.Duration {
+		if method == "reports.activities.list" && calls.Add(1) == 2 {
+			close(reached)
+			<-release
+		}
+		return 0
+	}})
+	r.clock.Advance(time.Since(r.clock.Now())) // the program's clock is the machine's
+	began := r.clock.Now().Add(-2 * time.Hour).Truncate(time.Second)
+	r.signsIn(bob, "login_failure", fakegoogle.Intruder, began.Add(time.Minute), 0)
+	args := []string{"watch", "--google-admin", fakegoogle.Admin, "--tsa", "none", "--account", fakegoogle.Victim, "--ip", fakegoogle.Intruder, "--since", began.Format(time.RFC3339),
+		"--once", "--log", "login", "--log", "token"}
+	program := exec.Command("mbaudit", args...)
+	program.Env = os.Environ()
+	for name, value := range r.env {
+		program.Env = append(program.Env, name+"="+value)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	if err := program.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = program.Wait() // killed
+	close(release)
+	if n := len(r.hits()); n != 1 {
+		t.Fatalf("%d hits before it was killed", n)
+	}
+	r.run(statusNotVerified, "verify", filepath.Join(r.dir, "bundles"))
+	if out := r.run(statusFound, args...); !strings.Contains(out, bob) {
+		t.Errorf("what the killed run had found was not said:\n%s", out)
+	}
+	if !strings.Contains(r.stderr.String(), "sealing what an earlier run had kept") || len(r.hits()) != 1 {
+		t.Errorf("%d hits\n%s", len(r.hits()), r.stderr.String())
+	}
+	r.run(statusDone, "verify", filepath.Join(r.dir, "bundles"))
 }
 
 // findingOf gives the id of a finding about signing in from the network of an address.

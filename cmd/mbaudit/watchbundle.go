@@ -87,7 +87,7 @@ func (b *watchBundle) finishEarlier(ctx context.Context) error {
 			return err
 		}
 		b.say(b.c.words("sealing what an earlier run had kept: %s", "scellement de ce qu'un passage antérieur avait conservé : %s"), filepath.Base(dir))
-		b.logs = opening.Options["log"]
+		b.logs, b.left = opening.Options["log"], true
 		if err := b.seal(ctx); err != nil {
 			return err
 		}
