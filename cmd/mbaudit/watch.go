@@ -106,7 +106,7 @@ func (o *watchOptions) check() error {
 	known, _ := workspace.Applications()
 	for _, log := range o.logs {
 		if !slices.Contains(known, log) {
-			return usageError(fmt.Errorf("Google keeps no log %q", visible.Text(log)), "write one of: "+strings.Join(known, ", ")) //nolint:staticcheck // a name
+			return usageError(fmt.Errorf("there is no log %q", visible.Text(log)), "write one of: "+strings.Join(known, ", "))
 		}
 	}
 	o.google.on = true

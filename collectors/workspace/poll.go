@@ -29,7 +29,7 @@ const (
 )
 
 // ErrApplication says that the Reports API has no log of that name.
-var ErrApplication = errors.New("Google keeps no log of that name")
+var ErrApplication = errors.New("there is no log of that name")
 
 // Lateness is for how long an activity of an application is usually not to be seen yet. Rare ones come later still.
 func Lateness(app string) time.Duration {
