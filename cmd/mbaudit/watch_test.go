@@ -276,6 +276,7 @@ func TestWatchIsKilled(t *testing.T) {
 		t.Fatalf("%d hits before it was killed", n)
 	}
 	r.run(statusNotVerified, "verify", filepath.Join(r.dir, "bundles"))
+	r.run(statusFailed, "collect", "--resume") // that is no collection's
 	if out := r.run(statusFound, args...); !strings.Contains(out, bob) {
 		t.Errorf("what the killed run had found was not said:\n%s", out)
 	}

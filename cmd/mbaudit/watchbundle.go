@@ -72,6 +72,12 @@ func (b *watchBundle) opening(tool evidence.Tool) evidence.Opening {
 		Options: map[string][]string{watchOption: b.state.Indicators, "log": b.opts.logs}, TimeZone: localZone(b.now()), Signer: b.with.identity.Fingerprint()}
 }
 
+// madeByWatch says that a bundle is one of watch's, which no other command goes on with.
+func madeByWatch(dir string) bool {
+	opening, _, err := evidence.ReadOpening(dir)
+	return err == nil && opening.Options[watchOption] != nil
+}
+
 // finishEarlier seals what a run left that was killed: its hits are in the logbook.
 func (b *watchBundle) finishEarlier(ctx context.Context) error {
 	unfinished, err := evidence.Unfinished(b.c.path(casefile.BundlesName))
@@ -79,9 +85,20 @@ func (b *watchBundle) finishEarlier(ctx context.Context) error {
 		return err
 	}
 	for _, dir := range unfinished {
+		if !madeByWatch(dir) {
+			continue
+		}
 		opening, sealed, err := evidence.ReadOpening(dir)
-		if err != nil || sealed || opening.Options[watchOption] == nil {
-			continue // another command's
+		if err != nil {
+			return err
+		}
+		if sealed { // it lacks its signature alone
+			b.left = true
+			if _, err := b.with.signSealed(dir); err != nil {
+				return err
+			}
+			b.afterSealing(ctx, dir)
+			continue
 		}
 		if b.w, err = evidence.Resume(dir, evidence.WriterConfig{Now: b.now}); err != nil {
 			return err
@@ -129,15 +146,20 @@ func (b *watchBundle) seal(ctx context.Context) error {
 		return err
 	}
 	b.say(b.c.words("kept and sealed: %s", "conservé et scellé : %s"), w.Dir())
+	b.afterSealing(ctx, w.Dir())
+	return nil
+}
+
+// afterSealing timestamps a bundle and sends it away. What fails of that is said: the bundle stands, and watching goes on.
+func (b *watchBundle) afterSealing(ctx context.Context, dir string) {
 	if ctx.Err() != nil {
-		b.say("mbaudit timestamp %s", w.Dir())
-		return nil
+		b.say(b.c.words("not timestamped, since the run was ended; type: %s", "non horodaté, car le passage a été interrompu ; tapez : %s"), "mbaudit timestamp "+dir)
+		return
 	}
-	if err := b.with.afterSealing(ctx, w.Dir()); err != nil { // the bundle stands, and watching goes on
+	if err := b.with.afterSealing(ctx, dir); err != nil {
 		b.say(b.c.words("the bundle is sealed, and not timestamped or sent: %s", "le paquet est scellé, mais non horodaté ou non envoyé : %s"), visible.Line(err.Error()))
 		if hint := hintFor(err); hint != "" {
 			b.say("mbaudit: hint: %s", hint)
 		}
 	}
-	return nil
 }
