@@ -91,14 +91,14 @@ func TestPollSaysWhatIsMissing(t *testing.T) {
 		"a page that names an older": {"token", 24 * time.Hour, fakegoogle.Fault{Page: 3, LoopToken: true, Times: -1}, workspace.ErrLoop},
 		"a server that is busy":      {"token", 24 * time.Hour, fakegoogle.Fault{Page: 2, Status: 503, Times: -1}, workspace.ErrUnavailable},
 		"half an answer":             {"token", 24 * time.Hour, fakegoogle.Fault{Page: 2, Garbage: true, Times: -1}, workspace.ErrDamaged},
-		"no right":                   {"token", 24 * time.Hour, fakegoogle.Fault{Status: 401, Reason: "authError", Times: -1}, workspace.ErrNotAuthorised},
+		"no right":                   {"saml", 24 * time.Hour, fakegoogle.Fault{}, workspace.ErrNotAuthorised},
 		"no such log":                {"mail", 24 * time.Hour, fakegoogle.Fault{}, workspace.ErrApplication},
 		"a span without an end":      {"token", 31 * 24 * time.Hour, fakegoogle.Fault{}, workspace.ErrWindow},
 		"no span":                    {"token", 0, fakegoogle.Fault{}, workspace.ErrWindow},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := newRig(t, fakegoogle.Config{Now: clock.Now, Volume: func(string) int { return 3 }})
+			g := newRig(t, fakegoogle.Config{Now: clock.Now, Volume: func(string) int { return 3 }, Unlicensed: map[string]fakegoogle.Denial{"saml": {}}})
 			g.config.LogPage, g.config.Now, g.config.Tries = 20, clock.Now, 2
 			if c.fault.Times != 0 {
 				c.fault.Method = "reports.activities.list"
