@@ -241,7 +241,7 @@ func (w *watching) poll(ctx context.Context) error {
 	}
 	// What was found is sealed however the poll ended.
 	err = errors.Join(err, w.noteCounted(), w.kept.seal(ctx))
-	w.journal.forget(w.now().Add(-watchDeepBack - watchSlice))
+	w.journal.forget(w.state.before(w.now()))
 	return errors.Join(err, w.writeState())
 }
 

@@ -83,13 +83,25 @@ func (w *watching) readState() (*watchState, error) {
 		fresh.Since = s.Since
 	}
 	w.say("%s", w.c.words("there is something new to look for: the logs are read again from ", "il y a du nouveau à chercher : les journaux sont relus à partir du ")+w.inZone(fresh.Since))
-	w.goesOn = false // what is looked for is said again
+	w.goesOn = false            // what is looked for is said again
+	w.journal.restore(nil, nil) // and what had no line of its own is counted again
 	return fresh, nil
 }
 
 func (w *watching) writeState() error {
 	w.state.Counted, w.state.CountedIDs = w.journal.counted.All(), w.journal.countedIDs
 	return writeIndented(w.c.path(watchName, watchStateName), w.state)
+}
+
+// before is what no poll reads again: what came earlier than a day and a span before where the log was read to that is furthest
+// behind.
+func (s *watchState) before(now time.Time) time.Time {
+	for _, l := range s.Logs {
+		if l.ReadUntil.Before(now) {
+			now = l.ReadUntil
+		}
+	}
+	return now.Add(-watchDeepBack - watchSlice)
 }
 
 // from is where a poll of a log begins: so far before where it was read to as activities are late, and now and then a whole day.
