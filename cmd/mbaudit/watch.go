@@ -138,11 +138,13 @@ func runWatch(ctx context.Context, t *terminal, g *global, opts *watchOptions) e
 	if w.usualLogs {
 		opts.logs = watchedLogs()
 	}
-	if err := w.begin(ctx); err != nil {
+	if w.unlock, err = lockWatch(c); err != nil {
 		return err
 	}
-	err = w.polls(ctx)
-	return w.end(ctx, err)
+	if err := w.begin(ctx); err != nil {
+		return errors.Join(err, w.unlock())
+	}
+	return w.end(ctx, w.polls(ctx))
 }
 
 // A watching is one run of watch.
@@ -159,13 +161,13 @@ type watching struct {
 	journal *watchRecord // what the logbook has of earlier runs and of this one
 	kept    *watchBundle // of this poll
 
-	hits, users int64 // new ones of this run: of the intruder or a stranger, and of the user
-	counted     int64 // of hits, those without a line of their own, in this poll
-	unread      map[string]unreadLog
-	usualLogs   bool // nobody named any
-	left        bool // an earlier run was killed before it could say what it had found
-	goesOn      bool // an earlier run left a state
-	unlock      func() error
+	hits      int64 // new ones of this run, without what the user does
+	counted   int64 // of the hits of this poll, those without a line of their own
+	unread    map[string]unreadLog
+	usualLogs bool // nobody named any
+	left      bool // an earlier run was killed before it could say what it had found
+	goesOn    bool // an earlier run left a state
+	unlock    func() error
 }
 
 // An unreadLog is why a log could not be read to its end. It is refused where Google does not let us in: the edition or the
@@ -181,9 +183,6 @@ func (w *watching) resumed() bool { return w.opts.once && w.goesOn }
 // begin prepares everything that can be wrong, before anything is asked.
 func (w *watching) begin(ctx context.Context) error {
 	var err error
-	if w.unlock, err = lockWatch(w.c); err != nil {
-		return err
-	}
 	if w.plan, err = w.makePlan(); err != nil {
 		return err
 	}
@@ -213,18 +212,20 @@ func (w *watching) begin(ctx context.Context) error {
 	return w.noteBegin()
 }
 
-// polls polls until the time is over.
+// polls polls until the time is over, or somebody ends it.
 func (w *watching) polls(ctx context.Context) error {
 	until := w.now().Add(w.opts.length)
 	for {
-		if err := w.poll(ctx); err != nil {
+		if err := w.poll(ctx); err != nil || ctx.Err() != nil {
 			return err
 		}
 		next := w.now().Add(w.opts.every)
 		if w.opts.once || next.After(until) {
 			return nil
 		}
-		if err := w.waitUntil(ctx, next); err != nil {
+		if err := w.waitUntil(ctx, next); ctx.Err() != nil {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -235,7 +236,7 @@ func (w *watching) poll(ctx context.Context) error {
 	w.counted = 0
 	var err error
 	for _, app := range w.opts.logs {
-		if err = w.pollLog(ctx, app); err != nil {
+		if err = w.pollLog(ctx, app); err != nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -245,8 +246,8 @@ func (w *watching) poll(ctx context.Context) error {
 	return errors.Join(err, w.writeState())
 }
 
-// pollLog reads one log. An error ends the run: one of storage, or of the context. What else fails is said, and the span is read
-// again by the next poll.
+// pollLog reads one log. An error ends the run: it is one of ours, as of the disk. What fails at the source is said, and the span
+// is read again by the next poll.
 func (w *watching) pollLog(ctx context.Context, app string) error {
 	at := w.state.at(app)
 	now := w.google.GoogleNow().UTC().Truncate(time.Second)
@@ -264,10 +265,10 @@ func (w *watching) pollLog(ctx context.Context, app string) error {
 			return nil
 		})
 		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
 		case errors.As(err, &own):
 			return own.error
+		case ctx.Err() != nil:
+			return nil // the span is read again by the next run
 		case err != nil:
 			return w.failed(app, from, err)
 		}
@@ -325,9 +326,7 @@ func (w *watching) page(p *workspace.LogPage) error {
 
 // found writes a hit into the logbook and prints it; of a flood it counts it.
 func (w *watching) found(h *watch.Hit, exhibit string) error {
-	if h.Verdict == watch.User {
-		w.users++
-	} else {
+	if h.Verdict != watch.User {
 		w.hits++
 	}
 	if !w.journal.flood.Pass(h) {
@@ -413,9 +412,6 @@ func (w *watching) status() int {
 // end writes down who was tried, and gives the exit status.
 func (w *watching) end(ctx context.Context, err error) error {
 	stopped := ctx.Err() != nil
-	if stopped {
-		err = nil // the context's, from wherever it came; what was found is sealed
-	}
 	err = errors.Join(err, w.writeTried(), w.noteEnd(stopped))
 	if !w.resumed() || w.hits > 0 || w.left {
 		err = errors.Join(err, w.printTried())
