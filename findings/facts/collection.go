@@ -201,7 +201,7 @@ func (s *source) reader() (kind string, read func() error) {
 		return KindMailLog, s.mailLog
 	case family == "report-events":
 		return KindAudit, s.reportEvents
-	case base == "reports" && s.Collector == "workspace":
+	case (base == "reports" || base == "watch") && s.Collector == "workspace": // a log, or pages of one
 		return KindAudit, s.activities
 	case strings.HasPrefix(s.Resource, "alerts") || strings.HasPrefix(s.Resource, "alertcenter/alerts"):
 		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
