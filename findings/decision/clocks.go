@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/facts"
 )
 
 // States of a clock.
@@ -183,7 +184,7 @@ func compareUnknowns(a, b NotKnown) int {
 
 // fitsAll leaves out what the sort of mail system cannot have.
 func (m *maker) fitsAll(o findings.Outcome) bool {
-	if strings.HasPrefix(o.Account, "@") {
+	if facts.IsTenant(o.Account) {
 		return false
 	}
 	for _, x := range o.Missing {
@@ -235,6 +236,9 @@ func (m *maker) questions() []Question {
 			continue
 		}
 		q := Question{Item: w.ID, For: "user", Account: w.Account, About: Text{w.Title["fr"], w.Title["en"]}, Text: Text{w.Question["fr"], w.Question["en"]}, At: w.First, Subject: w.Subject, Exhibits: firsts(w.Exhibits)}
+		if facts.IsTenant(w.Account) {
+			q.For = "technical" // no user knows what an administrator set up for all
+		}
 		m.answer(&q)
 		all = append(all, q)
 	}

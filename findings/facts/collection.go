@@ -77,7 +77,7 @@ func NewCollection(options Options) *Collection {
 		options.Location = time.UTC
 	}
 	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: newTopicIndex(),
-		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}}}
+		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}, tenants: newTenants()}}
 	maps.Copy(c.listings, serviceListings())
 	if options.Content {
 		c.content = content.NewReader()
@@ -226,7 +226,8 @@ func (s *source) fact(kind, locator string) *Fact {
 // keep puts a fact into the collection.
 func (s *source) keep(f *Fact) error {
 	s.c.known.learn(f)
-	if f.Kind == kindRoleName {
+	s.c.coverage.tenants.learn(f)
+	if learnt(f.Kind) {
 		return nil
 	}
 	if f.Kind == KindAudit {
