@@ -183,7 +183,7 @@ func sameAddress(all []*Finding) {
 
 // result finishes: pairs confirm each other, and of each rule and account it is said whether it holds.
 func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
-	r := &Result{V: 1, MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, OwnTraces: a.ownTraces, Content: coverage.Content(),
+	r := &Result{V: 1, NotRead: coverage.Unread(), MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, OwnTraces: a.ownTraces, Content: coverage.Content(),
 		LeftOut: a.leftOut, Findings: []*Finding{}}
 	for _, f := range a.findings {
 		r.Findings = append(r.Findings, f)
@@ -313,6 +313,10 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 			}
 		}
 	}
+	for _, u := range coverage.UnreadOf(account) {
+		add(Missing{Source: UnreadBundle + u.Bundle, Reason: u.Reason,
+			What: map[string]string{"fr": "ce que contient le lot scellé " + u.Bundle + ", qui n'a pas pu être lu", "en": "what bundle " + u.Bundle + " holds, which could not be read"}})
+	}
 	return all
 }
 
@@ -320,6 +324,7 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 const (
 	SecondCollection = "second collection"
 	MessageText      = "text of messages"
+	UnreadBundle     = "bundle " // and its ULID
 )
 
 // need says what of a rule's needs beyond its source is not met.

@@ -205,6 +205,9 @@ func (m *maker) fitsAll(o findings.Outcome) bool {
 // toDo says how to find out.
 func toDo(source, account string) Text {
 	switch {
+	case strings.HasPrefix(source, findings.UnreadBundle):
+		return Text{"avec sa clé : mbaudit qualify --identity FICHIER ; s'il est endommagé, en reprendre une copie intacte (mbaudit verify dit quoi)",
+			"with its key: mbaudit qualify --identity FILE; if it is damaged, take an intact copy of it (mbaudit verify says what is wrong)"}
 	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "reports"), strings.HasPrefix(source, "alert"),
 		strings.HasPrefix(source, "cloudidentity/"), strings.HasPrefix(source, "drive"), strings.HasPrefix(source, "calendar/"), strings.HasPrefix(source, "script/"):
 		return Text{"mbaudit preflight, donner le droit qui manque, puis : mbaudit collect --account " + account + " --workspace",

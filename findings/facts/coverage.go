@@ -15,6 +15,7 @@ type Coverage struct {
 	sent      map[string]bool
 	content   *ContentCount
 	tenants   tenants
+	unread    []Unread
 }
 
 // A ContentCount says of how many messages the body was read, and of which not.

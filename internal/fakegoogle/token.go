@@ -99,7 +99,7 @@ func (t *Tenant) grant(c *call) (object, *tokenError) {
 	c.token, c.subject = token, token.subject
 	name := fmt.Sprintf("ya29.fake-%x", randomBytes(24))
 	t.issued[name] = token
-	t.delegatedLine(c, "authorize", object{"name": "scope", "multiValue": scopes})
+	t.delegatedLine(c, "authorize", object{"name": "scope", "multiValue": texts(scopes...)})
 	return object{"access_token": name, "expires_in": int(tokenLife/time.Second) - 1, "token_type": "Bearer"}, nil
 }
 
