@@ -1,13 +1,20 @@
 package findings_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
 	"github.com/mbaudit/mbaudit/findings/findingstest"
+	"github.com/mbaudit/mbaudit/findings/rules"
+	"github.com/mbaudit/mbaudit/internal/casefile"
+	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
 
 // TestTenantOfSeveralDomains: what was read of a whole tenant serves its accounts on every domain of the customer, however it is
@@ -119,5 +126,71 @@ func TestSeveralAccountsOfOneEvent(t *testing.T) {
 		if found := find(result, "role-granted", account); len(found) != 1 || found[0].Count != 1 {
 			t.Errorf("%s: %v", account, found)
 		}
+	}
+}
+
+// TestOwnTracesOfARealTenant: the lines that the collection's own tokens leave in Google's log of tokens are known as ours, no finding
+// is made of them, and the decision is the one that it would be without them.
+func TestOwnTracesOfARealTenant(t *testing.T) {
+	for _, quiet := range []bool{true, false} {
+		t.Run(fmt.Sprintf("quiet %t", quiet), func(t *testing.T) {
+			t.Parallel()
+			g := newTenant(t, fakegoogle.Config{Quiet: quiet, Now: fakegoogle.Start, Lag: func(string) time.Duration { return 0 }})
+			w := findingstest.New(t, bundleID, fakegoogle.Victim)
+			g.collect(t, w, fakegoogle.Victim)
+			g.reports(t, w, "all", "login", "token", "admin")
+			set, err := rules.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := facts.NewCollection(facts.Options{})
+			t.Cleanup(func() { _ = c.Close() })
+			if err := c.Read(t.Context(), w.Open()); err != nil {
+				t.Fatal(err)
+			}
+			ours := map[string]bool{}
+			with, without := decision.NewSurvey(), decision.NewSurvey()
+			names := map[string]int{}
+			result, err := findings.Evaluate(set, c, nil, func(f *facts.Fact) error {
+				with.See(f)
+				if f.Kind != facts.KindAudit || f.Text("client_id") != fakegoogle.ClientID {
+					without.See(f)
+					return nil
+				}
+				names[f.Text("event.name")]++
+				ours[f.Exhibit+" "+f.Locator] = true
+				if !f.Is("own_trace") || f.Text("ip") != fakegoogle.Responder {
+					t.Errorf("%s", f.AppendJSON(nil))
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if names["authorize"] < 3 || names["activity"] == 0 || result.OwnTraces < int64(names["authorize"]+names["activity"]) {
+				t.Errorf("lines of ours: %v, %d known", names, result.OwnTraces)
+			}
+			for _, f := range result.Findings {
+				for _, o := range f.Observed {
+					if ours[o.Exhibit+" "+o.Locator] {
+						t.Errorf("our own trace is found: %s", describe(f))
+					}
+				}
+			}
+			if found := find(result, "own-client-elsewhen", fakegoogle.Victim); len(found) > 0 {
+				t.Errorf("%v", found)
+			}
+			decide := func(s *decision.Survey) string {
+				d := decision.Decide(decision.Input{Result: result, Coverage: c.Coverage(), Survey: s, Case: casefile.New("2026-0042", casefile.Operator{Name: "Operator"}, fakegoogle.Start()), Now: fakegoogle.Start()})
+				text, err := json.Marshal(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(text)
+			}
+			if a, b := decide(with), decide(without); a != b {
+				t.Errorf("the decision counts our own traces:\n%s\n%s", a, b)
+			}
+		})
 	}
 }
