@@ -188,7 +188,7 @@ func (m *maker) fitsAll(o findings.Outcome) bool {
 		return false
 	}
 	for _, x := range o.Missing {
-		for _, p := range []string{"gmail/", "directory/", "reports", "alert", "cloudidentity/", "drive", "calendar/", "script/", "sweep/"} {
+		for _, p := range []string{"gmail/", "directory/", "groupssettings/", "reports", "alert", "cloudidentity/", "drive", "calendar/", "script/", "sweep/"} {
 			if strings.HasPrefix(x.Source, p) && !m.worlds.workspace(o.Account) && x.Reason == "not collected" {
 				return false
 			}
@@ -208,7 +208,7 @@ func toDo(source, account string) Text {
 	case strings.HasPrefix(source, findings.UnreadBundle):
 		return Text{"avec sa clé : mbaudit qualify --identity FICHIER ; s'il est endommagé, en reprendre une copie intacte (mbaudit verify dit quoi)",
 			"with its key: mbaudit qualify --identity FILE; if it is damaged, take an intact copy of it (mbaudit verify says what is wrong)"}
-	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "reports"), strings.HasPrefix(source, "alert"),
+	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "groupssettings/"), strings.HasPrefix(source, "reports"), strings.HasPrefix(source, "alert"),
 		strings.HasPrefix(source, "cloudidentity/"), strings.HasPrefix(source, "drive"), strings.HasPrefix(source, "calendar/"), strings.HasPrefix(source, "script/"):
 		return Text{"mbaudit preflight, donner le droit qui manque, puis : mbaudit collect --account " + account + " --workspace",
 			"mbaudit preflight, give the right that is missing, then: mbaudit collect --account " + account + " --workspace"}
