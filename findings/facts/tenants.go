@@ -64,7 +64,11 @@ func (t *tenants) learn(f *Fact) {
 	owner := strings.ToLower(f.Account)
 	switch f.Kind {
 	case KindUser:
-		t.customer(owner, f.Text("customerid"))
+		id := f.Text("customerid")
+		t.customer(owner, id)
+		if tenant := owner[max(strings.LastIndexByte(owner, '@'), 0):]; IsTenant(tenant) && t.customers[tenant] == "" {
+			t.customer(tenant, id) // a domain is of one customer, and what is of the tenant may be refused
+		}
 	case kindCustomer:
 		if IsTenant(owner) {
 			t.customer(owner, f.Text("id"))
