@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -54,6 +55,10 @@ type Config struct {
 
 	// Again has the logs of an earlier bundle read again, and nothing else; nil reads what is there.
 	Again *Again
+
+	// Accounts is how many accounts the collector will be asked to read. Of several, a log that is empty for all users of the
+	// customer is asked for once, and not for each of them; 0 is one.
+	Accounts int
 
 	// LogPage is how many activities a page of a log has at the most; 0 is 1,000, Google's own limit.
 	LogPage int
@@ -109,7 +114,9 @@ type Collector struct {
 	learned   learned
 	customers customers
 	logMemory logMemory
-	shared    sharedLists
+	lists     forAll[listing]   // of the tenant, that several accounts need a part of
+	nobodys   forAll[emptyLogs] // by window
+	saidLogs  sync.Once
 }
 
 var _ collectors.Collector = (*Collector)(nil)

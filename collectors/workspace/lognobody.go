@@ -1,0 +1,128 @@
+package workspace
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Of several accounts, a log in which nobody of the tenant has anything need not be asked for account by account, at a tenth of
+// the pace: one answer for all users says of each of them that there is nothing. Google's page says of the user in the path
+// that the data is filtered for him, and that "all" is all information.
+
+// saysAll marks the exhibits that are such an answer: it is kept with each account that it speaks for, so that the account's
+// row is what it would be if Google had been asked for that account alone.
+const (
+	saysAll   = "asked-for"
+	everyUser = "all users of the customer at once"
+)
+
+// An emptyLogs holds, by logs and their spans, the answers that say that nobody has anything there.
+type emptyLogs map[[2]string]*answer
+
+// of gives the answer for a span of a log; nil where each account is to be asked.
+func (e emptyLogs) of(app application, s span) *answer { return e[[2]string{app.name, s.item()}] }
+
+// nobodys finds out which spans nobody has anything in, once for all accounts of a customer: what was found out for one is as true of
+// the others. It gives nothing where there is but one account, and where the Directory does not say whose customer the
+// account is of: then the administrator's own need not be it. The error is that the collection was stopped.
+func (l *logReading) nobodys(ctx context.Context, apps []application) (emptyLogs, error) {
+	r := l.r
+	if r.c.cfg.Accounts < 2 || l.user == everybody || r.subject(source{api: reports}) == "" {
+		return nil, nil
+	}
+	if r.customer() == "" {
+		if _, err := r.record(ctx); ctx.Err() != nil || err != nil || r.customer() == "" {
+			return nil, ctx.Err()
+		}
+	}
+	return r.c.nobodys.get(ctx, l.window.item(), r.customer(), func() (emptyLogs, error) {
+		found, asked, err := l.askForAll(ctx, apps)
+		if err == nil {
+			r.c.sayLogs(asked-len(found), fmt.Sprintf("; %d more are not needed, because there all users' logs are empty", len(found)))
+		}
+		return found, err
+	})
+}
+
+// askForAll asks for one activity of each span, whoever's it is. A span of which Google has one, or gives no answer, is not in
+// what is found: there each account is asked for.
+func (l *logReading) askForAll(ctx context.Context, apps []application) (found emptyLogs, asked int, err error) {
+	all := &logReading{r: l.r, user: everybody, window: l.window}
+	var sources []source
+	for _, app := range apps {
+		for _, root := range app.roots(l.window) {
+			s := all.source(app, root)
+			s.query = maps.Clone(s.query)
+			s.query.Set("maxResults", "1")
+			s.query.Set("customerId", l.r.customer())
+			sources = append(sources, s)
+		}
+	}
+	var mu sync.Mutex
+	found = emptyLogs{}
+	err = l.r.sideBySide(ctx, slices.Values(sources), func(ctx context.Context, s source) error {
+		a, err := l.r.get(ctx, s, "")
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && a.isEmptyLog() {
+			mu.Lock()
+			defer mu.Unlock()
+			found[[2]string{strings.TrimPrefix(s.resource, logPrefix), s.item}] = a
+		}
+		return nil
+	})
+	return found, len(sources), err
+}
+
+// isEmptyLog says whether an answer is a list of activities without any, and the last page of it: a page without activities
+// that names another one says nothing.
+func (a *answer) isEmptyLog() bool {
+	var list struct {
+		Kind string `json:"kind"`
+	}
+	return a.next == "" && len(a.items) == 0 && json.Unmarshal(a.json, &list) == nil && list.Kind == "admin#reports#activities"
+}
+
+// keepForAll keeps the answer for all users as the one page of a span of this account's.
+func (l *logReading) keepForAll(log *auditLog, s span, a *answer) error {
+	own := *a // other accounts keep the same
+	c := chain{log: log, span: s, page: 1}
+	if err := l.keepAs(l.source(log.app, s), &own, c, &logPage{}, map[string]string{saysAll: everyUser}); err != nil {
+		return err
+	}
+	log.forAll++
+	return nil
+}
+
+// sayLogs says how long the logs of all accounts take at the least, where it is minutes.
+func (c *Collector) sayLogs(perAccount int, of string) {
+	filtered := c.cfg.Quota.charges(source{resource: logPrefix, api: reports}, "")[0].limit
+	requests := c.cfg.Accounts * perAccount
+	least := time.Duration(float64(requests) / filtered.units * float64(filtered.period)).Truncate(time.Minute)
+	if least < time.Minute {
+		return
+	}
+	c.cfg.Say(fmt.Sprintf("the logs of %d accounts take %s in all at the least: %d requests (%d for each account%s), of which Google's quota lets through %.0f a minute",
+		c.cfg.Accounts, strings.TrimSuffix(least.String(), "0s"), requests, perAccount, of, filtered.units))
+}
+
+// sayLogsFirst says it once before anything is read, when it is not known yet which logs are empty.
+func (c *Collector) sayLogsFirst(since, until time.Time) {
+	if c.cfg.NoLogs || c.cfg.EmergencyOnly || c.cfg.Admin == "" || c.consent() != nil {
+		return
+	}
+	c.saidLogs.Do(func() {
+		requests, window := 0, c.windowUntil(c.cfg.Now(), since, until)
+		for _, app := range applications() {
+			requests += len(app.roots(window))
+		}
+		c.sayLogs(requests, ", fewer where a log is empty for all users")
+	})
+}
