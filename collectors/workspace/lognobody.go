@@ -31,9 +31,10 @@ func (e emptyLogs) of(app application, s span) *answer { return e[[2]string{app.
 // nobodys finds out which spans nobody has anything in, once for all accounts of a customer: what was found out for one is as true of
 // the others. It gives nothing where there is but one account, and where the Directory does not say whose customer the
 // account is of: then the administrator's own need not be it. The error is that the collection was stopped.
-func (l *logReading) nobodys(ctx context.Context, apps []application) (emptyLogs, error) {
+func (l *logReading) nobodys(ctx context.Context, apps []application, earlier map[string]map[string]*keptSpan) (emptyLogs, error) {
 	r := l.r
-	if r.c.cfg.Accounts < 2 || l.user == everybody || r.subject(source{api: reports}) == "" {
+	begun := !slices.ContainsFunc(apps, func(a application) bool { return earlier[a.name] == nil })
+	if begun || r.c.cfg.Accounts < 2 || l.user == everybody || r.subject(source{api: reports}) == "" {
 		return nil, nil
 	}
 	if r.customer() == "" {

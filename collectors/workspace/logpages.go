@@ -80,7 +80,7 @@ func (r *run) readLogs(ctx context.Context, apps []application, user string) err
 	}
 	l := &logReading{r: r, user: user, window: window}
 	l.wake = sync.NewCond(&l.mu)
-	nobodys, err := l.nobodys(ctx, apps)
+	nobodys, err := l.nobodys(ctx, apps, earlier)
 	if err != nil {
 		return err
 	}
