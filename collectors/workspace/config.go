@@ -115,7 +115,8 @@ type Collector struct {
 	customers customers
 	logMemory logMemory
 	lists     forAll[listing]   // of the tenant, that several accounts need a part of
-	nobodys   forAll[emptyLogs] // by window
+	nobodys   forAll[emptyLogs] // by window, and when it was asked for
+	saidEmpty sync.Once
 	saidLogs  sync.Once
 }
 

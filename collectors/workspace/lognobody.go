@@ -22,14 +22,18 @@ const (
 	everyUser = "all users of the customer at once"
 )
 
+// askAllAfter is how old such an answer is at the most when an account's logs are begun: a collection of many accounts takes
+// hours, in which late activities show up.
+const askAllAfter = 10 * time.Minute
+
 // An emptyLogs holds, by logs and their spans, the answers that say that nobody has anything there.
 type emptyLogs map[[2]string]*answer
 
 // of gives the answer for a span of a log; nil where each account is to be asked.
 func (e emptyLogs) of(app application, s span) *answer { return e[[2]string{app.name, s.item()}] }
 
-// nobodys finds out which spans nobody has anything in, once for all accounts of a customer: what was found out for one is as true of
-// the others. It gives nothing where there is but one account, and where the Directory does not say whose customer the
+// nobodys finds out which spans nobody has anything in, for all accounts of a customer whose logs are begun within a few minutes.
+// It gives nothing where there is but one account, and where the Directory does not say whose customer the
 // account is of: then the administrator's own need not be it. The error is that the collection was stopped.
 func (l *logReading) nobodys(ctx context.Context, apps []application, earlier map[string]map[string]*keptSpan) (emptyLogs, error) {
 	r := l.r
@@ -42,16 +46,19 @@ func (l *logReading) nobodys(ctx context.Context, apps []application, earlier ma
 			return nil, ctx.Err()
 		}
 	}
-	return r.c.nobodys.get(ctx, l.window.item(), r.customer(), func() (emptyLogs, error) {
+	since := r.c.cfg.Now().Truncate(askAllAfter).String()
+	return r.c.nobodys.get(ctx, l.window.item()+" "+since, r.customer(), func() (emptyLogs, error) {
 		found, asked, err := l.askForAll(ctx, apps)
 		if err == nil {
-			r.c.sayLogs(asked-len(found), fmt.Sprintf("; %d more are not needed, because there all users' logs are empty", len(found)))
+			r.c.saidEmpty.Do(func() {
+				r.c.sayLogs(asked-len(found), fmt.Sprintf("; %d more are not needed, because there all users' logs are empty", len(found)))
+			})
 		}
 		return found, err
 	})
 }
 
-// askForAll asks for one activity of each span, whoever's it is. A span of which Google has one, or gives no answer, is not in
+// askForAll asks for the time of one activity of each span, whoever's it is. A span of which Google has one, or gives no answer, is not in
 // what is found: there each account is asked for.
 func (l *logReading) askForAll(ctx context.Context, apps []application) (found emptyLogs, asked int, err error) {
 	all := &logReading{r: l.r, user: everybody, window: l.window}
@@ -61,6 +68,7 @@ func (l *logReading) askForAll(ctx context.Context, apps []application) (found e
 			s := all.source(app, root)
 			s.query = maps.Clone(s.query)
 			s.query.Set("maxResults", "1")
+			s.query.Set("fields", "kind,nextPageToken,items/id/time") // who and what is nobody's business here
 			s.query.Set("customerId", l.r.customer())
 			sources = append(sources, s)
 		}

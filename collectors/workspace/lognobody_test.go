@@ -177,14 +177,14 @@ func TestAllUsersCannotBeAskedFor(t *testing.T) {
 		fault fakegoogle.Fault
 		body  string // of an answer with status 200, in the place of Google's
 	}{
-		"refused":             {fault: fakegoogle.Fault{Path: voice, Times: -1, Status: 403, Reason: "forbidden"}},
-		"busy":                {fault: fakegoogle.Fault{Path: voice, Times: -1, Status: 503}},
-		"cut off":             {fault: fakegoogle.Fault{Path: voice, Times: -1, Truncate: true}},
-		"damaged":             {fault: fakegoogle.Fault{Path: voice, Times: -1, Garbage: true}},
-		"no list":             {body: `{}`},
-		"another page":        {body: `{"kind":"admin#reports#activities","nextPageToken":"A"}`},
-		"whose customer":      {fault: fakegoogle.Fault{Method: "directory.users.get", Times: -1, Status: 403, Reason: "insufficientPermissions"}},
-		"of another customer": {body: `{"kind":"admin#reports#activities","items":[{"id":{"time":"2026-10-01T00:00:00Z"}}]}`},
+		"refused":        {fault: fakegoogle.Fault{Path: voice, Times: -1, Status: 403, Reason: "forbidden"}},
+		"busy":           {fault: fakegoogle.Fault{Path: voice, Times: -1, Status: 503}},
+		"cut off":        {fault: fakegoogle.Fault{Path: voice, Times: -1, Truncate: true}},
+		"damaged":        {fault: fakegoogle.Fault{Path: voice, Times: -1, Garbage: true}},
+		"no list":        {body: `{}`},
+		"another page":   {body: `{"kind":"admin#reports#activities","nextPageToken":"A"}`},
+		"whose customer": {fault: fakegoogle.Fault{Method: "directory.users.get", Times: -1, Status: 403, Reason: "insufficientPermissions"}},
+		"an activity":    {body: `{"kind":"admin#reports#activities","items":[{"id":{"time":"2026-10-01T00:00:00Z"}}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -398,4 +398,32 @@ func kinds(sink *collectortest.Sink) []string {
 		}
 	}
 	return slices.Collect(maps.Keys(found))
+}
+
+// TestAllUsersAreAskedForAgain reads accounts for longer than an answer for all users may be old: what shows up meanwhile comes with
+// the accounts whose logs are begun later.
+func TestAllUsersAreAskedForAgain(t *testing.T) {
+	g, clock, accounts := smallTenant(t)
+	sink := &collectortest.Sink{}
+	c, err := workspace.New(g.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, account := range accounts {
+		if i == len(accounts)-1 {
+			clock.Advance(11 * time.Minute)
+			if err := g.tenant.Seed(fakegoogle.Seed{Account: account, Activities: []fakegoogle.SeedActivity{
+				{Application: "voice", Type: "seeded", Name: "late", Time: fakegoogle.Start().Add(-time.Hour)}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Collect(t.Context(), collectors.Scope{Account: account, Messages: collectors.MessagesNone}, sink); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantNoGap(t, sink)
+	all, one := g.askedLogs(0)
+	if found, _, _ := activities(t, sink, accounts[len(accounts)-1], "voice"); len(found) != 1 || all["voice"] != 2 || one["voice"] != 1 || all["keep"] != 2 || one["keep"] != 0 {
+		t.Errorf("%d activities of voice; asked for all users %d times, for one %d; keep %d and %d", len(found), all["voice"], one["voice"], all["keep"], one["keep"])
+	}
 }
