@@ -123,7 +123,7 @@ func (o *googleOptions) collector(t *terminal, accounts []string, report collect
 	given := map[string]bool{}
 	config := workspace.Config{EmergencyOnly: o.only == onlyEmergency, NoLogs: o.noLogs, Again: again, Endpoint: t.getenv(googleEndpointVariable), Report: report, Now: t.now, Tries: tries,
 		MessagesOverIMAP: o.imapServer, Disappeared: o.disappeared, TryIMAP: o.tryIMAP, Say: func(text string) { t.say("%s", visible.Line(text)) },
-		Sweep: o.sweep, SweepLimit: o.sweepLimit, SweepFor: accounts, Accounts: len(accounts),
+		Sweep: o.sweep, SweepLimit: o.sweepLimit, SweepFor: accounts,
 		Hint: func(hint string) {
 			if !given[hint] {
 				t.say("not everything is let in: %s", visible.Line(hint))

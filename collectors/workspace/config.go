@@ -56,10 +56,6 @@ type Config struct {
 	// Again has the logs of an earlier bundle read again, and nothing else; nil reads what is there.
 	Again *Again
 
-	// Accounts is how many accounts the collector will be asked to read. Of several, a log that is empty for all users of the
-	// customer is asked for once, and not for each of them; 0 is one.
-	Accounts int
-
 	// LogPage is how many activities a page of a log has at the most; 0 is 1,000, Google's own limit.
 	LogPage int
 
@@ -115,6 +111,7 @@ type Collector struct {
 	customers customers
 	logMemory logMemory
 	lists     forAll[listing]   // of the tenant, that several accounts need a part of
+	several   int               // accounts that are read, see Several
 	nobodys   forAll[emptyLogs] // by window, and when it was asked for
 	saidEmpty sync.Once
 	saidLogs  sync.Once

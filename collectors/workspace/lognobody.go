@@ -32,13 +32,17 @@ type emptyLogs map[[2]string]*answer
 // of gives the answer for a span of a log; nil where each account is to be asked.
 func (e emptyLogs) of(app application, s span) *answer { return e[[2]string{app.name, s.item()}] }
 
+// Several tells the collector, before it reads the first, how many accounts it will be asked to read. Of several, a log that is empty
+// for all users of the customer is asked for once, and not for each of them.
+func (c *Collector) Several(accounts int) { c.several = accounts }
+
 // nobodys finds out which spans nobody has anything in, for all accounts of a customer whose logs are begun within a few minutes.
 // It gives nothing where there is but one account, and where the Directory does not say whose customer the
 // account is of: then the administrator's own need not be it. The error is that the collection was stopped.
 func (l *logReading) nobodys(ctx context.Context, apps []application, earlier map[string]map[string]*keptSpan) (emptyLogs, error) {
 	r := l.r
 	begun := !slices.ContainsFunc(apps, func(a application) bool { return earlier[a.name] == nil })
-	if begun || r.c.cfg.Accounts < 2 || l.user == everybody || r.subject(source{api: reports}) == "" {
+	if begun || r.c.several < 2 || l.user == everybody || r.subject(source{api: reports}) == "" {
 		return nil, nil
 	}
 	if r.customer() == "" {
@@ -113,13 +117,13 @@ func (l *logReading) keepForAll(log *auditLog, s span, a *answer) error {
 // sayLogs says how long the logs of all accounts take at the least, where it is minutes.
 func (c *Collector) sayLogs(perAccount int, of string) {
 	filtered := c.cfg.Quota.charges(source{resource: logPrefix, api: reports}, "")[0].limit
-	requests := c.cfg.Accounts * perAccount
+	requests := c.several * perAccount
 	least := time.Duration(float64(requests) / filtered.units * float64(filtered.period)).Truncate(time.Minute)
 	if least < time.Minute {
 		return
 	}
 	c.cfg.Say(fmt.Sprintf("the logs of %d accounts take %s in all at the least: %d requests (%d for each account%s), of which Google's quota lets through %.0f a minute",
-		c.cfg.Accounts, strings.TrimSuffix(least.String(), "0s"), requests, perAccount, of, filtered.units))
+		c.several, strings.TrimSuffix(least.String(), "0s"), requests, perAccount, of, filtered.units))
 }
 
 // sayLogsFirst says it once before anything is read, when it is not known yet which logs are empty.

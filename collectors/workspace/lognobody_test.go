@@ -37,7 +37,6 @@ func smallTenant(t *testing.T) (*rig, *fakegoogle.Clock, []string) {
 		return -1
 	}}, 0)
 	accounts := ordinary(t, g.tenant, 3)
-	g.config.Accounts = len(accounts)
 	return g, clock, accounts
 }
 
@@ -48,6 +47,12 @@ func (g *rig) collectAll(t *testing.T, ctx context.Context, sink collectors.Sink
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Several(len(accounts))
+	return c, each(ctx, c, sink, accounts)
+}
+
+// each reads accounts side by side with one collector.
+func each(ctx context.Context, c *workspace.Collector, sink collectors.Sink, accounts []string) error {
 	errs := make([]error, len(accounts))
 	var group sync.WaitGroup
 	for i, account := range accounts {
@@ -56,7 +61,7 @@ func (g *rig) collectAll(t *testing.T, ctx context.Context, sink collectors.Sink
 		})
 	}
 	group.Wait()
-	return c, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // askedLogs counts the requests for logs since some were made: for all users, and for one.
@@ -74,8 +79,8 @@ func (g *rig) askedLogs(since int) (all, one map[string]int) {
 	return all, one
 }
 
-// sealAll seals what accounts and their logs say.
-func (g *rig) sealAll(t *testing.T, accounts []string) *evidence.Bundle {
+// sealAll seals what accounts and their logs say, with a collector that was told of so many accounts.
+func (g *rig) sealAll(t *testing.T, accounts []string, told int) *evidence.Bundle {
 	t.Helper()
 	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
 	if err != nil {
@@ -86,7 +91,12 @@ func (g *rig) sealAll(t *testing.T, accounts []string) *evidence.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.collectAll(t, t.Context(), w, accounts); err != nil {
+	c, err := workspace.New(g.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Several(told)
+	if err := each(t.Context(), c, w, accounts); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")}); err != nil {
@@ -113,11 +123,9 @@ func TestEmptyLogsAreAskedForOnce(t *testing.T) {
 		}
 		return found
 	}
-	g.config.Accounts = 0
-	alone := rows(g.sealAll(t, accounts))
+	alone := rows(g.sealAll(t, accounts, 1))
 	before := len(g.tenant.Requests())
-	g.config.Accounts = len(accounts)
-	together := rows(g.sealAll(t, accounts))
+	together := rows(g.sealAll(t, accounts, len(accounts)))
 	const forAll = "Google was asked for all users of the customer at once, and has none of anybody: the same answer is kept with each account; "
 	for key, want := range alone {
 		got := together[key]
@@ -339,7 +347,7 @@ func TestHowLongLogsTake(t *testing.T) {
 				return map[bool]int{true: 0, false: -1}[used(app)]
 			}}, file)
 			p.config.Quota, _ = workspace.ParseQuota(quota)
-			p.config.Accounts = 20
+			p.several = 20
 			var said []string
 			p.config.Say = func(text string) {
 				if len(said) == 0 && len(p.tenant.Requests()) > 0 {
@@ -371,7 +379,7 @@ func TestQuotaOfASmallTenant(t *testing.T) {
 			p := newPaced(fakegoogle.Config{Key: key, Users: accounts + 20, Messages: 1, Quiet: true, Quotas: fakegoogle.UsualQuotas(1), Volume: func(app string) int {
 				return map[bool]int{true: -1, false: 0}[unused[app]]
 			}}, file)
-			p.config.Accounts = told
+			p.several = told
 			sink := &collectortest.Sink{DigestsOnly: true}
 			p.collect(t, sink, ordinary(t, p.tenant, accounts), 16)
 			took[told] = time.Since(p.began)
@@ -409,6 +417,7 @@ func TestAllUsersAreAskedForAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Several(len(accounts))
 	for i, account := range accounts {
 		if i == len(accounts)-1 {
 			clock.Advance(11 * time.Minute)

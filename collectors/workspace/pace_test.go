@@ -54,6 +54,8 @@ type paced struct {
 	tenant *fakegoogle.Tenant
 	config workspace.Config
 	began  time.Time
+
+	several int // accounts that the collector is told of
 }
 
 // keyFile makes a service account's key, and the file that Google would have handed out.
@@ -94,6 +96,7 @@ func (p *paced) collect(t testing.TB, sink collectors.Sink, accounts []string, a
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Several(p.several)
 	var mu sync.Mutex
 	done := map[string]time.Duration{}
 	slots := make(chan struct{}, atOnce)
