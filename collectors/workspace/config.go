@@ -115,6 +115,7 @@ type Collector struct {
 	nobodys   forAll[emptyLogs] // by window, and when it was asked for
 	saidEmpty sync.Once
 	saidLogs  sync.Once
+	longLogs  bool // it was said that they take minutes
 }
 
 var _ collectors.Collector = (*Collector)(nil)

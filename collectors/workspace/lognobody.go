@@ -32,13 +32,13 @@ type emptyLogs map[[2]string]*answer
 // of gives the answer for a span of a log; nil where each account is to be asked.
 func (e emptyLogs) of(app application, s span) *answer { return e[[2]string{app.name, s.item()}] }
 
-// Several tells the collector, before it reads the first, how many accounts it will be asked to read. Of several, a log that is empty
-// for all users of the customer is asked for once, and not for each of them.
+// Several tells the collector, before it reads the first, how many accounts it will be asked to read. Of several, a log that is
+// empty for all users of the customer is asked for once, and not for each of them.
 func (c *Collector) Several(accounts int) { c.several = accounts }
 
 // nobodys finds out which spans nobody has anything in, for all accounts of a customer whose logs are begun within a few minutes.
-// It gives nothing where there is but one account, and where the Directory does not say whose customer the
-// account is of: then the administrator's own need not be it. The error is that the collection was stopped.
+// It gives nothing where there is but one account, and where the Directory does not say which customer the account belongs to: the
+// administrator's own need not be it. The error is that the collection was stopped.
 func (l *logReading) nobodys(ctx context.Context, apps []application, earlier map[string]map[string]*keptSpan) (emptyLogs, error) {
 	r := l.r
 	begun := !slices.ContainsFunc(apps, func(a application) bool { return earlier[a.name] == nil })
@@ -54,16 +54,14 @@ func (l *logReading) nobodys(ctx context.Context, apps []application, earlier ma
 	return r.c.nobodys.get(ctx, l.window.item()+" "+since, r.customer(), func() (emptyLogs, error) {
 		found, asked, err := l.askForAll(ctx, apps)
 		if err == nil {
-			r.c.saidEmpty.Do(func() {
-				r.c.sayLogs(asked-len(found), fmt.Sprintf("; %d more are not needed, because there all users' logs are empty", len(found)))
-			})
+			r.c.sayLogsAgain(asked, len(found))
 		}
 		return found, err
 	})
 }
 
-// askForAll asks for the time of one activity of each span, whoever's it is. A span of which Google has one, or gives no answer, is not in
-// what is found: there each account is asked for.
+// askForAll asks for the time of one activity of each span, whoever's it is. A span of which Google has one, or gives no answer,
+// is not in what is found: there each account is asked for.
 func (l *logReading) askForAll(ctx context.Context, apps []application) (found emptyLogs, asked int, err error) {
 	all := &logReading{r: l.r, user: everybody, window: l.window}
 	var sources []source
@@ -114,19 +112,8 @@ func (l *logReading) keepForAll(log *auditLog, s span, a *answer) error {
 	return nil
 }
 
-// sayLogs says how long the logs of all accounts take at the least, where it is minutes.
-func (c *Collector) sayLogs(perAccount int, of string) {
-	filtered := c.cfg.Quota.charges(source{resource: logPrefix, api: reports}, "")[0].limit
-	requests := c.several * perAccount
-	least := time.Duration(float64(requests) / filtered.units * float64(filtered.period)).Truncate(time.Minute)
-	if least < time.Minute {
-		return
-	}
-	c.cfg.Say(fmt.Sprintf("the logs of %d accounts take %s in all at the least: %d requests (%d for each account%s), of which Google's quota lets through %.0f a minute",
-		c.several, strings.TrimSuffix(least.String(), "0s"), requests, perAccount, of, filtered.units))
-}
-
-// sayLogsFirst says it once before anything is read, when it is not known yet which logs are empty.
+// sayLogsFirst says once, before anything is read, how long the logs of all accounts take, where it is minutes. It is not known yet
+// which logs are empty.
 func (c *Collector) sayLogsFirst(since, until time.Time) {
 	if c.cfg.NoLogs || c.cfg.EmergencyOnly || c.cfg.Admin == "" || c.consent() != nil {
 		return
@@ -136,6 +123,35 @@ func (c *Collector) sayLogsFirst(since, until time.Time) {
 		for _, app := range applications() {
 			requests += len(app.roots(window))
 		}
-		c.sayLogs(requests, ", fewer where a log is empty for all users")
+		if least, _ := c.leastForLogs(requests); least >= time.Minute {
+			c.longLogs = true
+			c.sayLogs(requests, "unless some are empty for all users")
+		}
 	})
+}
+
+// sayLogsAgain says it once more, when it is known.
+func (c *Collector) sayLogsAgain(asked, empty int) {
+	c.saidEmpty.Do(func() {
+		if c.longLogs {
+			c.sayLogs(asked-empty, fmt.Sprintf("now that of %d parts of logs %d are known to be empty for all users", asked, empty))
+		}
+	})
+}
+
+func (c *Collector) sayLogs(perAccount int, when string) {
+	least, aMinute := c.leastForLogs(perAccount)
+	takes := "less than a minute"
+	if least >= time.Minute {
+		takes = strings.TrimSuffix(least.String(), "0s") + " at the least"
+	}
+	c.cfg.Say(fmt.Sprintf("the logs of %d accounts take %s, %s: %d requests, %d for each account, of which Google's quota lets through %.0f a minute",
+		c.several, takes, when, c.several*perAccount, perAccount, aMinute))
+}
+
+// leastForLogs is how many minutes so many requests for the logs of each account take at the least by Google's quota, which
+// lets so many through in a minute.
+func (c *Collector) leastForLogs(perAccount int) (least time.Duration, aMinute float64) {
+	filtered := c.cfg.Quota.charges(source{resource: logPrefix, api: reports}, "")[0].limit // whose period is a minute
+	return time.Duration(float64(c.several*perAccount)/filtered.units) * filtered.period, filtered.units
 }

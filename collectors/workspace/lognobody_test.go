@@ -338,9 +338,11 @@ func TestAgainAfterEmptyLogs(t *testing.T) {
 func TestHowLongLogsTake(t *testing.T) {
 	key, file := keyFile(t)
 	for quota, want := range map[string][]string{
-		"1": {"the logs of 20 accounts take 3m in all at the least: 880 requests (44 for each account, fewer where a log is empty for all users), of which Google's quota lets through 250 a minute"},
-		"0.1": {"the logs of 20 accounts take 35m in all at the least: 880 requests (44 for each account, fewer where a log is empty for all users), of which Google's quota lets through 25 a minute",
-			"the logs of 20 accounts take 4m in all at the least: 120 requests (6 for each account; 38 more are not needed, because there all users' logs are empty), of which Google's quota lets through 25 a minute"},
+		"1": {"the logs of 20 accounts take 3m at the least, unless some are empty for all users: 880 requests, 44 for each account, of which Google's quota lets through 250 a minute",
+			"the logs of 20 accounts take less than a minute, now that of 44 parts of logs 38 are known to be empty for all users: 120 requests, 6 for each account, of which Google's quota lets through 250 a minute"},
+		"0.1": {"the logs of 20 accounts take 35m at the least, unless some are empty for all users: 880 requests, 44 for each account, of which Google's quota lets through 25 a minute",
+			"the logs of 20 accounts take 4m at the least, now that of 44 parts of logs 38 are known to be empty for all users: 120 requests, 6 for each account, of which Google's quota lets through 25 a minute"},
+		"100": nil,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPaced(fakegoogle.Config{Key: key, Users: 40, Messages: 1, Quiet: true, Quotas: fakegoogle.UsualQuotas(1), Volume: func(app string) int {
