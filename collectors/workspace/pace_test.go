@@ -200,6 +200,7 @@ func TestQuotaIsNeverPassed(t *testing.T) {
 				p := newPaced(fakegoogle.Config{Key: key, Users: accounts + 20, Messages: 1, Quiet: true, Quotas: q}, file)
 				p.config.Quota, _ = workspace.ParseQuota(c.quota)
 				p.config.NoLogs = c.noLogs
+				p.several = accounts
 				sink := &collectortest.Sink{DigestsOnly: true}
 				p.collect(t, sink, ordinary(t, p.tenant, accounts), 16)
 				took := time.Since(p.began)
