@@ -42,9 +42,6 @@ func newRig(t *testing.T, config fakegoogle.Config) *rig {
 	if config.Quotas.ReportsFiltered == 0 {
 		config.Quotas.ReportsFiltered = -1 // Pace does not wait, and an account with its logs is a fifth of it
 	}
-	if config.Quotas.VaultMatters == 0 {
-		config.Quotas.VaultMatters = -1 // nor is the minute ever over in which twelve lists of matters are all
-	}
 	g := &rig{tenant: fakegoogle.New(config)}
 	g.server = g.tenant.Start(t)
 	g.enrich(t)
