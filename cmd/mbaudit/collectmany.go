@@ -71,6 +71,9 @@ func (r *collection) readGoogle(ctx context.Context) ([]missed, error) {
 		return nil, nil
 	}
 	r.workspace.Several(len(r.scopes))
+	for _, scope := range r.scopes {
+		r.workspace.SweepAlsoFor(scope.Account)
+	}
 	reader := r.workspace.Part(r.googlePart())
 	r.shown.accounts(len(r.scopes))
 	ctx, cancel := context.WithCancelCause(ctx)

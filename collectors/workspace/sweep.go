@@ -109,6 +109,15 @@ func (r *run) sweep(ctx context.Context) error {
 	return r.sweepResult(doc, wanted, rows, sources[0])
 }
 
+// SweepAlsoFor adds accounts that are looked for, before the sweep begins: those that only the Directory's lists named.
+func (c *Collector) SweepAlsoFor(accounts ...string) {
+	for _, account := range accounts {
+		if !slices.Contains(c.cfg.SweepFor, account) {
+			c.cfg.SweepFor = append(slices.Clip(c.cfg.SweepFor), account)
+		}
+	}
+}
+
 func (r *run) sweepLimit() int {
 	if r.c.cfg.SweepLimit > 0 {
 		return r.c.cfg.SweepLimit

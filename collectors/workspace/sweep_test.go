@@ -254,3 +254,21 @@ func TestSweepTakenUp(t *testing.T) {
 		}
 	}
 }
+
+// TestSweepOfListedAccounts looks for an account that a list of the Directory named after the collector was made.
+func TestSweepOfListedAccounts(t *testing.T) {
+	g := sweepRig(t)
+	g.config.SweepFor = nil
+	c, err := workspace.New(g.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SweepAlsoFor(fakegoogle.Victim, fakegoogle.Victim)
+	sink := &collectortest.Sink{}
+	if err := c.Tenant().Collect(t.Context(), collectors.Scope{Account: tenantAccount}, sink); err != nil {
+		t.Fatal(err)
+	}
+	if naming := resultOf(t, sink).Naming; len(naming) == 0 || naming[0].Account != fakegoogle.Victim {
+		t.Errorf("who names the account: %+v", naming)
+	}
+}
