@@ -1,4 +1,4 @@
-package handover
+package suspects
 
 import (
 	"time"
@@ -55,8 +55,8 @@ func wordFraudulent() decision.Text {
 	return decision.Text{FR: "Message envoyé depuis une origine suspecte", EN: "A message sent from a suspect source"}
 }
 
-// statusWord is a status for people.
-func statusWord(s Status, language string) string {
+// In gives a status for people.
+func (s Status) In(language string) string {
 	if language != "fr" {
 		return string(s)
 	}
