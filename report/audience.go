@@ -13,6 +13,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 )
 
@@ -138,13 +139,16 @@ func (m *Model) withhold(may Access) {
 		m.Plans = nil
 	}
 	if lacks(SecMessages) {
-		m.Sent = nil
+		m.Sent, m.MoreSent, m.Unaddressed = nil, 0, 0
 	}
 	if lacks(SecContacts) {
-		m.Contacts = nil
+		m.Contacts, m.Blind, m.MoreContacts = nil, nil, 0
 	}
 	if lacks(SecDetection) {
 		m.Sources = nil
+	}
+	if m.bare(may); lacks(SecIndicators) {
+		m.Indicators = nil
 	}
 	if lacks(SecExhibits) {
 		m.Exhibits, m.Unlisted = nil, 0
@@ -246,6 +250,11 @@ func newMask(m *Model, may Access) *mask {
 	for _, l := range m.Picture.Links {
 		if l.Outside {
 			k.shown[strings.ToLower(l.To)], k.shown[strings.ToLower(l.From)] = true, true
+		}
+	}
+	for _, x := range m.Indicators {
+		if x.Kind == suspects.KindEmail && !x.Received {
+			k.shown[strings.ToLower(x.Value)] = true
 		}
 	}
 	if !may.Subjects {

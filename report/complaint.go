@@ -57,7 +57,7 @@ func (p *page) complaintItem(n int) (state, value string) {
 	case 11:
 		return p.said(p.costs()...)
 	case 12:
-		return open(len(m.Contacts) > 0, p.t("complaint.contacts", len(m.Contacts)))
+		return open(len(m.Contacts) > 0, p.t("complaint.contacts", m.outside()))
 	case 13:
 		return open(m.Entries > 0, p.t("complaint.journal", m.Entries, m.Head))
 	case 15:

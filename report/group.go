@@ -157,7 +157,7 @@ func deeds(all []Message) []deed {
 			d.when.take(m.At)
 			d.Recipients = union(d.Recipients, m.Recipients)
 			d.IP, d.Subject = cmp.Or(d.IP, m.IP), cmp.Or(d.Subject, m.Subject)
-			d.exhibits = union(d.exhibits, []string{m.Exhibit})
+			d.exhibits = union(d.exhibits, nonEmpty(m.Exhibit), m.Exhibits)
 			bundle, _, _ := strings.Cut(m.Exhibit, "/")
 			if ids[bundle] == nil {
 				ids[bundle] = map[string]bool{}

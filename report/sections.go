@@ -219,8 +219,8 @@ func (p *page) asked(d *decision.Decision) block {
 		lock = p.t("ask.taken", n)
 	}
 	contacts := p.t("ask.today")
-	if len(p.m.Contacts) > 0 {
-		contacts = p.t("ask.contacts", len(p.m.Contacts))
+	if n := p.m.outside(); n > 0 {
+		contacts = p.t("ask.contacts", n)
 	}
 	rows := []row{}
 	for i, x := range []struct{ role, until string }{{"decision_maker", lock}, {"decision_maker", p.t("ask.after")}, {"communication", contacts}, {"legal", cmp.Or(ends["complaint"], p.t("ask.seventytwo"))},
@@ -765,29 +765,11 @@ func (p *page) messages() []block {
 	return append(blocks, note(p.t("personal", p.m.Personal)), heading(p.t("review.title")), checks(p.lines("review")))
 }
 
-func (p *page) detection() []block {
-	var rows []row
-	for _, s := range p.m.Sources {
-		network := strings.Join(nonEmpty(s.Network, number("AS", s.ASN), s.Country), " · ")
-		rows = append(rows, row{Cells: []cell{{Text: show(s.IP), Class: "code"}, {Text: cmp.Or(show(network), p.t("unresolved")), Sub: cut(s.Agent, 120)}, {Text: fmt.Sprint(s.Events), Class: "num"},
-			{Text: p.minute(s.First) + " → " + p.minute(s.Last)}, {Text: cut(strings.Join(s.Accounts, ", "), 200)}, {Text: p.refs([]string{s.Exhibit}, 1), Class: "code"}}})
-	}
-	return []block{text(p.t("detection.intro")), p.tableOr("sources", p.heads("ip", "network", "events", "period", "accounts", "exhibits"), rows, p.t("detection.none")), note(p.t("detection.note"))}
-}
-
 func number(prefix string, n int64) string {
 	if n == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s%d", prefix, n)
-}
-
-func (p *page) contacts() []block {
-	var rows []row
-	for _, c := range p.m.Contacts {
-		rows = append(rows, row{Cells: []cell{{Text: "☐ " + cut(c.Address, 120)}, {Text: p.both(c.First)}, {Text: fmt.Sprint(c.Count), Class: "num"}, {Text: p.refs([]string{c.Exhibit}, 1), Class: "code"}}})
-	}
-	return []block{p.tableOr("contacts", p.heads("address", "first", "events", "exhibits"), rows, p.t("contacts.none")), note(p.t("contacts.note")), heading(p.t("letter.title")), {Kind: "letter", Items: p.lines("letter")}}
 }
 
 func (p *page) remediation() []block {
@@ -1011,33 +993,6 @@ func (p *page) glossary() []block {
 		}
 	}
 	return []block{table("glossary", p.heads("french", "english", "french", "english"), rows[:half]), note(p.t("defanged"))}
-}
-
-// indicators lists what to look for elsewhere: addresses, networks, the intruder's mail addresses and applications.
-func (p *page) indicators() []block {
-	var rows []row
-	add := func(kind, value, exhibit string) {
-		rows = append(rows, row{Cells: []cell{{Text: p.word("ioc", kind)}, {Text: cut(value, 200), Class: "code"}, {Text: p.refs(nonEmpty(exhibit), 1), Class: "code"}}})
-	}
-	for _, s := range p.m.Sources {
-		add("ip", s.IP, s.Exhibit)
-	}
-	for _, l := range p.m.Picture.Links {
-		if !l.Outside {
-			continue
-		}
-		address := l.To
-		if l.Kind == "delegate" || l.Kind == "right" {
-			address = l.From
-		}
-		add("address", address, l.Exhibit)
-	}
-	for _, m := range p.m.Sent {
-		if m.Action == "sent" {
-			add("message", cmp.Or(m.ID, m.Subject), m.Exhibit)
-		}
-	}
-	return []block{text(p.t("ioc.intro")), p.tableOr("iocs", p.heads("kind", "value", "exhibits"), rows, p.t("ioc.none"))}
 }
 
 func (p *page) sheets() []block {

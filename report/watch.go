@@ -20,9 +20,7 @@ type watch struct {
 	logged   map[string]*Day // by the provider's log
 	kept     map[string]*Day // by the messages in the mailbox
 	links    map[Link]bool
-	sources  map[string]*Source
 	messages []Message
-	contacts map[string]*Contact
 	personal map[string]bool
 	count    int64 // personal messages
 	people   map[string]bool
@@ -35,7 +33,7 @@ func newWatch(c casefile.Case, accounts []string) *watch {
 		zone = time.UTC
 	}
 	w := &watch{zone: zone, accounts: map[string]bool{}, networks: map[string]*Network{}, logged: map[string]*Day{}, kept: map[string]*Day{}, links: map[Link]bool{},
-		sources: map[string]*Source{}, contacts: map[string]*Contact{}, people: map[string]bool{}, touched: map[string]bool{}, personal: map[string]bool{}}
+		people: map[string]bool{}, touched: map[string]bool{}, personal: map[string]bool{}}
 	for _, a := range accounts {
 		w.accounts[strings.ToLower(a)] = true
 	}
@@ -61,9 +59,6 @@ func (w *watch) see(f *facts.Fact) {
 		return
 	}
 	suspect := f.Is("source.suspect") || f.Is("source.suspect_elsewhere")
-	if suspect && f.Text("ip") != "" {
-		w.source(f)
-	}
 	if !w.accounts[strings.ToLower(f.Account)] {
 		return
 	}
@@ -143,6 +138,9 @@ func (w *watch) keep(f *facts.Fact, action, subject, id string) {
 	if len(w.touched) < maxPeople && action != "deleted" {
 		w.touched[cmp.Or(f.Text(id), f.Bundle+f.Exhibit+f.Locator)] = true
 	}
+	if action == "sent" {
+		return // package findings/suspects tells which of these are fraudulent
+	}
 	m := Message{At: f.Time, Account: f.Account, Subject: f.Text(subject), ID: f.Text(id), IP: f.Text("ip"), Exhibit: f.Bundle + "/" + f.Exhibit, Action: action}
 	for _, name := range []string{"recipients", "message_info.destination.address", "message_info.destination"} {
 		if v, ok := f.Get(name); ok {
@@ -150,43 +148,12 @@ func (w *watch) keep(f *facts.Fact, action, subject, id string) {
 			break
 		}
 	}
-	if len(m.Recipients) > 20 {
-		m.Recipients = m.Recipients[:20]
-	}
-	if action == "sent" {
-		w.warn(f, m.Recipients)
+	if len(m.Recipients) > maxRecipients {
+		m.Recipients = m.Recipients[:maxRecipients]
 	}
 	if len(w.messages) < 4*maxMessages {
 		w.messages = append(w.messages, m)
 	}
-}
-
-func (w *watch) warn(f *facts.Fact, recipients []string) {
-	for _, address := range recipients {
-		address = strings.ToLower(address)
-		if !strings.Contains(address, "@") || w.accounts[address] || sameDomain(address, w.accounts) {
-			continue
-		}
-		c := w.contacts[address]
-		if c == nil {
-			if len(w.contacts) >= maxContacts {
-				continue
-			}
-			c = &Contact{Address: address, First: f.Time, Exhibit: f.Bundle + "/" + f.Exhibit}
-			w.contacts[address] = c
-		}
-		c.Count++
-	}
-}
-
-func sameDomain(address string, accounts map[string]bool) bool {
-	_, domain, _ := strings.Cut(address, "@")
-	for account := range accounts {
-		if strings.HasSuffix(account, "@"+domain) {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *watch) mailLog(f *facts.Fact, suspect bool) {
@@ -279,29 +246,6 @@ func (w *watch) signIn(f *facts.Fact, suspect, good bool) {
 	}
 }
 
-func (w *watch) source(f *facts.Fact) {
-	ip := f.Text("ip")
-	s := w.sources[ip]
-	if s == nil {
-		if len(w.sources) >= maxSources {
-			return
-		}
-		s = &Source{IP: ip, Network: f.Text("ip.network"), Country: f.Text("country"), First: f.Time, Exhibit: f.Bundle + "/" + f.Exhibit}
-		if v, ok := f.Get("asn"); ok {
-			s.ASN = v.Int()
-		}
-		w.sources[ip] = s
-	}
-	s.Agent = cmp.Or(s.Agent, f.Text("user_agent"))
-	s.Events++
-	s.Last = later(s.Last, f.Time)
-	for account := range strings.SplitSeq(f.Account, ", ") { // an event about something shared names several
-		if account != "" && !slices.Contains(s.Accounts, account) && len(s.Accounts) < 20 {
-			s.Accounts = append(s.Accounts, account)
-		}
-	}
-}
-
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -390,25 +334,8 @@ func (w *watch) finish(m *Model) {
 	slices.SortFunc(m.Picture.Links, func(x, y Link) int {
 		return cmp.Or(strings.Compare(x.From, y.From), strings.Compare(x.To, y.To), strings.Compare(x.Kind, y.Kind))
 	})
-	for _, s := range w.sources {
-		m.Sources = append(m.Sources, *s)
-	}
-	slices.SortFunc(m.Sources, func(x, y Source) int {
-		return cmp.Or(-compareBool(w.touches(x), w.touches(y)), cmp.Compare(y.Events, x.Events), strings.Compare(x.IP, y.IP))
-	})
-	slices.SortStableFunc(w.messages, func(x, y Message) int {
-		return cmp.Or(-compareBool(x.Action == "sent", y.Action == "sent"), x.At.Compare(y.At))
-	})
+	slices.SortStableFunc(w.messages, func(x, y Message) int { return x.At.Compare(y.At) })
 	m.Sent = w.messages[:min(len(w.messages), maxMessages)]
-	for _, c := range w.contacts {
-		m.Contacts = append(m.Contacts, *c)
-	}
-	slices.SortFunc(m.Contacts, func(x, y Contact) int { return strings.Compare(x.Address, y.Address) })
-}
-
-// touches says whether a source was seen on an account under examination.
-func (w *watch) touches(s Source) bool {
-	return slices.ContainsFunc(s.Accounts, func(a string) bool { return w.accounts[strings.ToLower(a)] })
 }
 
 func compareBool(a, b bool) int {

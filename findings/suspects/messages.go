@@ -230,20 +230,27 @@ func isSHA256(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// contacts lists who got a fraudulent message. The intruder's own addresses and the accounts under examination are none.
+// contacts lists who got a fraudulent message. The accounts under examination are none, and neither are addresses that are
+// confirmed to be the intruder's. One that is possibly so stays: a customer whose answer quotes the fraudulent message is named by a
+// finding too, and is the very one to be warned.
 func (b *Builder) contacts() {
 	at := map[string]int{}
 	for i, m := range b.list.Messages {
 		for _, address := range m.Recipients {
 			v := b.book.Judge(address, m.Account)
-			if !plainAddress.MatchString(address) || b.found[key(KindEmail, address)] != nil || slices.ContainsFunc(b.list.Accounts, func(a string) bool { return strings.EqualFold(a, address) }) {
+			named := b.found[key(KindEmail, address)]
+			if !plainAddress.MatchString(address) || named != nil && named.Status == Confirmed || slices.ContainsFunc(b.list.Accounts, func(a string) bool { return strings.EqualFold(a, address) }) {
 				continue
 			}
 			n, there := at[address]
 			if !there {
 				n = len(b.list.Contacts)
 				at[address] = n
-				b.list.Contacts = append(b.list.Contacts, Contact{Address: address, Inside: v.Class == addresses.Own, Like: v.Like, Status: m.Status, First: m.At})
+				b.list.Contacts = append(b.list.Contacts, Contact{Address: address, Inside: v.Class == addresses.Own, Like: v.Like, Named: named != nil, Status: m.Status, First: m.At})
+				if named != nil {
+					named.Received = true
+					named.Warnings = append(named.Warnings, Warning{Text: wordWrittenTo(), Shared: true})
+				}
 			}
 			c := &b.list.Contacts[n]
 			if m.Status == Confirmed {

@@ -64,6 +64,7 @@ type Indicator struct {
 	Country    string
 	Agents     []string
 	Warnings   []Warning
+	Received   bool // a fraudulent message was sent to it: it may be a victim's address
 }
 
 // Alarm says whether a format may set an alarm on it: nothing says that others share it.
@@ -125,8 +126,9 @@ type Message struct {
 // A Contact got a fraudulent message.
 type Contact struct {
 	Address  string
-	Inside   bool // of the organisation
-	Like     string
+	Inside   bool   // of the organisation
+	Like     string // the domain of the organisation that its own looks like
+	Named    bool   // a finding names it as possibly the intruder's
 	Status   Status
 	First    time.Time
 	Last     time.Time

@@ -65,7 +65,7 @@ func (h *Handover) indicators(access report.Access) {
 		return
 	}
 	for _, x := range all {
-		if x.Kind == suspects.KindSubject && !access.Subjects {
+		if x.Kind == suspects.KindSubject && !access.Subjects || x.Received && !access.Correspondents {
 			continue
 		}
 		if !access.People {

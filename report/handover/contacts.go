@@ -286,6 +286,9 @@ func (h *Handover) contactTable(o Options) []byte {
 		if c.Like != "" {
 			note = t.say("this domain looks like ", "ce domaine imite ") + c.Like + t.say(": it may be the intruder's; do not write there before somebody checked", " : ce peut être celui de l'intrus ; à vérifier avant d'écrire")
 		}
+		if c.Named {
+			note = strings.Join(nonEmpty(note, t.say("a finding names this address too: it may be a victim, or the intruder's; telephone first", "un constat nomme aussi cette adresse : ce peut être une victime ou l'intrus ; téléphoner d'abord")), "; ")
+		}
 		t.row(c.Address, scope, c.Status.In(o.Language), strings.Join(texts, " ; "), fmt.Sprint(len(c.Messages)), o.local(c.First), o.local(c.Last), strings.Join(accounts, " "),
 			strings.Join(ids, " "), strings.Join(exhibits, " "), note)
 	}
