@@ -258,7 +258,7 @@ func (p *page) measures() string {
 	parts := p.contained()
 	for _, line := range p.m.Journal {
 		if line.Type == journal.Action && line.ActionState != journal.Planned && line.OutcomeOf == 0 && !(line.Auto && len(p.m.Plans) > 0) && len(parts) < 8 {
-			parts = append(parts, p.minute(line.EventTime)+" "+show(line.Description))
+			parts = append(parts, p.minute(line.EventTime)+" "+p.reword(line.Description, maxShown))
 		}
 	}
 	return cmp.Or(strings.Join(parts, "; "), p.t("containment.none"))

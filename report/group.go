@@ -242,7 +242,7 @@ func (p *page) happened(e Event) string {
 	case e.Name != "":
 		return p.word("event", e.Name)
 	case e.Journal != 0:
-		return show(e.Text.In(p.language)) // somebody's own words
+		return p.reword(e.Text.In(p.language), maxShown) // somebody's own words, or the program's
 	}
 	return p.say(e.Text)
 }

@@ -290,7 +290,7 @@ func (p *page) done() block {
 	}
 	for i := len(p.m.Journal) - 1; i >= 0 && len(items) < summaryDone; i-- {
 		if e := p.m.Journal[i]; e.Type == journal.Action && !(contained && e.Auto) && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
-			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 70)+" ("+export.StateWord(e.ActionState, p.language)+")")
+			items = append(items, cut(p.minute(e.EventTime), 40)+" "+strings.Join(nonEmpty(p.reword(e.Description, 40), p.reword(e.Result, 30)), " ")+" ("+export.StateWord(e.ActionState, p.language)+")")
 		}
 	}
 	if len(items) == 0 {
@@ -304,7 +304,7 @@ func (p *page) reported() []block {
 	c := p.m.Case
 	var rows []row
 	for _, d := range c.Detected {
-		rows = append(rows, cells(p.both(d.At), show(d.By), show(d.Text), p.t("journal.entry", d.Seq)))
+		rows = append(rows, cells(p.both(d.At), show(d.By), p.reword(d.Text, maxShown), p.t("journal.entry", d.Seq)))
 	}
 	blocks := []block{p.tableOr("reported", p.heads("time", "informant", "text", "journal"), rows, p.t("reported.none"))}
 	blocks = append(blocks, pairs([]pair{p.accounts(), {p.t("authority"), cmp.Or(show(c.Authority), p.t("open.authority"))}, {p.t("domains"), cmp.Or(show(strings.Join(c.OwnDomains, ", ")), p.t("open.domains"))},
@@ -811,7 +811,7 @@ func (p *page) limits() []block {
 			for _, x := range group {
 				texts = append(texts, p.say(x.Text))
 			}
-			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
+			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: p.reword(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
 		}
 		blocks = append(blocks, heading(p.t("unknown.title")), table("unknowns", p.heads("unknown", "source", "how.to", "expires"), open))
 	}
@@ -819,7 +819,7 @@ func (p *page) limits() []block {
 	for _, c := range p.m.Coverage {
 		if !whole(c) {
 			short = append(short, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: show(c.Collector) + " · " + cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
-				{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
+				{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: p.reword(c.Reason, 200)}}})
 		}
 	}
 	for _, t := range tallies(p.m.Coverage) {
@@ -834,7 +834,7 @@ func (p *page) limits() []block {
 	}
 	var rows []row
 	for _, g := range p.m.Gaps {
-		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: cut(g.Reason, 240)}}})
+		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: p.reword(g.Reason, 240)}}})
 	}
 	blocks = append(blocks, heading(p.t("gaps.title")), p.tableOr("gaps", p.heads("number", "account", "resource", "why"), rows, p.t("gaps.none")))
 	if p.m.MoreGaps > 0 {
@@ -938,7 +938,7 @@ func (p *page) journal() []block {
 		at[e.Seq] = len(rows)
 		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
 		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), p.journalBy(e), kind,
-			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
+			{Text: p.reword(e.Description, maxShown), Sub: strings.Join(nonEmpty(p.reword(e.Result, maxShown), show(e.Account), show(strings.Join(e.Evidence, " ")), show(e.DecisionBy), show(e.Cost)), " · ")}}})
 	}
 	blocks := []block{text(p.t("journal.intro", p.m.Entries)), {Kind: "sum", Text: p.t("journal.head"), Items: []string{p.m.Head, export.Grouped(p.m.Head)}}}
 	if p.m.JournalKept > 0 {
@@ -950,7 +950,7 @@ func (p *page) journal() []block {
 // outcome is an entry that says what came of another one.
 func (p *page) outcome(e journal.Entry, after bool) string {
 	state := cmp.Or(export.StateWord(e.ActionState, p.language), "—")
-	s := p.t("journal.outcome", e.Seq, e.RecordedTime.In(p.zone).Format("15:04:05"), state) + suffix(p.colon(), show(e.Result))
+	s := p.t("journal.outcome", e.Seq, e.RecordedTime.In(p.zone).Format("15:04:05"), state) + suffix(p.colon(), p.reword(e.Result, maxShown))
 	if after {
 		return " · " + s
 	}

@@ -172,7 +172,7 @@ func (p *page) contacts() []block {
 	}
 	var blind []string
 	for _, x := range p.m.Blind {
-		blind = append(blind, show(x.Account)+p.colon()+p.say(x.What)+" ("+show(x.Source)+p.colon()+show(x.Reason)+")")
+		blind = append(blind, show(x.Account)+p.colon()+p.say(x.What)+" ("+show(x.Source)+p.colon()+p.reword(x.Reason, 200)+")")
 	}
 	if len(blind) > 0 {
 		blocks = append(blocks, note(p.t("contacts.blind")), list(blind))
