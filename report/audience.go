@@ -155,6 +155,7 @@ func (m *Model) withhold(may Access) {
 	}
 	if lacks(SecLimits) {
 		m.Coverage, m.Gaps, m.MoreGaps, m.Personal = nil, nil, 0, 0
+		m.Content, m.OwnTraces, m.OwnExhibits = nil, 0, nil
 	}
 	if lacks(SecReported) {
 		m.Case.Detected, m.Case.Business, m.Case.Authority = nil, casefile.Business{}, ""

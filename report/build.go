@@ -30,6 +30,7 @@ const (
 	maxDays       = 3700
 	maxLinks      = 60
 	maxPeople     = 100_000
+	maxOwn        = 8 // exhibits with traces of the collection itself
 )
 
 // Inputs are what a report is made of. Only Case, Now and Tool must be there.
@@ -206,6 +207,7 @@ func (b *Builder) findings(personal map[string]bool) {
 	if r == nil {
 		return
 	}
+	m.Content, m.OwnTraces = r.Content, r.OwnTraces
 	m.Analysed, m.Foreign, m.Rules = true, len(r.ThirdParty), map[string]int64{}
 	for _, o := range r.Outcomes {
 		m.Rules[string(o.State)]++

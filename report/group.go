@@ -231,7 +231,7 @@ func (t *told) takes(e Event) bool {
 	case LaneUser:
 		return t.Name != "" && e.Name != "" && e.At.Sub(t.At) < 48*time.Hour
 	case LaneResponder:
-		return t.Auto && e.Auto && t.Kind == string(journal.Collection) && e.Kind == t.Kind
+		return t.Auto && e.Auto && e.Kind == t.Kind && (e.Kind == string(journal.Collection) || e.Kind == string(journal.Action))
 	}
 	return false
 }

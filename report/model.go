@@ -7,6 +7,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/facts"
 	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 )
@@ -49,6 +50,12 @@ type Model struct {
 	Unaddressed  int         `json:"messages_without_recipients"` // fraudulent ones of which nobody knows whom they went to
 
 	Personal int64 `json:"personal_messages"` // marked personal: counted, never shown
+
+	Content     *facts.ContentCount `json:"content"`    // whose text was read; nil: nobody asked for it, or nobody qualified
+	OwnTraces   int64               `json:"own_traces"` // events that the case's own collections left in the logs
+	OwnFirst    time.Time           `json:"own_traces_first,omitzero"`
+	OwnLast     time.Time           `json:"own_traces_last,omitzero"`
+	OwnExhibits []string            `json:"own_traces_exhibits,omitempty"`
 
 	Bundles  []Bundle            `json:"bundles"`
 	Exhibits []Exhibit           `json:"exhibits"`

@@ -648,8 +648,12 @@ func (p *page) impact() []block {
 	var rows []row
 	for _, x := range leaks(d.Exfiltration) {
 		counts := nonEmpty(p.counts("viewed", x.Viewed), p.counts("fetched", x.Fetched), p.counts("forwarded", x.Sent), p.counts("bytes", x.Bytes))
+		why := p.say(x.Why)
+		if len(counts) > 0 {
+			why = "" // it says the same of the first of them
+		}
 		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Class: "word", Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
-			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
+			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: cmp.Or(strings.Join(counts, ", "), why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
 	}
 	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),
 		p.tableOr("leaks", p.heads("kind", "name", "state", "period", "what", "exhibits"), rows, p.t("exfiltration.none")), heading(p.t("picture.volume")), pictured(p.drawVolume()))
@@ -691,7 +695,12 @@ func (p *page) rule() []block {
 		blocks = append(blocks, heading(p.t("floors")), list(floors))
 	}
 	if c := d.Change; c != nil {
-		blocks = append(blocks, heading(p.t("change", p.minute(c.Since), c.Level.In(p.language), c.Possible.In(p.language))), list(append(p.texts(c.Text), p.t("change.end"))))
+		blocks = append(blocks, heading(p.t("change", p.minute(c.Since), c.Level.In(p.language), c.Possible.In(p.language))))
+		if len(c.Text) == 0 {
+			blocks = append(blocks, note(p.t("change.none")))
+		} else {
+			blocks = append(blocks, list(p.texts(c.Text)))
+		}
 	}
 	return append(blocks, heading(p.t("rules.title")), list(p.lines("rules")), note(p.say(d.Bias)))
 }
@@ -725,6 +734,9 @@ func (p *page) timeline() []block {
 		what := p.fewSaid(e.what, 4)
 		if e.machine() {
 			what = p.t("timeline.program")
+			if e.Kind == string(journal.Action) {
+				what = p.t("timeline.contained")
+			}
 		}
 		if e.Count > 1 {
 			what += p.t("times", e.Count)
@@ -840,10 +852,23 @@ func (p *page) limits() []block {
 	if p.m.MoreGaps > 0 {
 		blocks = append(blocks, note(p.t("gaps.more", p.m.MoreGaps)))
 	}
-	if p.m.Personal > 0 {
-		blocks = append(blocks, note(p.t("personal", p.m.Personal)))
+	if p.m.Analysed {
+		blocks = append(blocks, heading(p.t("read.title")), list(p.read()))
 	}
 	return append(blocks, heading(p.t("limits.general")), list(p.lines("limit")))
+}
+
+// read says whose text was read, which messages nobody looked into, and which events are the collection's own.
+func (p *page) read() []string {
+	all := []string{p.t("read.none")}
+	if c := p.m.Content; c != nil {
+		all = []string{p.t("read.content", c.Read, c.Partly, c.Personal, c.HeadersOnly)}
+	}
+	all = append(all, p.t("personal", p.m.Personal))
+	if p.m.OwnTraces == 0 {
+		return append(all, p.t("own.none"))
+	}
+	return append(all, p.t("own", p.m.OwnTraces, p.period(p.m.OwnFirst, p.m.OwnLast, p.t("undated")), cmp.Or(p.refs(p.m.OwnExhibits, maxOwn), "—")))
 }
 
 // exhibits is the list, with the one number of each bundle first.
@@ -864,7 +889,7 @@ func (p *page) exhibits() []block {
 			continue
 		}
 		id := cell{Text: p.refs([]string{x.ID}, 1), Class: "code"}
-		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
+		r := row{Cells: []cell{id, {Text: cut(x.Name, 140)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
 		if x.Cited {
 			r.Class = "cited"
 		}

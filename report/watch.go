@@ -25,6 +25,9 @@ type watch struct {
 	count    int64 // personal messages
 	people   map[string]bool
 	touched  map[string]bool
+
+	own         spread // of the traces of the collection itself
+	ownExhibits []string
 }
 
 func newWatch(c casefile.Case, accounts []string) *watch {
@@ -56,6 +59,13 @@ const (
 
 func (w *watch) see(f *facts.Fact) {
 	if f.Is("duplicate") {
+		return
+	}
+	if f.Is("own_trace") { // what the collection itself left in a log says nothing of anybody
+		w.own.take(f.Time)
+		if id := f.Bundle + "/" + f.Exhibit; len(w.ownExhibits) < maxOwn && !slices.Contains(w.ownExhibits, id) {
+			w.ownExhibits = append(w.ownExhibits, id)
+		}
 		return
 	}
 	suspect := f.Is("source.suspect") || f.Is("source.suspect_elsewhere")
@@ -311,6 +321,7 @@ func (w *watch) connect(l Link) {
 // finish puts what was counted into the model, in an order that does not depend on chance.
 func (w *watch) finish(m *Model) {
 	m.Personal = w.count
+	m.OwnFirst, m.OwnLast, m.OwnExhibits = w.own.first, w.own.last, w.ownExhibits
 	m.Picture = w.pictures
 	m.Picture.Zone = w.zone.String()
 	m.Picture.Correspondents, m.Picture.Touched = len(w.people), len(w.touched)
