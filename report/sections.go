@@ -47,6 +47,9 @@ func (p *page) synthesis() []block {
 	blocks := []block{p.levels(d), p.conclusions(d), p.story(d)}
 	blocks = append(blocks, p.keyFacts()...)
 	left := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks)}
+	if t0 := p.knowledge(d); t0 != "" {
+		left = append(left, note(t0))
+	}
 	if p.m.Audience == Cell { // others are told; they are not asked to decide
 		blocks = append(blocks, heading(p.t("ask.title")), p.asked(d))
 		left = append(left, heading(p.t("never.title")), list(p.lines("never")))
@@ -261,6 +264,17 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 		return note(p.t("clocks.none"))
 	}
 	return table("clocks", p.heads("term", "state", "ends"), rows)
+}
+
+// knowledge is the moment from which the legal terms run, and who set it.
+func (p *page) knowledge(d *decision.Decision) string {
+	for _, c := range d.Clocks {
+		if !strings.HasPrefix(c.ID, "log:") && !c.Starts.IsZero() {
+			why, _, _ := strings.Cut(p.say(c.Why), ";")
+			return p.t("clocks.t0", p.minute(c.Starts), shorten(strings.TrimSpace(why), summaryWidth))
+		}
+	}
+	return ""
 }
 
 func (p *page) unknown(d *decision.Decision) block {
@@ -889,7 +903,7 @@ func (p *page) exhibits() []block {
 			continue
 		}
 		id := cell{Text: p.refs([]string{x.ID}, 1), Class: "code"}
-		r := row{Cells: []cell{id, {Text: cut(x.Name, 140)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
+		r := row{Cells: []cell{id, {Text: cut(p.within(x.Name), 140)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
 		if x.Cited {
 			r.Class = "cited"
 		}
@@ -900,6 +914,9 @@ func (p *page) exhibits() []block {
 		title = p.t("exhibits.list")
 	}
 	blocks = append(blocks, heading(title), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
+	if len(rows) > 0 && len(p.m.Accounts) > 0 {
+		blocks = append(blocks, note(p.t("exhibits.within", cut(p.m.Accounts[0], 80))))
+	}
 	if !all {
 		blocks = append(blocks, p.heaps()...)
 	}
@@ -907,6 +924,17 @@ func (p *page) exhibits() []block {
 		blocks = append(blocks, note(p.t("exhibits.more", p.m.Unlisted)))
 	}
 	return append(blocks, note(p.t("exhibits.verify")))
+}
+
+// within shortens the path of what belongs to the first account, which is nearly all.
+func (p *page) within(name string) string {
+	if len(p.m.Accounts) == 0 {
+		return name
+	}
+	if rest, ok := strings.CutPrefix(name, p.m.Accounts[0]+"/"); ok {
+		return "…/" + rest
+	}
+	return name
 }
 
 // heaps sums up the exhibits that nothing cites.
@@ -941,10 +969,22 @@ func (p *page) bundleClocks(b Bundle) string {
 	var all []string
 	for _, c := range b.Clocks {
 		if c.OffsetMS != nil {
-			all = append(all, p.t("clock.offset", show(c.Against), *c.OffsetMS))
+			all = append(all, p.t("clock.offset", show(c.Against), p.offset(time.Duration(*c.OffsetMS)*time.Millisecond)))
 		}
 	}
 	return cmp.Or(strings.Join(all, "; "), p.t("clock.unmeasured"))
+}
+
+// offset is how far a clock is from another, in words that somebody can read out.
+func (p *page) offset(d time.Duration) string {
+	day := 24 * time.Hour
+	if d.Abs() < 10*time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	if d.Abs() < day {
+		return d.Round(time.Second).String()
+	}
+	return p.t("clock.days", d/day, (d % day).Abs().Round(time.Second).String())
 }
 
 func (p *page) journal() []block {
