@@ -156,7 +156,7 @@ func (p *page) method() (string, string) {
 	var parts, tools, people []string
 	for i, b := range p.m.Bundles {
 		tools, people = union(tools, nonEmpty(b.Tool)), union(people, nonEmpty(b.Operator))
-		parts = append(parts, p.t("complaint.bundle", i+1, p.both(b.CreatedAt), p.minute(b.SealedAt), p.bundleClocks(b)))
+		parts = append(parts, p.t("complaint.bundle", i+1, p.bundleClocks(b)))
 	}
 	if len(parts) == 0 {
 		return formOpen, p.t("blank")

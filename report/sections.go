@@ -887,7 +887,7 @@ func (p *page) read() []string {
 
 // exhibits is the list, with the one number of each bundle first.
 func (p *page) exhibits() []block {
-	blocks := []block{text(p.t("exhibits.intro"))}
+	blocks := []block{text(p.t("exhibits.intro")), note(p.t("exhibits.verify"))}
 	for i, b := range p.m.Bundles {
 		all := []pair{{p.t("bundle.sum"), b.TagManifest}, {p.t("bundle.dates"), p.both(b.CreatedAt) + " → " + p.both(b.SealedAt)},
 			{p.t("bundle.counts"), p.t("bundle.counts.value", b.Counts.Exhibits, b.Counts.Gaps, b.Counts.Bytes)}, {p.t("bundle.signer"), show(b.Signer)}, {p.t("meta.tool"), show(b.Tool)}, {p.t("bundle.sources"), p.bundleSources(b)}, {p.t("bundle.clocks"), p.bundleClocks(b)}}
@@ -923,7 +923,7 @@ func (p *page) exhibits() []block {
 	if p.m.Unlisted > 0 {
 		blocks = append(blocks, note(p.t("exhibits.more", p.m.Unlisted)))
 	}
-	return append(blocks, note(p.t("exhibits.verify")))
+	return blocks
 }
 
 // within shortens the path of what belongs to the first account, which is nearly all.
