@@ -887,7 +887,12 @@ func (p *page) read() []string {
 
 // exhibits is the list, with the one number of each bundle first.
 func (p *page) exhibits() []block {
-	blocks := []block{text(p.t("exhibits.intro")), note(p.t("exhibits.verify"))}
+	blocks := []block{text(p.t("exhibits.intro"))}
+	if len(p.m.Accounts) > 0 {
+		blocks = append(blocks, note(p.t("exhibits.verify")+" "+p.t("exhibits.within", cut(p.m.Accounts[0], 80))))
+	} else {
+		blocks = append(blocks, note(p.t("exhibits.verify")))
+	}
 	for i, b := range p.m.Bundles {
 		all := []pair{{p.t("bundle.sum"), b.TagManifest}, {p.t("bundle.dates"), p.both(b.CreatedAt) + " → " + p.both(b.SealedAt)},
 			{p.t("bundle.counts"), p.t("bundle.counts.value", b.Counts.Exhibits, b.Counts.Gaps, b.Counts.Bytes)}, {p.t("bundle.signer"), show(b.Signer)}, {p.t("meta.tool"), show(b.Tool)}, {p.t("bundle.sources"), p.bundleSources(b)}, {p.t("bundle.clocks"), p.bundleClocks(b)}}
@@ -914,9 +919,6 @@ func (p *page) exhibits() []block {
 		title = p.t("exhibits.list")
 	}
 	blocks = append(blocks, heading(title), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
-	if len(rows) > 0 && len(p.m.Accounts) > 0 {
-		blocks = append(blocks, note(p.t("exhibits.within", cut(p.m.Accounts[0], 80))))
-	}
 	if !all {
 		blocks = append(blocks, p.heaps()...)
 	}

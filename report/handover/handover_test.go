@@ -287,6 +287,24 @@ func TestWhomToWarn(t *testing.T) {
 	}
 }
 
+// TestAVictimIsWarned: a customer whose answer quotes the fraudulent message is named by a finding as well. They stay in the list, with
+// a word of caution, no alarm is set on their address, and who may not have correspondents does not get it.
+func TestAVictimIsWarned(t *testing.T) {
+	s := fraud()
+	s.finding("bank-change-announced", "fraud", findings.Check, facts.KindMessage, map[string]any{"from": "compta@client.example"})
+	h := s.build(t)
+	if len(h.Contacts) != 2 || h.Contacts[0].Address != "compta@client.example" || !h.Contacts[0].Named {
+		t.Errorf("contacts %+v", h.Contacts)
+	}
+	x := find(h, suspects.KindEmail, "compta@client.example")
+	if x == nil || x.Status != suspects.Possible || !x.Received || x.Alarm() {
+		t.Errorf("the customer's address: %+v", x)
+	}
+	if find(h.For(report.Partner), suspects.KindEmail, "compta@client.example") != nil || find(h.For(report.Police), suspects.KindEmail, "compta@client.example") == nil {
+		t.Error("a customer's address goes to whom it may not, or not to whom it should")
+	}
+}
+
 // TestTheQueueTellsTheRecipients: a mail server's log says on one line who handed a message in, on others what its Message-ID is and
 // whom it went to. A copy in the mailbox is the same message.
 func TestTheQueueTellsTheRecipients(t *testing.T) {
