@@ -33,11 +33,12 @@ type maker struct {
 
 // Decide makes the decision. It changes nothing of what it is given.
 func Decide(in Input) *Decision {
-	m := &maker{Input: in, judge: newJudge(in.Result, in.Survey, newWorlds(in.Coverage.Rows())), accounts: mailboxes(in.Coverage.Accounts()), sure: map[string]int{}}
+	m := &maker{Input: in, judge: newJudge(in.Result, in.Survey, newWorlds(in.Coverage)), accounts: mailboxes(in.Coverage.Accounts()), sure: map[string]int{}}
 	m.d = &Decision{V: 1, MadeAt: in.Now.UTC().Truncate(time.Second), Case: in.Case.Case, Accounts: m.accounts, Bundles: in.Result.Bundles, Bias: bias(), Precautions: precautions()}
 	for _, account := range m.accounts {
 		m.sure[key(account)] = m.confirmation(account)
 	}
+	m.tenants()
 	m.confirm()
 	m.sensitive()
 	m.d.Exfiltration = m.exfiltration()
@@ -56,11 +57,32 @@ func Decide(in Input) *Decision {
 	return m.d
 }
 
+// tenants says of the tenants of the accounts how sure it is that somebody else was in: as sure as of the worst of their accounts,
+// and, where something of the whole tenant is suspect by itself (a key that signs anybody in and that no administrator knows),
+// as that says. The accounts keep their own: that somebody could enter all is no proof that he entered one.
+func (m *maker) tenants() {
+	for _, w := range m.all {
+		tenant := key(w.Account)
+		if _, done := m.sure[tenant]; done || !w.Examined || !facts.IsTenant(w.Account) {
+			continue
+		}
+		sure := notConfirmed
+		for _, account := range m.accounts {
+			if m.Coverage.Concerns(w.Account, account) {
+				sure = max(sure, m.sure[key(account)])
+			}
+		}
+		if own := m.confirmation(w.Account); own >= suspected || sure >= suspected {
+			m.sure[tenant] = max(sure, own)
+		}
+	}
+}
+
 // mailboxes leaves the tenants out of the accounts under examination.
 func mailboxes(accounts []string) []string {
 	all := []string{}
 	for _, a := range accounts {
-		if !strings.HasPrefix(a, "@") {
+		if !facts.IsTenant(a) {
 			all = append(all, a)
 		}
 	}

@@ -9,12 +9,13 @@ import (
 
 // worlds are the rows of what was collected, and so what sort of mail system each account is on.
 type worlds struct {
+	coverage  *facts.Coverage
 	all       []*facts.Row
 	byAccount map[string][]*facts.Row // of rows
 }
 
-func newWorlds(rows []*facts.Row) *worlds {
-	return &worlds{all: rows, byAccount: map[string][]*facts.Row{}}
+func newWorlds(coverage *facts.Coverage) *worlds {
+	return &worlds{coverage: coverage, all: coverage.Rows(), byAccount: map[string][]*facts.Row{}}
 }
 
 // rows gives the rows that concern an account: its own, those of its tenant, and logs that hold everybody.
@@ -23,11 +24,9 @@ func (w *worlds) rows(account string) []*facts.Row {
 	if known, there := w.byAccount[account]; there {
 		return known
 	}
-	_, domain, _ := strings.Cut(account, "@")
 	var mine []*facts.Row
 	for _, r := range w.all {
-		owner := strings.ToLower(r.Account)
-		if owner == account || domain != "" && owner == "@"+domain || strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
+		if w.coverage.Concerns(r.Account, account) || strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
 			mine = append(mine, r)
 		}
 	}
@@ -86,14 +85,17 @@ func (w *worlds) read(account, patterns string) reading {
 
 func (w *worlds) readOne(account, pattern string) reading {
 	prefix, wild := strings.CutSuffix(pattern, "*")
-	best := notRead
+	best, all := notRead, wholly
+	if len(w.coverage.UnreadOf(account)) > 0 {
+		all = partly // a bundle that cannot be read may hold more of it
+	}
 	for _, r := range w.rows(account) {
 		if r.Resource != pattern && (!wild || !strings.HasPrefix(r.Resource, prefix)) {
 			continue
 		}
 		switch {
 		case r.Whole():
-			return wholly
+			return all
 		case r.Status == "not offered" && best == notRead:
 			best = notThere
 		case r.Got > 0:

@@ -14,6 +14,8 @@ type Coverage struct {
 	baselines map[string]bool
 	sent      map[string]bool
 	content   *ContentCount
+	tenants   tenants
+	unread    []Unread
 }
 
 // A ContentCount says of how many messages the body was read, and of which not.
@@ -96,6 +98,7 @@ func (c *Coverage) at(account, resource string) *Row {
 
 // take adds a bundle's ledger.
 func (c *Coverage) take(b *evidence.Bundle) {
+	c.tenants.take(b)
 	for _, account := range b.Opening.Accounts {
 		if !slices.Contains(c.accounts, account) {
 			c.accounts = append(c.accounts, account)

@@ -61,6 +61,7 @@ func allowed() map[string][]string {
 		"findings/sigma":        {},
 		"findings/suspects":     {"findings", "findings/addresses", "findings/decision", "findings/facts", "findings/networks"},
 		"findings/mailrule":     {"internal/visible"},
+		"findings/watch":        {"findings", "findings/facts", "findings/networks", "internal/googlelog"},
 
 		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "findings/suspects", "internal/casefile", "internal/visible"},
 		"report/browser": {"internal/visible"},
