@@ -13,6 +13,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 )
 
@@ -138,19 +139,23 @@ func (m *Model) withhold(may Access) {
 		m.Plans = nil
 	}
 	if lacks(SecMessages) {
-		m.Sent = nil
+		m.Sent, m.MoreSent, m.Unaddressed = nil, 0, 0
 	}
 	if lacks(SecContacts) {
-		m.Contacts = nil
+		m.Contacts, m.Blind, m.MoreContacts = nil, nil, 0
 	}
 	if lacks(SecDetection) {
 		m.Sources = nil
+	}
+	if m.bare(may); lacks(SecIndicators) {
+		m.Indicators = nil
 	}
 	if lacks(SecExhibits) {
 		m.Exhibits, m.Unlisted = nil, 0
 	}
 	if lacks(SecLimits) {
 		m.Coverage, m.Gaps, m.MoreGaps, m.Personal = nil, nil, 0, 0
+		m.Content, m.OwnTraces, m.OwnExhibits = nil, 0, nil
 	}
 	if lacks(SecReported) {
 		m.Case.Detected, m.Case.Business, m.Case.Authority = nil, casefile.Business{}, ""
@@ -248,6 +253,11 @@ func newMask(m *Model, may Access) *mask {
 			k.shown[strings.ToLower(l.To)], k.shown[strings.ToLower(l.From)] = true, true
 		}
 	}
+	for _, x := range m.Indicators {
+		if x.Kind == suspects.KindEmail && !x.Received {
+			k.shown[strings.ToLower(x.Value)] = true
+		}
+	}
 	if !may.Subjects {
 		k.phrases = subjects(m)
 	}
@@ -293,7 +303,7 @@ func (k *mask) text(s string) string {
 	}
 	return address.ReplaceAllStringFunc(s, func(a string) string {
 		name, _, _ := strings.Cut(a, "@")
-		lower := strings.ToLower(a)
+		lower := strings.TrimSuffix(strings.ToLower(a), ".json") // a document that is named after an account
 		if k.shown[lower] || name == "" || k.mine(lower) {
 			return a
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 )
 
@@ -22,11 +23,14 @@ const (
 	maxEvents   = 400
 	maxMessages = 200
 	maxContacts = 500
-	maxSources  = 100
-	maxNetworks = 500
-	maxDays     = 3700
-	maxLinks    = 60
-	maxPeople   = 100_000
+
+	maxRecipients = 20 // of one message
+	maxSources    = 100
+	maxNetworks   = 500
+	maxDays       = 3700
+	maxLinks      = 60
+	maxPeople     = 100_000
+	maxOwn        = 8 // exhibits with traces of the collection itself
 )
 
 // Inputs are what a report is made of. Only Case, Now and Tool must be there.
@@ -172,15 +176,25 @@ func (b *Builder) Finish() (*Model, error) {
 		m.JournalBroken = in.JournalBroken.Error()
 	}
 	w := newWatch(in.Case, m.Accounts)
+	var judge *suspects.Builder
+	if in.Findings != nil {
+		judge = suspects.New(in.Findings, in.Decision, in.Case.OwnDomains)
+	}
 	if in.Facts != nil {
 		for f, err := range in.Facts {
 			if err != nil {
 				return nil, err
 			}
 			w.see(f)
+			if judge != nil {
+				judge.See(f)
+			}
 		}
 	}
 	w.finish(m)
+	if judge != nil {
+		m.suspects(judge.Finish())
+	}
 	b.findings(w.personal)
 	b.timeline()
 	return m, nil
@@ -193,6 +207,7 @@ func (b *Builder) findings(personal map[string]bool) {
 	if r == nil {
 		return
 	}
+	m.Content, m.OwnTraces = r.Content, r.OwnTraces
 	m.Analysed, m.Foreign, m.Rules = true, len(r.ThirdParty), map[string]int64{}
 	for _, o := range r.Outcomes {
 		m.Rules[string(o.State)]++

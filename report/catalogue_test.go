@@ -25,7 +25,7 @@ func closed() map[string][]string {
 		"lane": {LaneAttacker, LaneUser, LaneResponder}, "link": {"forward", "filter", "rule", "send-as", "reply-to", "delegate", "right"}, "form": {formGiven, formPart, formOpen}, "axis": {"scope", "impact", "urgency"},
 		"status": statuses(), "gap": {"refused", "failed", "vanished", "invalid", "unaccounted"}, "strength": {"strong", "medium", "weak", "none"}, "groundof": {"finding", "fact", "answer", "case", "gap"},
 		"recognition": {"none", string(findings.Recognised), string(findings.NotRecognised), string(findings.DoesNotKnow), "yes", "no"}, "done.to": {"sent", "read", "deleted", "forwarded", "downloaded"},
-		"ioc": {"ip", "address", "message"}, "section": Sections(), "role": casefile.Roles(), "volume": {"sent", "forwarded", "deleted"}, "unit": {"byte", "kib", "mib", "gib"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
+		"ioc": {"ip", "email", "domain", "oauth-client", "message-id", "subject", "sha256"}, "suspect": {"confirmed", "possible"}, "section": Sections(), "role": casefile.Roles(), "volume": {"sent", "forwarded", "deleted"}, "unit": {"byte", "kib", "mib", "gib"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
 	}
 	for _, g := range findings.Grades() {
 		sets["grade"] = append(sets["grade"], string(g))
@@ -102,7 +102,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	verbs := regexp.MustCompile(`%[a-z]`)
 	for key, text := range c {
-		if !used[key] && !strings.HasPrefix(key, "gloss.") && !strings.HasPrefix(key, "event.") {
+		if !used[key] && !strings.HasPrefix(key, "gloss.") && !strings.HasPrefix(key, "said.") && !strings.HasPrefix(key, "event.") {
 			t.Errorf("%s is never used", key)
 		}
 		if fr, en := verbs.FindAllString(text.FR, -1), verbs.FindAllString(text.EN, -1); !slices.Equal(fr, en) {

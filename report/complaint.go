@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/evidence/journal"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 )
 
 // The states of an item of a form: what the evidence says is given, what only people know is left to them.
@@ -53,19 +54,19 @@ func (p *page) complaintItem(n int) (state, value string) {
 	case 8:
 		return open(len(m.Bundles) > 0, p.t("complaint.logs", p.exhibitsOf("report")+p.exhibitsOf("log")))
 	case 10:
-		return p.said(m.Case.Bank.Name, m.Case.Bank.Phone)
+		return p.said(append(p.intruders(), m.Case.Bank.Name, m.Case.Bank.Phone)...)
 	case 11:
 		return p.said(p.costs()...)
 	case 12:
-		return open(len(m.Contacts) > 0, p.t("complaint.contacts", len(m.Contacts)))
+		return open(len(m.Contacts) > 0, p.t("complaint.contacts", m.outside()))
 	case 13:
-		return open(m.Entries > 0, p.t("complaint.journal", m.Entries, m.Head))
+		return open(m.Entries > 0, strings.Join(append(p.contained(), p.t("complaint.journal", m.Entries, m.Head)), "; "))
 	case 15:
 		return p.said(m.Case.Insurance.Insurer, m.Case.Insurance.Policy, m.Case.Insurance.Phone)
 	case 16:
 		var sums []string
-		for _, b := range m.Bundles {
-			sums = append(sums, p.t("complaint.sum", show(b.ID), b.TagManifest))
+		for i, b := range m.Bundles {
+			sums = append(sums, p.t("complaint.sum", i+1, b.TagManifest))
 		}
 		return open(len(sums) > 0, strings.Join(sums, "; "))
 	case 17:
@@ -90,6 +91,17 @@ func (p *page) storyLine() string {
 		return d.Story.What.In(p.language)
 	}
 	return ""
+}
+
+// intruders are the mail addresses and domains that are the intruder's, or may be.
+func (p *page) intruders() []string {
+	var all []string
+	for _, x := range p.m.Indicators {
+		if (x.Kind == suspects.KindEmail || x.Kind == suspects.KindDomain) && !x.Received && len(all) < 8 {
+			all = append(all, x.Value+" ("+p.word("suspect", string(x.Status))+")")
+		}
+	}
+	return all
 }
 
 // costs are what the journal says of money and time that were lost.
@@ -131,7 +143,7 @@ func (p *page) addressLines() (string, string) {
 			parts = append(parts, p.t("refs.more", len(p.m.Sources)-i))
 			break
 		}
-		parts = append(parts, show(s.IP)+" "+strings.Join(nonEmpty(number("AS", s.ASN), s.Country), " ")+" "+p.both(s.First)+" → "+p.both(s.Last)+" · "+p.refs([]string{s.Exhibit}, 1))
+		parts = append(parts, show(s.IP)+" "+strings.Join(nonEmpty(number("AS", s.ASN), s.Country), " ")+" "+p.both(s.First)+" → "+p.both(s.Last)+suffix(" · ", cut(s.Agent, 60))+suffix(" · ", p.refs(nonEmpty(s.Exhibit), 1)))
 	}
 	if len(parts) == 0 {
 		return formOpen, p.t("complaint.noip")
@@ -139,16 +151,17 @@ func (p *page) addressLines() (string, string) {
 	return formGiven, strings.Join(parts, "; ")
 }
 
-// method is the statement on how the evidence was collected.
+// method is the statement on how the evidence was collected: what is the same for all bundles once.
 func (p *page) method() (string, string) {
-	var parts []string
-	for _, b := range p.m.Bundles {
-		parts = append(parts, p.t("complaint.method", show(b.ID), show(b.Tool), show(b.Operator), p.both(b.CreatedAt), p.both(b.SealedAt), p.bundleClocks(b)))
+	var parts, tools, people []string
+	for i, b := range p.m.Bundles {
+		tools, people = union(tools, nonEmpty(b.Tool)), union(people, nonEmpty(b.Operator))
+		parts = append(parts, p.t("complaint.bundle", i+1, p.bundleClocks(b)))
 	}
 	if len(parts) == 0 {
 		return formOpen, p.t("blank")
 	}
-	return formGiven, strings.Join(parts, "; ")
+	return formGiven, p.t("complaint.method", show(strings.Join(tools, ", ")), cmp.Or(show(strings.Join(people, ", ")), "—"), strings.Join(parts, "; "))
 }
 
 // exhibitsOf counts the exhibits whose resource has a word in it, over the whole ledger.
@@ -166,15 +179,16 @@ func (p *page) exhibitsOf(word string) int64 {
 func (p *page) cnil() []block {
 	proved, exposed := p.persons()
 	c := p.m.Case
-	_, contacts := p.said(c.Roles["dpo"], c.Complainant.Representative, cmp.Or(c.Complainant.Name, c.Organisation), c.Complainant.Registration)
+	_, contacts := p.said(c.Roles["dpo"])
+	_, representative := p.said(c.Complainant.Representative, cmp.Or(c.Complainant.Name, c.Organisation), c.Complainant.Registration)
 	_, processors := p.said(c.Hosting.Provider, c.Roles["provider"])
 	values := map[int]string{
-		6: contacts, 10: p.late(), 11: p.cause(), 13: processors,
-		1: p.t("cnil.nature", p.leaks()),
-		3: p.t("cnil.persons", proved, exposed),
-		5: p.t("cnil.records", p.touched(), p.exhibitsOf("message")),
-		8: p.measures(),
-		9: cmp.Or(func() string { _, v := p.dates(); return v }(), p.t("blank")),
+		6: contacts, 7: representative, 11: p.late(), 12: p.cause(), 14: processors,
+		1:  p.t("cnil.nature", p.leaks()),
+		3:  p.t("cnil.persons", proved, exposed),
+		5:  p.t("cnil.records", p.touched(), p.exhibitsOf("message")),
+		9:  p.measures(),
+		10: p.discovery(),
 	}
 	for i, v := range values {
 		if v == p.t("blank") || v == "" {
@@ -192,6 +206,22 @@ func (p *page) cnil() []block {
 	}
 	return []block{text(p.t("cnil.intro")), table("cnil", p.heads("number", "item", "state", "value"), rows), note(p.t("cnil.note")), heading(p.t("cnil.register")), text(p.t("cnil.register.line", show(p.m.Case.Reference), proved, exposed)),
 		heading(p.t("cnil.letter")), {Kind: "letter", Items: p.lines("art34")}}
+}
+
+// discovery is when it began and ended, whether it goes on, when it became known and how.
+func (p *page) discovery() string {
+	state, dates := p.dates()
+	if state == formOpen {
+		return p.t("blank")
+	}
+	if d := p.m.Decision; d != nil {
+		dates += "; " + p.t("story.open") + p.colon() + p.answer(d.Story.StillOpen)
+	}
+	for _, x := range p.m.Case.Detected {
+		dates += "; " + p.t("cnil.how", p.reword(x.Text, 200))
+		break
+	}
+	return dates
 }
 
 // late says whether a reason for a delay is to be given.
@@ -258,7 +288,7 @@ func (p *page) measures() string {
 	parts := p.contained()
 	for _, line := range p.m.Journal {
 		if line.Type == journal.Action && line.ActionState != journal.Planned && line.OutcomeOf == 0 && !(line.Auto && len(p.m.Plans) > 0) && len(parts) < 8 {
-			parts = append(parts, p.minute(line.EventTime)+" "+show(line.Description))
+			parts = append(parts, p.minute(line.EventTime)+" "+p.reword(line.Description, maxShown))
 		}
 	}
 	return cmp.Or(strings.Join(parts, "; "), p.t("containment.none"))

@@ -112,7 +112,7 @@ func (p *page) containment() []block {
 		if line.Type != journal.Action || line.Auto && len(plans) > 0 || line.OutcomeOf != 0 {
 			continue
 		}
-		rows = append(rows, row{Class: "action-" + string(line.ActionState), Cells: []cell{{Text: export.EventTime(line.Entry, p.zone, p.language), Class: "when"}, {Text: show(line.Description), Sub: show(line.Result)},
+		rows = append(rows, row{Class: "action-" + string(line.ActionState), Cells: []cell{{Text: export.EventTime(line.Entry, p.zone, p.language), Class: "when"}, {Text: p.reword(line.Description, maxShown), Sub: p.reword(line.Result, maxShown)},
 			{Text: cmp.Or(export.StateWord(line.ActionState, p.language), "—"), Class: "word"}, {Text: show(line.DecisionBy)}, {Text: p.t("journal.entry", line.Seq)}}})
 	}
 	switch {
@@ -168,7 +168,7 @@ func (p *page) plan(plan Plan) []block {
 		blocks = append(blocks, warn(p.t("plan.new")), list(p.texts(plan.New)))
 	}
 	for _, u := range plan.NotRead {
-		blocks = append(blocks, note(p.t("plan.notread", cut(u, 200))))
+		blocks = append(blocks, note(p.t("plan.notread", p.reword(u, 200))))
 	}
 	return blocks
 }

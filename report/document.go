@@ -59,6 +59,9 @@ type page struct {
 	zone     *time.Location
 	bundles  map[string]int
 	missing  []string // keys that the catalogue lacks: a test wants none
+
+	forms []form                   // of what the program wrote by itself
+	steps map[string]decision.Text // of the plans, by either text
 }
 
 func newPage(m *Model, language string) (*page, error) {

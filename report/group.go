@@ -157,7 +157,7 @@ func deeds(all []Message) []deed {
 			d.when.take(m.At)
 			d.Recipients = union(d.Recipients, m.Recipients)
 			d.IP, d.Subject = cmp.Or(d.IP, m.IP), cmp.Or(d.Subject, m.Subject)
-			d.exhibits = union(d.exhibits, []string{m.Exhibit})
+			d.exhibits = union(d.exhibits, nonEmpty(m.Exhibit), m.Exhibits)
 			bundle, _, _ := strings.Cut(m.Exhibit, "/")
 			if ids[bundle] == nil {
 				ids[bundle] = map[string]bool{}
@@ -231,7 +231,7 @@ func (t *told) takes(e Event) bool {
 	case LaneUser:
 		return t.Name != "" && e.Name != "" && e.At.Sub(t.At) < 48*time.Hour
 	case LaneResponder:
-		return t.Auto && e.Auto && t.Kind == string(journal.Collection) && e.Kind == t.Kind
+		return t.Auto && e.Auto && e.Kind == t.Kind && (e.Kind == string(journal.Collection) || e.Kind == string(journal.Action))
 	}
 	return false
 }
@@ -242,7 +242,7 @@ func (p *page) happened(e Event) string {
 	case e.Name != "":
 		return p.word("event", e.Name)
 	case e.Journal != 0:
-		return show(e.Text.In(p.language)) // somebody's own words
+		return p.reword(e.Text.In(p.language), maxShown) // somebody's own words, or the program's
 	}
 	return p.say(e.Text)
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 )
 
@@ -39,7 +41,21 @@ type Model struct {
 	Sent     []Message `json:"fraudulent_messages"`
 	Contacts []Contact `json:"contacts_to_warn"`
 	Sources  []Source  `json:"suspect_sources"`
-	Personal int64     `json:"personal_messages"` // marked personal: counted, never shown
+
+	Indicators   []Indicator `json:"indicators"`
+	LeftOut      []LeftOut   `json:"not_indicators"`
+	Blind        []Blind     `json:"contacts_may_be_missing"`
+	MoreContacts int         `json:"contacts_not_listed"`
+	MoreSent     int64       `json:"fraudulent_messages_not_listed"`
+	Unaddressed  int         `json:"messages_without_recipients"` // fraudulent ones of which nobody knows whom they went to
+
+	Personal int64 `json:"personal_messages"` // marked personal: counted, never shown
+
+	Content     *facts.ContentCount `json:"content"`    // whose text was read; nil: nobody asked for it, or nobody qualified
+	OwnTraces   int64               `json:"own_traces"` // events that the case's own collections left in the logs
+	OwnFirst    time.Time           `json:"own_traces_first,omitzero"`
+	OwnLast     time.Time           `json:"own_traces_last,omitzero"`
+	OwnExhibits []string            `json:"own_traces_exhibits,omitempty"`
 
 	Bundles  []Bundle            `json:"bundles"`
 	Exhibits []Exhibit           `json:"exhibits"`
@@ -158,7 +174,7 @@ type Link struct {
 	Exhibit string `json:"exhibit"`
 }
 
-// A Message is a message that was sent from a suspect source, as a log or the mailbox tells of it.
+// A Message is a fraudulent message, or one that something was done to from a suspect source.
 type Message struct {
 	At         time.Time `json:"at"`
 	Account    string    `json:"account"`
@@ -167,21 +183,29 @@ type Message struct {
 	Recipients []string  `json:"recipients,omitempty"`
 	IP         string    `json:"ip,omitempty"`
 	Exhibit    string    `json:"exhibit"`
-	Action     string    `json:"action"` // sent, read, deleted, forwarded, downloaded
+	Exhibits   []string  `json:"exhibits,omitempty"` // of a fraudulent one: a log and the mailbox tell of it
+	Action     string    `json:"action"`             // sent, read, deleted, forwarded, downloaded
+
+	Status suspects.Status `json:"status,omitempty"` // of a fraudulent one
 }
 
-// A Contact is somebody outside who got a fraudulent message.
+// A Contact is somebody who got a fraudulent message.
 type Contact struct {
 	Address string    `json:"address"`
 	First   time.Time `json:"first"`
 	Count   int       `json:"count"`
 	Exhibit string    `json:"exhibit"`
+	Inside  bool      `json:"inside,omitempty"`     // of the organisation
+	Like    string    `json:"looks_like,omitempty"` // the domain of the organisation that its own looks like
+	Named   bool      `json:"named,omitempty"`      // a finding names it as possibly the intruder's
+
+	Status suspects.Status `json:"status"`
 }
 
 // A Source is an address that is to be detected, not blocked.
 type Source struct {
 	IP       string    `json:"ip"`
-	Network  string    `json:"network,omitempty"`
+	Network  string    `json:"network,omitempty"` // whose it is
 	ASN      int64     `json:"asn,omitempty"`
 	Country  string    `json:"country,omitempty"`
 	Agent    string    `json:"user_agent,omitempty"`
@@ -190,6 +214,9 @@ type Source struct {
 	Last     time.Time `json:"last"`
 	Accounts []string  `json:"accounts"`
 	Exhibit  string    `json:"exhibit"` // of the first
+
+	Status   suspects.Status `json:"status"`
+	Warnings []decision.Text `json:"warnings,omitempty"`
 }
 
 // A Bundle is a sealed bundle in short.

@@ -358,6 +358,26 @@ func TestAudiences(t *testing.T) {
 	}
 }
 
+// TestReadAndOwn: the report says whose text was read, and which events of the logs are the collection's own; those say nothing of
+// anybody's habits.
+func TestReadAndOwn(t *testing.T) {
+	own := &facts.Fact{Kind: facts.KindAudit, Account: "alice@example.test", Bundle: bundleID, Exhibit: "P-000003", Locator: "/0", Time: time.Date(2026, 10, 12, 7, 0, 0, 0, time.UTC),
+		Fields: facts.Fields{{Name: "event.service", Value: facts.Text("token")}, {Name: "ip", Value: facts.Text("198.51.100.9")}, {Name: "own_trace", Value: facts.Bool(true)}}}
+	q := &inquiry{in: report.Inputs{Case: casefile.Case{Case: "x", TimeZone: "UTC"}, Now: time.Now(), Facts: each([]*facts.Fact{own}),
+		Decision: &decision.Decision{Accounts: []string{"alice@example.test"}},
+		Findings: &findings.Result{OwnTraces: 1, Content: &facts.ContentCount{Read: 31, Partly: 2, Personal: 4, HeadersOnly: 5}}}}
+	m := q.model(t)
+	if m.OwnTraces != 1 || !slices.Equal(m.OwnExhibits, []string{bundleID + "/P-000003"}) || m.Picture.Usual != [7][24]int64{} {
+		t.Errorf("%d own traces, in %v; hours %v", m.OwnTraces, m.OwnExhibits, m.Picture.Usual)
+	}
+	if s := render(t, m, "md", "en"); !strings.Contains(s, "Texts of messages read: 31 (2 of them in part). Left out: 4 marked personal, 5 of which") || !strings.Contains(s, "1 events of the logs are traces of mbaudit itself (2026-10-12 07:00") {
+		t.Error("the report does not say what was read and what is its own")
+	}
+	if s := render(t, part(t, m, report.Partner), "json", "en"); strings.Contains(s, `"read": 31`) {
+		t.Error("a partner gets the counts")
+	}
+}
+
 // TestPersonal: a message that is marked personal is counted, and nothing of it is shown to anybody.
 func TestPersonal(t *testing.T) {
 	const hidden = "Privé : résultats d'analyse"

@@ -47,6 +47,9 @@ func (p *page) synthesis() []block {
 	blocks := []block{p.levels(d), p.conclusions(d), p.story(d)}
 	blocks = append(blocks, p.keyFacts()...)
 	left := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks)}
+	if t0 := p.knowledge(d); t0 != "" {
+		left = append(left, note(t0))
+	}
 	if p.m.Audience == Cell { // others are told; they are not asked to decide
 		blocks = append(blocks, heading(p.t("ask.title")), p.asked(d))
 		left = append(left, heading(p.t("never.title")), list(p.lines("never")))
@@ -219,8 +222,8 @@ func (p *page) asked(d *decision.Decision) block {
 		lock = p.t("ask.taken", n)
 	}
 	contacts := p.t("ask.today")
-	if len(p.m.Contacts) > 0 {
-		contacts = p.t("ask.contacts", len(p.m.Contacts))
+	if n := p.m.outside(); n > 0 {
+		contacts = p.t("ask.contacts", n)
 	}
 	rows := []row{}
 	for i, x := range []struct{ role, until string }{{"decision_maker", lock}, {"decision_maker", p.t("ask.after")}, {"communication", contacts}, {"legal", cmp.Or(ends["complaint"], p.t("ask.seventytwo"))},
@@ -263,6 +266,17 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 	return table("clocks", p.heads("term", "state", "ends"), rows)
 }
 
+// knowledge is the moment from which the legal terms run, and who set it.
+func (p *page) knowledge(d *decision.Decision) string {
+	for _, c := range d.Clocks {
+		if !strings.HasPrefix(c.ID, "log:") && !c.Starts.IsZero() {
+			why, _, _ := strings.Cut(p.say(c.Why), ";")
+			return p.t("clocks.t0", p.minute(c.Starts), shorten(strings.TrimSpace(why), summaryWidth))
+		}
+	}
+	return ""
+}
+
 func (p *page) unknown(d *decision.Decision) block {
 	var items []string
 	for i, u := range d.Unknowns {
@@ -290,7 +304,7 @@ func (p *page) done() block {
 	}
 	for i := len(p.m.Journal) - 1; i >= 0 && len(items) < summaryDone; i-- {
 		if e := p.m.Journal[i]; e.Type == journal.Action && !(contained && e.Auto) && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
-			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 70)+" ("+export.StateWord(e.ActionState, p.language)+")")
+			items = append(items, cut(p.minute(e.EventTime), 40)+" "+strings.Join(nonEmpty(p.reword(e.Description, 40), p.reword(e.Result, 30)), " ")+" ("+export.StateWord(e.ActionState, p.language)+")")
 		}
 	}
 	if len(items) == 0 {
@@ -304,7 +318,7 @@ func (p *page) reported() []block {
 	c := p.m.Case
 	var rows []row
 	for _, d := range c.Detected {
-		rows = append(rows, cells(p.both(d.At), show(d.By), show(d.Text), p.t("journal.entry", d.Seq)))
+		rows = append(rows, cells(p.both(d.At), show(d.By), p.reword(d.Text, maxShown), p.t("journal.entry", d.Seq)))
 	}
 	blocks := []block{p.tableOr("reported", p.heads("time", "informant", "text", "journal"), rows, p.t("reported.none"))}
 	blocks = append(blocks, pairs([]pair{p.accounts(), {p.t("authority"), cmp.Or(show(c.Authority), p.t("open.authority"))}, {p.t("domains"), cmp.Or(show(strings.Join(c.OwnDomains, ", ")), p.t("open.domains"))},
@@ -648,8 +662,12 @@ func (p *page) impact() []block {
 	var rows []row
 	for _, x := range leaks(d.Exfiltration) {
 		counts := nonEmpty(p.counts("viewed", x.Viewed), p.counts("fetched", x.Fetched), p.counts("forwarded", x.Sent), p.counts("bytes", x.Bytes))
+		why := p.say(x.Why)
+		if len(counts) > 0 {
+			why = "" // it says the same of the first of them
+		}
 		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Class: "word", Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
-			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
+			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: cmp.Or(strings.Join(counts, ", "), why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
 	}
 	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),
 		p.tableOr("leaks", p.heads("kind", "name", "state", "period", "what", "exhibits"), rows, p.t("exfiltration.none")), heading(p.t("picture.volume")), pictured(p.drawVolume()))
@@ -691,7 +709,12 @@ func (p *page) rule() []block {
 		blocks = append(blocks, heading(p.t("floors")), list(floors))
 	}
 	if c := d.Change; c != nil {
-		blocks = append(blocks, heading(p.t("change", p.minute(c.Since), c.Level.In(p.language), c.Possible.In(p.language))), list(append(p.texts(c.Text), p.t("change.end"))))
+		blocks = append(blocks, heading(p.t("change", p.minute(c.Since), c.Level.In(p.language), c.Possible.In(p.language))))
+		if len(c.Text) == 0 {
+			blocks = append(blocks, note(p.t("change.none")))
+		} else {
+			blocks = append(blocks, list(p.texts(c.Text)))
+		}
 	}
 	return append(blocks, heading(p.t("rules.title")), list(p.lines("rules")), note(p.say(d.Bias)))
 }
@@ -725,6 +748,9 @@ func (p *page) timeline() []block {
 		what := p.fewSaid(e.what, 4)
 		if e.machine() {
 			what = p.t("timeline.program")
+			if e.Kind == string(journal.Action) {
+				what = p.t("timeline.contained")
+			}
 		}
 		if e.Count > 1 {
 			what += p.t("times", e.Count)
@@ -765,29 +791,11 @@ func (p *page) messages() []block {
 	return append(blocks, note(p.t("personal", p.m.Personal)), heading(p.t("review.title")), checks(p.lines("review")))
 }
 
-func (p *page) detection() []block {
-	var rows []row
-	for _, s := range p.m.Sources {
-		network := strings.Join(nonEmpty(s.Network, number("AS", s.ASN), s.Country), " · ")
-		rows = append(rows, row{Cells: []cell{{Text: show(s.IP), Class: "code"}, {Text: cmp.Or(show(network), p.t("unresolved")), Sub: cut(s.Agent, 120)}, {Text: fmt.Sprint(s.Events), Class: "num"},
-			{Text: p.minute(s.First) + " → " + p.minute(s.Last)}, {Text: cut(strings.Join(s.Accounts, ", "), 200)}, {Text: p.refs([]string{s.Exhibit}, 1), Class: "code"}}})
-	}
-	return []block{text(p.t("detection.intro")), p.tableOr("sources", p.heads("ip", "network", "events", "period", "accounts", "exhibits"), rows, p.t("detection.none")), note(p.t("detection.note"))}
-}
-
 func number(prefix string, n int64) string {
 	if n == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s%d", prefix, n)
-}
-
-func (p *page) contacts() []block {
-	var rows []row
-	for _, c := range p.m.Contacts {
-		rows = append(rows, row{Cells: []cell{{Text: "☐ " + cut(c.Address, 120)}, {Text: p.both(c.First)}, {Text: fmt.Sprint(c.Count), Class: "num"}, {Text: p.refs([]string{c.Exhibit}, 1), Class: "code"}}})
-	}
-	return []block{p.tableOr("contacts", p.heads("address", "first", "events", "exhibits"), rows, p.t("contacts.none")), note(p.t("contacts.note")), heading(p.t("letter.title")), {Kind: "letter", Items: p.lines("letter")}}
 }
 
 func (p *page) remediation() []block {
@@ -829,7 +837,7 @@ func (p *page) limits() []block {
 			for _, x := range group {
 				texts = append(texts, p.say(x.Text))
 			}
-			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
+			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: p.reword(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
 		}
 		blocks = append(blocks, heading(p.t("unknown.title")), table("unknowns", p.heads("unknown", "source", "how.to", "expires"), open))
 	}
@@ -837,7 +845,7 @@ func (p *page) limits() []block {
 	for _, c := range p.m.Coverage {
 		if !whole(c) {
 			short = append(short, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: show(c.Collector) + " · " + cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
-				{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
+				{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: p.reword(c.Reason, 200)}}})
 		}
 	}
 	for _, t := range tallies(p.m.Coverage) {
@@ -852,21 +860,39 @@ func (p *page) limits() []block {
 	}
 	var rows []row
 	for _, g := range p.m.Gaps {
-		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: cut(g.Reason, 240)}}})
+		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: p.reword(g.Reason, 240)}}})
 	}
 	blocks = append(blocks, heading(p.t("gaps.title")), p.tableOr("gaps", p.heads("number", "account", "resource", "why"), rows, p.t("gaps.none")))
 	if p.m.MoreGaps > 0 {
 		blocks = append(blocks, note(p.t("gaps.more", p.m.MoreGaps)))
 	}
-	if p.m.Personal > 0 {
-		blocks = append(blocks, note(p.t("personal", p.m.Personal)))
+	if p.m.Analysed {
+		blocks = append(blocks, heading(p.t("read.title")), list(p.read()))
 	}
 	return append(blocks, heading(p.t("limits.general")), list(p.lines("limit")))
+}
+
+// read says whose text was read, which messages nobody looked into, and which events are the collection's own.
+func (p *page) read() []string {
+	all := []string{p.t("read.none")}
+	if c := p.m.Content; c != nil {
+		all = []string{p.t("read.content", c.Read, c.Partly, c.Personal, c.HeadersOnly)}
+	}
+	all = append(all, p.t("personal", p.m.Personal))
+	if p.m.OwnTraces == 0 {
+		return append(all, p.t("own.none"))
+	}
+	return append(all, p.t("own", p.m.OwnTraces, p.period(p.m.OwnFirst, p.m.OwnLast, p.t("undated")), cmp.Or(p.refs(p.m.OwnExhibits, maxOwn), "—")))
 }
 
 // exhibits is the list, with the one number of each bundle first.
 func (p *page) exhibits() []block {
 	blocks := []block{text(p.t("exhibits.intro"))}
+	if len(p.m.Accounts) > 0 {
+		blocks = append(blocks, note(p.t("exhibits.verify")+" "+p.t("exhibits.within", cut(p.m.Accounts[0], 80))))
+	} else {
+		blocks = append(blocks, note(p.t("exhibits.verify")))
+	}
 	for i, b := range p.m.Bundles {
 		all := []pair{{p.t("bundle.sum"), b.TagManifest}, {p.t("bundle.dates"), p.both(b.CreatedAt) + " → " + p.both(b.SealedAt)},
 			{p.t("bundle.counts"), p.t("bundle.counts.value", b.Counts.Exhibits, b.Counts.Gaps, b.Counts.Bytes)}, {p.t("bundle.signer"), show(b.Signer)}, {p.t("meta.tool"), show(b.Tool)}, {p.t("bundle.sources"), p.bundleSources(b)}, {p.t("bundle.clocks"), p.bundleClocks(b)}}
@@ -882,7 +908,7 @@ func (p *page) exhibits() []block {
 			continue
 		}
 		id := cell{Text: p.refs([]string{x.ID}, 1), Class: "code"}
-		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
+		r := row{Cells: []cell{id, {Text: cut(p.within(x.Name), 140)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
 		if x.Cited {
 			r.Class = "cited"
 		}
@@ -899,7 +925,18 @@ func (p *page) exhibits() []block {
 	if p.m.Unlisted > 0 {
 		blocks = append(blocks, note(p.t("exhibits.more", p.m.Unlisted)))
 	}
-	return append(blocks, note(p.t("exhibits.verify")))
+	return blocks
+}
+
+// within shortens the path of what belongs to the first account, which is nearly all.
+func (p *page) within(name string) string {
+	if len(p.m.Accounts) == 0 {
+		return name
+	}
+	if rest, ok := strings.CutPrefix(name, p.m.Accounts[0]+"/"); ok {
+		return "…/" + rest
+	}
+	return name
 }
 
 // heaps sums up the exhibits that nothing cites.
@@ -934,10 +971,22 @@ func (p *page) bundleClocks(b Bundle) string {
 	var all []string
 	for _, c := range b.Clocks {
 		if c.OffsetMS != nil {
-			all = append(all, p.t("clock.offset", show(c.Against), *c.OffsetMS))
+			all = append(all, p.t("clock.offset", show(c.Against), p.offset(time.Duration(*c.OffsetMS)*time.Millisecond)))
 		}
 	}
 	return cmp.Or(strings.Join(all, "; "), p.t("clock.unmeasured"))
+}
+
+// offset is how far a clock is from another, in words that somebody can read out.
+func (p *page) offset(d time.Duration) string {
+	day := 24 * time.Hour
+	if d.Abs() < 10*time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	if d.Abs() < day {
+		return d.Round(time.Second).String()
+	}
+	return p.t("clock.days", d/day, (d % day).Abs().Round(time.Second).String())
 }
 
 func (p *page) journal() []block {
@@ -956,7 +1005,7 @@ func (p *page) journal() []block {
 		at[e.Seq] = len(rows)
 		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
 		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), p.journalBy(e), kind,
-			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
+			{Text: p.reword(e.Description, maxShown), Sub: strings.Join(nonEmpty(p.reword(e.Result, maxShown), show(e.Account), show(strings.Join(e.Evidence, " ")), show(e.DecisionBy), show(e.Cost)), " · ")}}})
 	}
 	blocks := []block{text(p.t("journal.intro", p.m.Entries)), {Kind: "sum", Text: p.t("journal.head"), Items: []string{p.m.Head, export.Grouped(p.m.Head)}}}
 	if p.m.JournalKept > 0 {
@@ -968,7 +1017,7 @@ func (p *page) journal() []block {
 // outcome is an entry that says what came of another one.
 func (p *page) outcome(e journal.Entry, after bool) string {
 	state := cmp.Or(export.StateWord(e.ActionState, p.language), "—")
-	s := p.t("journal.outcome", e.Seq, e.RecordedTime.In(p.zone).Format("15:04:05"), state) + suffix(p.colon(), show(e.Result))
+	s := p.t("journal.outcome", e.Seq, e.RecordedTime.In(p.zone).Format("15:04:05"), state) + suffix(p.colon(), p.reword(e.Result, maxShown))
 	if after {
 		return " · " + s
 	}
@@ -1011,33 +1060,6 @@ func (p *page) glossary() []block {
 		}
 	}
 	return []block{table("glossary", p.heads("french", "english", "french", "english"), rows[:half]), note(p.t("defanged"))}
-}
-
-// indicators lists what to look for elsewhere: addresses, networks, the intruder's mail addresses and applications.
-func (p *page) indicators() []block {
-	var rows []row
-	add := func(kind, value, exhibit string) {
-		rows = append(rows, row{Cells: []cell{{Text: p.word("ioc", kind)}, {Text: cut(value, 200), Class: "code"}, {Text: p.refs(nonEmpty(exhibit), 1), Class: "code"}}})
-	}
-	for _, s := range p.m.Sources {
-		add("ip", s.IP, s.Exhibit)
-	}
-	for _, l := range p.m.Picture.Links {
-		if !l.Outside {
-			continue
-		}
-		address := l.To
-		if l.Kind == "delegate" || l.Kind == "right" {
-			address = l.From
-		}
-		add("address", address, l.Exhibit)
-	}
-	for _, m := range p.m.Sent {
-		if m.Action == "sent" {
-			add("message", cmp.Or(m.ID, m.Subject), m.Exhibit)
-		}
-	}
-	return []block{text(p.t("ioc.intro")), p.tableOr("iocs", p.heads("kind", "value", "exhibits"), rows, p.t("ioc.none"))}
 }
 
 func (p *page) sheets() []block {

@@ -20,13 +20,14 @@ type watch struct {
 	logged   map[string]*Day // by the provider's log
 	kept     map[string]*Day // by the messages in the mailbox
 	links    map[Link]bool
-	sources  map[string]*Source
 	messages []Message
-	contacts map[string]*Contact
 	personal map[string]bool
 	count    int64 // personal messages
 	people   map[string]bool
 	touched  map[string]bool
+
+	own         spread // of the traces of the collection itself
+	ownExhibits []string
 }
 
 func newWatch(c casefile.Case, accounts []string) *watch {
@@ -35,7 +36,7 @@ func newWatch(c casefile.Case, accounts []string) *watch {
 		zone = time.UTC
 	}
 	w := &watch{zone: zone, accounts: map[string]bool{}, networks: map[string]*Network{}, logged: map[string]*Day{}, kept: map[string]*Day{}, links: map[Link]bool{},
-		sources: map[string]*Source{}, contacts: map[string]*Contact{}, people: map[string]bool{}, touched: map[string]bool{}, personal: map[string]bool{}}
+		people: map[string]bool{}, touched: map[string]bool{}, personal: map[string]bool{}}
 	for _, a := range accounts {
 		w.accounts[strings.ToLower(a)] = true
 	}
@@ -60,10 +61,14 @@ func (w *watch) see(f *facts.Fact) {
 	if f.Is("duplicate") {
 		return
 	}
-	suspect := f.Is("source.suspect") || f.Is("source.suspect_elsewhere")
-	if suspect && f.Text("ip") != "" {
-		w.source(f)
+	if f.Is("own_trace") { // what the collection itself left in a log says nothing of anybody
+		w.own.take(f.Time)
+		if id := f.Bundle + "/" + f.Exhibit; len(w.ownExhibits) < maxOwn && !slices.Contains(w.ownExhibits, id) {
+			w.ownExhibits = append(w.ownExhibits, id)
+		}
+		return
 	}
+	suspect := f.Is("source.suspect") || f.Is("source.suspect_elsewhere")
 	if !w.accounts[strings.ToLower(f.Account)] {
 		return
 	}
@@ -143,6 +148,9 @@ func (w *watch) keep(f *facts.Fact, action, subject, id string) {
 	if len(w.touched) < maxPeople && action != "deleted" {
 		w.touched[cmp.Or(f.Text(id), f.Bundle+f.Exhibit+f.Locator)] = true
 	}
+	if action == "sent" {
+		return // package findings/suspects tells which of these are fraudulent
+	}
 	m := Message{At: f.Time, Account: f.Account, Subject: f.Text(subject), ID: f.Text(id), IP: f.Text("ip"), Exhibit: f.Bundle + "/" + f.Exhibit, Action: action}
 	for _, name := range []string{"recipients", "message_info.destination.address", "message_info.destination"} {
 		if v, ok := f.Get(name); ok {
@@ -150,43 +158,12 @@ func (w *watch) keep(f *facts.Fact, action, subject, id string) {
 			break
 		}
 	}
-	if len(m.Recipients) > 20 {
-		m.Recipients = m.Recipients[:20]
-	}
-	if action == "sent" {
-		w.warn(f, m.Recipients)
+	if len(m.Recipients) > maxRecipients {
+		m.Recipients = m.Recipients[:maxRecipients]
 	}
 	if len(w.messages) < 4*maxMessages {
 		w.messages = append(w.messages, m)
 	}
-}
-
-func (w *watch) warn(f *facts.Fact, recipients []string) {
-	for _, address := range recipients {
-		address = strings.ToLower(address)
-		if !strings.Contains(address, "@") || w.accounts[address] || sameDomain(address, w.accounts) {
-			continue
-		}
-		c := w.contacts[address]
-		if c == nil {
-			if len(w.contacts) >= maxContacts {
-				continue
-			}
-			c = &Contact{Address: address, First: f.Time, Exhibit: f.Bundle + "/" + f.Exhibit}
-			w.contacts[address] = c
-		}
-		c.Count++
-	}
-}
-
-func sameDomain(address string, accounts map[string]bool) bool {
-	_, domain, _ := strings.Cut(address, "@")
-	for account := range accounts {
-		if strings.HasSuffix(account, "@"+domain) {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *watch) mailLog(f *facts.Fact, suspect bool) {
@@ -279,27 +256,6 @@ func (w *watch) signIn(f *facts.Fact, suspect, good bool) {
 	}
 }
 
-func (w *watch) source(f *facts.Fact) {
-	ip := f.Text("ip")
-	s := w.sources[ip]
-	if s == nil {
-		if len(w.sources) >= maxSources {
-			return
-		}
-		s = &Source{IP: ip, Network: f.Text("ip.network"), Country: f.Text("country"), First: f.Time, Exhibit: f.Bundle + "/" + f.Exhibit}
-		if v, ok := f.Get("asn"); ok {
-			s.ASN = v.Int()
-		}
-		w.sources[ip] = s
-	}
-	s.Agent = cmp.Or(s.Agent, f.Text("user_agent"))
-	s.Events++
-	s.Last = later(s.Last, f.Time)
-	if f.Account != "" && !slices.Contains(s.Accounts, f.Account) && len(s.Accounts) < 20 {
-		s.Accounts = append(s.Accounts, f.Account)
-	}
-}
-
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -365,6 +321,7 @@ func (w *watch) connect(l Link) {
 // finish puts what was counted into the model, in an order that does not depend on chance.
 func (w *watch) finish(m *Model) {
 	m.Personal = w.count
+	m.OwnFirst, m.OwnLast, m.OwnExhibits = w.own.first, w.own.last, w.ownExhibits
 	m.Picture = w.pictures
 	m.Picture.Zone = w.zone.String()
 	m.Picture.Correspondents, m.Picture.Touched = len(w.people), len(w.touched)
@@ -388,25 +345,8 @@ func (w *watch) finish(m *Model) {
 	slices.SortFunc(m.Picture.Links, func(x, y Link) int {
 		return cmp.Or(strings.Compare(x.From, y.From), strings.Compare(x.To, y.To), strings.Compare(x.Kind, y.Kind))
 	})
-	for _, s := range w.sources {
-		m.Sources = append(m.Sources, *s)
-	}
-	slices.SortFunc(m.Sources, func(x, y Source) int {
-		return cmp.Or(-compareBool(w.touches(x), w.touches(y)), cmp.Compare(y.Events, x.Events), strings.Compare(x.IP, y.IP))
-	})
-	slices.SortStableFunc(w.messages, func(x, y Message) int {
-		return cmp.Or(-compareBool(x.Action == "sent", y.Action == "sent"), x.At.Compare(y.At))
-	})
+	slices.SortStableFunc(w.messages, func(x, y Message) int { return x.At.Compare(y.At) })
 	m.Sent = w.messages[:min(len(w.messages), maxMessages)]
-	for _, c := range w.contacts {
-		m.Contacts = append(m.Contacts, *c)
-	}
-	slices.SortFunc(m.Contacts, func(x, y Contact) int { return strings.Compare(x.Address, y.Address) })
-}
-
-// touches says whether a source was seen on an account under examination.
-func (w *watch) touches(s Source) bool {
-	return slices.ContainsFunc(s.Accounts, func(a string) bool { return w.accounts[strings.ToLower(a)] })
 }
 
 func compareBool(a, b bool) int {

@@ -18,6 +18,7 @@ import (
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report"
 	"github.com/mbaudit/mbaudit/report/handover"
@@ -204,7 +205,7 @@ type exportSummary struct {
 
 func exported(format handover.Format, h *handover.Handover, o handover.Options, out, of, sum string, bundles []string) exportSummary {
 	s := exportSummary{Format: format.Name, Out: out, SHA256: sum, Of: of, Audience: string(h.Audience), TLP: o.TLP, Label: "derived", Bundles: bundles,
-		Indicators: map[string]int{string(handover.Confirmed): 0, string(handover.Possible): 0}, LeftOut: len(h.LeftOut), Events: len(h.Events), Contacts: len(h.Contacts)}
+		Indicators: map[string]int{string(suspects.Confirmed): 0, string(suspects.Possible): 0}, LeftOut: len(h.LeftOut), Events: len(h.Events), Contacts: len(h.Contacts)}
 	for _, x := range h.Indicators {
 		s.Indicators[string(x.Status)]++
 	}
@@ -214,7 +215,7 @@ func exported(format handover.Format, h *handover.Handover, o handover.Options, 
 func printExported(t *terminal, format handover.Format, h *handover.Handover, out, of, sum string) {
 	confirmed, outside := 0, 0
 	for _, x := range h.Indicators {
-		if x.Status == handover.Confirmed {
+		if x.Status == suspects.Confirmed {
 			confirmed++
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/findings/watch"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report/handover"
@@ -24,7 +25,7 @@ type watchPlan struct {
 	since      time.Time
 	why        string // since then; for people
 	indicators []watch.Indicator
-	left       []handover.LeftOut
+	left       []suspects.LeftOut
 	familiar   watch.Familiar
 	analysed   bool // the case was qualified
 }
@@ -166,7 +167,7 @@ func (w *watching) analysed(p *watchPlan) error {
 
 // suspect takes the indicators that a line of a log can have.
 func (w *watching) suspect(p *watchPlan, h *handover.Handover) {
-	kinds := map[handover.Kind]watch.Kind{handover.KindIP: watch.IP, handover.KindClient: watch.Client}
+	kinds := map[suspects.Kind]watch.Kind{suspects.KindIP: watch.IP, suspects.KindClient: watch.Client}
 	for _, x := range h.Indicators {
 		kind, ok := kinds[x.Kind]
 		if !ok || len(x.Reasons) == 0 {

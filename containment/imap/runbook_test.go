@@ -74,7 +74,7 @@ func TestRunbookInFrench(t *testing.T) {
 	if n := len(kinds); kinds[n-2] != "suspend" || slices.Index(kinds, "logs") > slices.Index(kinds, "password") || slices.Index(kinds, "password") > slices.Index(kinds, "plan") || slices.Index(kinds, "plan") > slices.Index(kinds, "sessions") {
 		t.Errorf("the order is %q", kinds)
 	}
-	if page := string(book.Markdown("fr")); !strings.Contains(page, "Poser un nouveau mot de passe") || strings.Contains(page, "Set a new") {
+	if page := string(book.Markdown("fr")); !strings.Contains(page, "Définir un nouveau mot de passe") || strings.Contains(page, "Set a new") {
 		t.Error("it is not in French")
 	}
 }

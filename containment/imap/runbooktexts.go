@@ -74,7 +74,7 @@ func (w words) logs() Task {
 }
 
 func (w words) password() Task {
-	return Task{Kind: "password", What: text{EN: "Set a new password for " + code(w.account) + ", one that nobody knows yet.", FR: "Poser un nouveau mot de passe pour " + code(w.account) + ", que personne ne connaît encore."},
+	return Task{Kind: "password", What: text{EN: "Set a new password for " + code(w.account) + ", one that nobody knows yet.", FR: "Définir un nouveau mot de passe pour " + code(w.account) + ", que personne ne connaît encore."},
 		Why: text{EN: "IMAP cannot; and who is thrown out comes back at once with the old one", FR: "IMAP ne le peut pas ; et qui est coupé revient aussitôt avec l'ancien"},
 		Lines: join(
 			w.imap(Dovecot, text{EN: "Find where passwords are kept (file, SQL, LDAP, PAM), and make the new hash; it asks, nothing is on the command line:", FR: "Trouver où sont les mots de passe (fichier, SQL, LDAP, PAM), et calculer le nouveau condensat ; il est demandé, rien sur la ligne de commande :"}, both("doveconf -n passdb userdb"), both("doveadm pw -s BLF-CRYPT")),
@@ -143,7 +143,7 @@ func (w words) aliases() Task {
 
 func (w words) transport() Task {
 	return Task{Kind: "transport", What: text{EN: "Look at transport maps and relays of the domain.", FR: "Regarder tables de transport et relais du domaine."},
-		Why: text{EN: "they lead the mail of a whole domain past its mailboxes", FR: "ils mènent le courrier de tout un domaine à côté de ses boîtes"},
+		Why: text{EN: "they lead the mail of a whole domain past its mailboxes", FR: "ils détournent le courrier de tout un domaine avant ses boîtes"},
 		Lines: join(
 			w.mta(Postfix, both("postconf transport_maps relayhost sender_dependent_relayhost_maps content_filter"), both("for map in $(postconf -h transport_maps | tr , ' '); do postmap -q "+w.domain+" $map; done")),
 			w.mta(Exim, both("exim -bP routers transports"), both("exim -bt "+w.account)),

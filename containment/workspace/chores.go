@@ -76,6 +76,6 @@ func allChores(account string) []containment.Chore {
 		{Kind: choreScripts, Link: "https://script.google.com/home/triggers",
 			What: pairOf{EN: "as the user, with his consent: delete Apps Script triggers, planned Takeouts and \"check mail from other accounts\"",
 				FR: "avec le titulaire : supprimer les déclencheurs Apps Script, Takeout planifiés et « consulter d'autres comptes »"},
-			Why: pairOf{EN: "a script goes on after a new password and a sign-out", FR: "un script continue après nouveau mot de passe et déconnexion"}},
+			Why: pairOf{EN: "a script goes on after a new password and a sign-out", FR: "un script continue de tourner malgré le nouveau mot de passe et la déconnexion"}},
 	}
 }

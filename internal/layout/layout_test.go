@@ -59,12 +59,13 @@ func allowed() map[string][]string {
 		"findings/networks":     {},
 		"findings/rules":        {"findings/facts", "findings/sigma"},
 		"findings/sigma":        {},
+		"findings/suspects":     {"findings", "findings/addresses", "findings/decision", "findings/facts", "findings/networks"},
 		"findings/mailrule":     {"internal/visible"},
 		"findings/watch":        {"findings", "findings/facts", "findings/networks", "internal/googlelog"},
 
-		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "internal/casefile", "internal/visible"},
+		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "findings/suspects", "internal/casefile", "internal/visible"},
 		"report/browser": {"internal/visible"},
-		"report/handover": {"evidence/journal", "evidence/journal/export", "findings", "findings/addresses", "findings/decision", "findings/facts", "findings/networks",
+		"report/handover": {"evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "findings/suspects",
 			"internal/casefile", "internal/visible", "report"},
 
 		"internal/casefile":      {},

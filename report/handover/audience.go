@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/report"
 )
 
@@ -64,7 +65,7 @@ func (h *Handover) indicators(access report.Access) {
 		return
 	}
 	for _, x := range all {
-		if x.Kind == KindSubject && !access.Subjects {
+		if x.Kind == suspects.KindSubject && !access.Subjects || x.Received && !access.Correspondents {
 			continue
 		}
 		if !access.People {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report"
@@ -134,7 +135,7 @@ func (h *Handover) letter(o Options, language string) string {
 	mailbox := or(strings.Join(mailboxes, ", "), "adresse du compte", "address of the account")
 	period := or(span(first, last, o, language), "dates", "dates")
 	field := map[bool]string{true: "«adresse»", false: "«address»"}[o.Language == "fr"] // the column's name in contacts.csv
-	sure := slices.ContainsFunc(h.Messages, func(m Message) bool { return m.Status == Confirmed })
+	sure := slices.ContainsFunc(h.Messages, func(m suspects.Message) bool { return m.Status == suspects.Confirmed })
 	dpo := or(h.Case.Roles["dpo"], "délégué à la protection des données, s'il y en a un", "data protection officer, if there is one")
 	reference := report.Defang(visible.Text(h.Case.Case))
 	if fr {
@@ -285,7 +286,10 @@ func (h *Handover) contactTable(o Options) []byte {
 		if c.Like != "" {
 			note = t.say("this domain looks like ", "ce domaine imite ") + c.Like + t.say(": it may be the intruder's; do not write there before somebody checked", " : ce peut être celui de l'intrus ; à vérifier avant d'écrire")
 		}
-		t.row(c.Address, scope, statusWord(c.Status, o.Language), strings.Join(texts, " ; "), fmt.Sprint(len(c.Messages)), o.local(c.First), o.local(c.Last), strings.Join(accounts, " "),
+		if c.Named {
+			note = strings.Join(nonEmpty(note, t.say("a finding names this address too: it may be a victim, or the intruder's; telephone first", "un constat nomme aussi cette adresse : ce peut être une victime ou l'intrus ; téléphoner d'abord")), "; ")
+		}
+		t.row(c.Address, scope, c.Status.In(o.Language), strings.Join(texts, " ; "), fmt.Sprint(len(c.Messages)), o.local(c.First), o.local(c.Last), strings.Join(accounts, " "),
 			strings.Join(ids, " "), strings.Join(exhibits, " "), note)
 	}
 	return t.out.Bytes()
@@ -303,7 +307,7 @@ func (h *Handover) messageTable(o Options) []byte {
 		if m.Cut {
 			to += t.say(" (and more, see the exhibit)", " (et d'autres, voir la pièce)")
 		}
-		t.row(o.local(m.At), stampOf(m.At), m.Account, statusWord(m.Status, o.Language), m.Subject, m.ID, to, m.IP, strings.Join(m.Exhibits, " "))
+		t.row(o.local(m.At), stampOf(m.At), m.Account, m.Status.In(o.Language), m.Subject, m.ID, to, m.IP, strings.Join(m.Exhibits, " "))
 	}
 	return t.out.Bytes()
 }

@@ -7,14 +7,8 @@
 //
 // # What is an indicator
 //
-// Only what a finding names is one: a source that was merely new is none. It is confirmed where a finding that names it is a
-// ground on which the incident is confirmed, or where the person did not recognise that finding; else it is possible, and
-// every format keeps the two apart. Each says why: findings, rules, exhibits, confidence, first and last seen.
-//
-// Never given as an indicator, and listed with the reason in LeftOut: addresses and networks of the organisation, networks
-// that its people used before the first suspect deed, what the person recognised, and addresses that the Internet does not
-// route. What others share (the mail servers and relays of large providers, programs that many use) and what cannot be
-// told apart from a person's own is given with a warning, and no format sets an alarm on it.
+// Package findings/suspects judges that, for this package and for reports: only what a finding names, confirmed or possible, and
+// what is none with the reason. No format sets an alarm on what others share.
 //
 // All of it is for detection. Blocking a source tells the intruder, and hides which other accounts he tries.
 //

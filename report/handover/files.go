@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report"
 )
@@ -136,7 +137,7 @@ or a disclosure of them (mbaudit disclose):
 	}
 	confirmed := 0
 	for _, x := range h.Indicators {
-		if x.Status == Confirmed {
+		if x.Status == suspects.Confirmed {
 			confirmed++
 		}
 	}
@@ -160,14 +161,14 @@ func (h *Handover) derivedFrom() string {
 
 // reason says in one line why an indicator is one. The accounts are not in it, since indicators travel: who has the case finds them
 // by the exhibits.
-func (x *Indicator) reason(language string) string {
+func reason(x *suspects.Indicator, language string) string {
 	word := func(fr, en string) string {
 		if language == "fr" {
 			return fr
 		}
 		return en
 	}
-	parts := []string{statusWord(x.Status, language)}
+	parts := []string{x.Status.In(language)}
 	for i, r := range x.Reasons {
 		if i == 4 {
 			parts = append(parts, fmt.Sprintf(word("et %d autres constats", "and %d more findings"), len(x.Reasons)-i))
@@ -207,20 +208,6 @@ func autonomous(asn int64) string {
 		return ""
 	}
 	return fmt.Sprintf("AS%d", asn)
-}
-
-// techniques lists the ATT&CK ids of an indicator's findings.
-func (x *Indicator) techniques() []string {
-	var all []string
-	for _, r := range x.Reasons {
-		for _, t := range r.Technique {
-			if !slices.Contains(all, t) {
-				all = append(all, t)
-			}
-		}
-	}
-	slices.Sort(all)
-	return all
 }
 
 func stampOf(t time.Time) string {

@@ -2,15 +2,13 @@ package handover
 
 import (
 	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
-	"github.com/mbaudit/mbaudit/findings/addresses"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/report"
 )
@@ -41,94 +39,16 @@ type Handover struct {
 	MadeAt   time.Time // UTC; when the analysis was made
 	Tool     string
 	Bundles  []Bundle
-	Accounts []string // under examination
 	Level    decision.Level
 
-	Indicators []Indicator // confirmed ones first
-	LeftOut    []LeftOut
-	Findings   []*findings.Finding
-	Events     []Event // in the order of their times
-	Unlisted   int64   // events of the persons that the analysis itself did not list
-	Messages   []Message
-	Contacts   []Contact
-	Uncounted  int64 // suspect sent messages beyond the most that are kept
-	Personal   int64 // suspect sent messages that are marked personal: counted and never named
-	Blind      []Blind
-	Unknowns   []decision.NotKnown
+	suspects.List
+	Findings []*findings.Finding
+	Events   []Event // in the order of their times
+	Unlisted int64   // events of the persons that the analysis itself did not list
+	Unknowns []decision.NotKnown
 
 	byID   map[string]*findings.Finding
 	secret map[uint64]bool // entries of the journal that are confidential
-}
-
-// A Status says how sure it is that something is the intruder's.
-type Status string
-
-// The statuses.
-const (
-	Confirmed Status = "confirmed"
-	Possible  Status = "possible"
-)
-
-// A Kind of indicator.
-type Kind string
-
-// The kinds.
-const (
-	KindIP        Kind = "ip"
-	KindEmail     Kind = "email"        // where stolen mail or answers go, or who was let in
-	KindDomain    Kind = "domain"       // looks like one of the organisation's
-	KindClient    Kind = "oauth-client" // an application's client id
-	KindMessageID Kind = "message-id"   // of a fraudulent message, without angle brackets
-	KindSubject   Kind = "subject"      // of a fraudulent message
-	KindFile      Kind = "sha256"       // of a file attached to a fraudulent message
-)
-
-// An Indicator is something to look for elsewhere.
-type Indicator struct {
-	Kind       Kind
-	Value      string
-	Status     Status
-	Confidence int // 0 to 100, as STIX counts: 85 confirmed, 50 probable, 25 to be checked
-	Reasons    []Reason
-	First      time.Time // UTC; zero where nobody says since when
-	Last       time.Time
-	Until      time.Time // after which it says little; zero: no end
-	Events     int64
-	Accounts   []string
-	Exhibits   []string // BUNDLE/P-000042, at most maxExhibits
-	ASN        int64
-	Network    string // of the autonomous system
-	Country    string
-	Agents     []string
-	Warnings   []Warning
-}
-
-// Alarm says whether a format may set an alarm on it: nothing says that others share it.
-func (x *Indicator) Alarm() bool {
-	return x.Kind != KindSubject && !slices.ContainsFunc(x.Warnings, func(w Warning) bool { return w.Shared })
-}
-
-// A Warning is what to know before an indicator is used.
-type Warning struct {
-	Text   decision.Text
-	Shared bool // others use it as well
-}
-
-// A Reason is a finding that names an indicator.
-type Reason struct {
-	Finding   string // F-3f2a90c1d4
-	Rule      string
-	Title     decision.Text
-	Grade     findings.Grade
-	Strength  string
-	Technique []string // ATT&CK
-}
-
-// A LeftOut is what a finding names and what is no indicator.
-type LeftOut struct {
-	Kind  Kind
-	Value string
-	Why   decision.Text
 }
 
 // An Event is one line of the timeline, with what the facts add to it.
@@ -142,73 +62,28 @@ type Event struct {
 	State   bool // a state of which nobody says since when: Time is when it was seen
 }
 
-// A Message was sent from a suspect source, or is one that the person does not recognise.
-type Message struct {
-	At         time.Time
-	Account    string
-	ID         string // Message-ID without angle brackets
-	Subject    string
-	Recipients []string // in lower case; nil: not collected
-	IP         string
-	Status     Status
-	Exhibits   []string
-	Files      []string // SHA-256 of attached files, where a log tells
-	Cut        bool     // it went to more than Recipients names
-}
-
-// A Contact got a fraudulent message.
-type Contact struct {
-	Address  string
-	Inside   bool // of the organisation
-	Like     string
-	Status   Status
-	First    time.Time
-	Last     time.Time
-	Messages []int // places in Handover.Messages
-}
-
-// A Blind spot is why messages may be missing in the list.
-type Blind struct {
-	Account string
-	What    decision.Text
-	Source  string
-	Reason  string
-}
-
-// The most that is kept. What is more is left out of the lists; the case's own analysis has it.
-const (
-	maxExhibits  = 8
-	maxAccounts  = 50
-	maxAgents    = 5
-	maxMessages  = 20_000
-	maxRemember  = 200_000 // Message-IDs of sent messages whose recipients are known
-	maxRecipient = 500
-)
-
 // Build makes the whole handover: that of the crisis cell. It reads Facts and Timeline once each.
 func Build(in Inputs) (*Handover, error) {
 	h := &Handover{Case: in.Case, Audience: report.Cell, MadeAt: in.Findings.MadeAt.UTC(), Tool: in.Tool, Bundles: in.Bundles}
 	if in.Decision != nil {
-		h.Accounts, h.Level, h.Unknowns = in.Decision.Accounts, in.Decision.InForce, in.Decision.Unknowns
+		h.Level, h.Unknowns = in.Decision.InForce, in.Decision.Unknowns
 	}
-	b := &builder{in: in, h: h, book: addresses.NewBook(slices.Concat(in.Findings.Own, in.Case.OwnDomains))}
-	b.judge()
-	b.candidates()
+	b := &builder{in: in, h: h}
+	judge := suspects.New(in.Findings, in.Decision, in.Case.OwnDomains)
 	for f, err := range in.Facts {
 		if err != nil {
 			return nil, err
 		}
-		b.see(f)
+		judge.See(f)
+		if !f.Is("duplicate") {
+			b.enrich(f)
+		}
 	}
-	b.sources()
-	b.messages()
-	b.contacts()
-	b.blind()
+	h.List = *judge.Finish()
 	b.findings()
 	if err := b.timeline(); err != nil {
 		return nil, err
 	}
-	b.order()
 	h.secret = map[uint64]bool{}
 	for _, line := range in.Journal {
 		if line.Confidentiality != "" {
@@ -219,45 +94,9 @@ func Build(in Inputs) (*Handover, error) {
 }
 
 type builder struct {
-	in   Inputs
-	h    *Handover
-	book *addresses.Book
+	in Inputs
+	h  *Handover
 
-	grounds    map[string]bool       // findings on which the incident is confirmed
-	recognised map[string]bool       // kind, value: what the person recognised
-	refused    map[string]bool       // kind, value: what the person did not recognise
-	home       map[string]bool       // account, network: where the person says to have been
-	found      map[string]*Indicator // by kind and value
-
-	seen     map[string]*sighting // by IP address, of those that findings name
-	networks map[string]*habit    // by network, of those
-	sent     map[string]*Message  // by Message-ID, or by what else tells it apart
-	keys     []string             // of sent, in the order of their times
-	known    map[string][]string  // Message-ID: recipients
-	queues   map[string]*Message  // by a mail server's name of the message in its queue
-	observed map[string]Status    // places of what findings about sent messages saw
-	denied   map[string]bool      // places of sent messages that the person recognised
-	extra    map[string]Event     // by place: what the facts add to the timeline
+	extra    map[string]Event // by place: what the facts add to the timeline
 	personal map[string]bool
-}
-
-func key(kind Kind, value string) string { return string(kind) + "\x00" + strings.ToLower(value) }
-
-// place says where an observation or a fact stands.
-func place(bundle, exhibit, locator string) string { return bundle + "/" + exhibit + " " + locator }
-
-func (b *builder) order() {
-	for _, x := range b.found {
-		b.h.Indicators = append(b.h.Indicators, *x)
-	}
-	slices.SortFunc(b.h.Indicators, func(x, y Indicator) int { return strings.Compare(x.rank(), y.rank()) })
-	b.h.LeftOut = slices.DeleteFunc(b.h.LeftOut, func(l LeftOut) bool { return b.found[key(l.Kind, l.Value)] != nil })
-	slices.SortFunc(b.h.LeftOut, func(x, y LeftOut) int { return strings.Compare(key(x.Kind, x.Value), key(y.Kind, y.Value)) })
-	b.h.LeftOut = slices.CompactFunc(b.h.LeftOut, func(x, y LeftOut) bool { return key(x.Kind, x.Value) == key(y.Kind, y.Value) })
-}
-
-// rank sorts indicators: confirmed first, then by kind and value.
-func (x *Indicator) rank() string {
-	kinds := []Kind{KindIP, KindEmail, KindDomain, KindClient, KindMessageID, KindFile, KindSubject}
-	return string(x.Status) + string(rune('a'+slices.Index(kinds, x.Kind))) + x.Value
 }

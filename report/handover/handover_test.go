@@ -12,6 +12,7 @@ import (
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/report"
 	"github.com/mbaudit/mbaudit/report/handover"
@@ -94,8 +95,8 @@ func recognised(f *findings.Finding)    { f.Recognition = findings.Recognised }
 func notRecognised(f *findings.Finding) { f.Recognition = findings.NotRecognised }
 func elsewhere(f *findings.Finding)     { f.Examined = false }
 
-func find(h *handover.Handover, kind handover.Kind, value string) *handover.Indicator {
-	i := slices.IndexFunc(h.Indicators, func(x handover.Indicator) bool { return x.Kind == kind && x.Value == value })
+func find(h *handover.Handover, kind suspects.Kind, value string) *suspects.Indicator {
+	i := slices.IndexFunc(h.Indicators, func(x suspects.Indicator) bool { return x.Kind == kind && x.Value == value })
 	if i < 0 {
 		return nil
 	}
@@ -109,109 +110,109 @@ func from(ip string) map[string]any { return map[string]any{"ip": ip, "source.su
 func TestWhatIsAnIndicator(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		kind  handover.Kind
+		kind  suspects.Kind
 		value string
 		scene func(s *scene)
-		want  handover.Status // "" for none
+		want  suspects.Status // "" for none
 		alarm bool
 		why   string // in a warning, or why it is left out; "-": it is not even listed
 	}{
-		{name: "a ground of the decision", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, alarm: true, scene: func(s *scene) {
+		{name: "a ground of the decision", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Confirmed, alarm: true, scene: func(s *scene) {
 			s.finding("a", "credential", findings.Probable, facts.KindAudit, from("185.220.101.4"))
 			s.ground("a")
 		}},
-		{name: "no ground", kind: handover.KindIP, value: "185.220.101.4", want: handover.Possible, alarm: true, scene: func(s *scene) {
+		{name: "no ground", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Possible, alarm: true, scene: func(s *scene) {
 			s.finding("a", "credential", findings.Confirmed, facts.KindAudit, from("185.220.101.4"))
 		}},
-		{name: "the person denies it", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, alarm: true, scene: func(s *scene) {
+		{name: "the person denies it", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Confirmed, alarm: true, scene: func(s *scene) {
 			s.finding("a", "access", findings.Confirmed, facts.KindAudit, from("185.220.101.4"), notRecognised)
 		}},
-		{name: "the person recognises it", kind: handover.KindIP, value: "185.220.101.4", why: "the person recognises it", scene: func(s *scene) {
+		{name: "the person recognises it", kind: suspects.KindIP, value: "185.220.101.4", why: "the person recognises it", scene: func(s *scene) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"), recognised)
 			s.finding("b", "access", findings.Check, facts.KindAudit, from("185.220.101.4"))
 		}},
-		{name: "recognised and denied", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, alarm: true, why: "another says otherwise", scene: func(s *scene) {
+		{name: "recognised and denied", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Confirmed, alarm: true, why: "another says otherwise", scene: func(s *scene) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"), recognised)
 			s.finding("b", "forwarding", findings.Confirmed, facts.KindAudit, from("185.220.101.4"), notRecognised)
 		}},
-		{name: "recognised, but the incident is confirmed by another finding", kind: handover.KindIP, value: "185.220.101.4", want: handover.Confirmed, why: "another says otherwise", scene: func(s *scene) {
+		{name: "recognised, but the incident is confirmed by another finding", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Confirmed, why: "another says otherwise", scene: func(s *scene) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"), recognised)
 			s.finding("b", "forwarding", findings.Confirmed, facts.KindAudit, from("185.220.101.4"))
 			s.ground("b")
 		}},
-		{name: "only context", kind: handover.KindIP, value: "185.220.101.4", why: "-", scene: func(s *scene) {
+		{name: "only context", kind: suspects.KindIP, value: "185.220.101.4", why: "-", scene: func(s *scene) {
 			s.finding("a", "access", findings.Context, facts.KindAudit, from("185.220.101.4"))
 		}},
-		{name: "a traveller of another account", kind: handover.KindIP, value: "185.220.101.4", why: "-", scene: func(s *scene) {
+		{name: "a traveller of another account", kind: suspects.KindIP, value: "185.220.101.4", why: "-", scene: func(s *scene) {
 			s.finding("a", "access", findings.Check, facts.KindAudit, from("185.220.101.4"), elsewhere)
 		}},
-		{name: "private", kind: handover.KindIP, value: "10.1.2.3", why: "does not route", scene: func(s *scene) {
+		{name: "private", kind: suspects.KindIP, value: "10.1.2.3", why: "does not route", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("10.1.2.3"))
 			s.ground("a")
 		}},
-		{name: "carrier's", kind: handover.KindIP, value: "100.64.3.3", why: "does not route", scene: func(s *scene) {
+		{name: "carrier's", kind: suspects.KindIP, value: "100.64.3.3", why: "does not route", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("100.64.3.3"))
 		}},
-		{name: "loopback in IPv6", kind: handover.KindIP, value: "::1", why: "does not route", scene: func(s *scene) {
+		{name: "loopback in IPv6", kind: suspects.KindIP, value: "::1", why: "does not route", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("::1"))
 		}},
-		{name: "mapped", kind: handover.KindIP, value: "185.220.101.4", want: handover.Possible, alarm: true, scene: func(s *scene) {
+		{name: "mapped", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Possible, alarm: true, scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("::ffff:185.220.101.4"))
 		}},
-		{name: "no address", kind: handover.KindIP, value: "1.2.3.4; drop", why: "no plain", scene: func(s *scene) {
+		{name: "no address", kind: suspects.KindIP, value: "1.2.3.4; drop", why: "no plain", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("1.2.3.4; drop"))
 		}},
-		{name: "for examples", kind: handover.KindIP, value: "203.0.113.77", want: handover.Possible, alarm: true, why: "exercise", scene: func(s *scene) {
+		{name: "for examples", kind: suspects.KindIP, value: "203.0.113.77", want: suspects.Possible, alarm: true, why: "exercise", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("203.0.113.77"))
 		}},
-		{name: "Google's range", kind: handover.KindIP, value: "209.85.220.41", want: handover.Confirmed, why: "Google", scene: func(s *scene) {
+		{name: "Google's range", kind: suspects.KindIP, value: "209.85.220.41", want: suspects.Confirmed, why: "Google", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("209.85.220.41"))
 			s.ground("a")
 		}},
-		{name: "Microsoft's autonomous system", kind: handover.KindIP, value: "20.1.2.3", want: handover.Possible, why: "Microsoft", scene: func(s *scene) {
+		{name: "Microsoft's autonomous system", kind: suspects.KindIP, value: "20.1.2.3", want: suspects.Possible, why: "Microsoft", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("20.1.2.3"))
 			s.fact(facts.KindAudit, when, map[string]any{"ip": "20.1.2.3", "source.suspect": true, "asn": 8075})
 		}},
-		{name: "the office", kind: handover.KindIP, value: "185.1.1.9", why: "used this network before", scene: func(s *scene) {
+		{name: "the office", kind: suspects.KindIP, value: "185.1.1.9", why: "used this network before", scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("185.1.1.9"))
 			s.fact(facts.KindAudit, when.Add(-240*time.Hour), map[string]any{"ip": "185.1.1.7", "event.name": "login_success", "event.service": "login", "source.new": false})
 			s.fact(facts.KindAudit, when, map[string]any{"ip": "185.1.1.9", "source.suspect": true})
 		}},
-		{name: "an intruder who stayed until nothing was new any more", kind: handover.KindIP, value: "185.220.101.4", want: handover.Possible, alarm: true, scene: func(s *scene) {
+		{name: "an intruder who stayed until nothing was new any more", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Possible, alarm: true, scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, from("185.220.101.4"))
 			s.fact(facts.KindAudit, when, map[string]any{"ip": "185.220.101.4", "source.suspect": true})
 			s.fact(facts.KindAudit, when.Add(400*time.Hour), map[string]any{"ip": "185.220.101.4", "event.name": "login_success", "event.service": "login", "source.new": false})
 		}},
-		{name: "an intruder before enough was known to call anything new", kind: handover.KindIP, value: "185.220.101.4", want: handover.Possible, alarm: true, scene: func(s *scene) {
+		{name: "an intruder before enough was known to call anything new", kind: suspects.KindIP, value: "185.220.101.4", want: suspects.Possible, alarm: true, scene: func(s *scene) {
 			s.finding("a", "access", findings.Probable, facts.KindAudit, map[string]any{"ip": "185.220.101.4"})
 			s.fact(facts.KindAudit, when.Add(-time.Hour), map[string]any{"ip": "185.220.101.4", "event.name": "login_success", "event.service": "login"})
 		}},
-		{name: "the mail server of a received message", kind: handover.KindIP, value: "185.1.1.9", why: "-", scene: func(s *scene) {
+		{name: "the mail server of a received message", kind: suspects.KindIP, value: "185.1.1.9", why: "-", scene: func(s *scene) {
 			s.finding("a", "fraud", findings.Probable, facts.KindMessage, map[string]any{"ip": "185.1.1.9", "from": "x@client.example"})
 		}},
-		{name: "a change from where the person always is", kind: handover.KindIP, value: "185.1.1.9", why: "-", scene: func(s *scene) {
+		{name: "a change from where the person always is", kind: suspects.KindIP, value: "185.1.1.9", why: "-", scene: func(s *scene) {
 			s.finding("a", "credential", findings.Check, facts.KindAudit, map[string]any{"ip": "185.1.1.9", "source.suspect": false})
 		}},
-		{name: "where mail goes", kind: handover.KindEmail, value: "drop@webfree.example", want: handover.Confirmed, alarm: true, scene: func(s *scene) {
+		{name: "where mail goes", kind: suspects.KindEmail, value: "drop@webfree.example", want: suspects.Confirmed, alarm: true, scene: func(s *scene) {
 			s.finding("a", "forwarding", findings.Confirmed, facts.KindForwarding, map[string]any{"target": "Drop@webfree.example"})
 			s.ground("a")
 		}},
-		{name: "a colleague", kind: handover.KindEmail, value: "bob@mail.example.test", why: "an address of the organisation", scene: func(s *scene) {
+		{name: "a colleague", kind: suspects.KindEmail, value: "bob@mail.example.test", why: "an address of the organisation", scene: func(s *scene) {
 			s.finding("a", "delegation", findings.Probable, facts.KindDelegate, map[string]any{"target": "bob@mail.example.test"})
 		}},
-		{name: "her own, perhaps", kind: handover.KindEmail, value: "alice.x@gmail.com", want: handover.Possible, why: "may be theirs", scene: func(s *scene) {
+		{name: "her own, perhaps", kind: suspects.KindEmail, value: "alice.x@gmail.com", want: suspects.Possible, why: "may be theirs", scene: func(s *scene) {
 			s.finding("a", "forwarding", findings.Probable, facts.KindForwarding, map[string]any{"target": "alice.x@gmail.com"})
 		}},
-		{name: "an address with a quotation mark and a line break", kind: handover.KindEmail, value: "a\"\n'x@evil.example", why: "no plain", scene: func(s *scene) {
+		{name: "an address with a quotation mark and a line break", kind: suspects.KindEmail, value: "a\"\n'x@evil.example", why: "no plain", scene: func(s *scene) {
 			s.finding("a", "forwarding", findings.Probable, facts.KindForwarding, map[string]any{"target": "a\"\n'x@evil.example"})
 		}},
-		{name: "a folder that a rule files into", kind: handover.KindEmail, value: "archive", why: "-", scene: func(s *scene) {
+		{name: "a folder that a rule files into", kind: suspects.KindEmail, value: "archive", why: "-", scene: func(s *scene) {
 			s.finding("a", "hiding", findings.Probable, facts.KindRuleAction, map[string]any{"target": "Archive"})
 		}},
-		{name: "a look-alike domain", kind: handover.KindDomain, value: "examp1e.test", want: handover.Possible, alarm: true, scene: func(s *scene) {
+		{name: "a look-alike domain", kind: suspects.KindDomain, value: "examp1e.test", want: suspects.Possible, alarm: true, scene: func(s *scene) {
 			s.finding("a", "fraud", findings.Probable, facts.KindMessage, map[string]any{"from": "ceo@examp1e.test"})
 		}},
-		{name: "a program that many use", kind: handover.KindClient, value: "7718.apps.googleusercontent.com", want: handover.Possible, why: "program that many use", scene: func(s *scene) {
+		{name: "a program that many use", kind: suspects.KindClient, value: "7718.apps.googleusercontent.com", want: suspects.Possible, why: "program that many use", scene: func(s *scene) {
 			s.finding("a", "application", findings.Probable, facts.KindToken, map[string]any{"clientid": "7718.apps.googleusercontent.com"})
 		}},
 	} {
@@ -224,7 +225,7 @@ func TestWhatIsAnIndicator(t *testing.T) {
 				if x != nil {
 					t.Fatalf("%q is an indicator: %+v", test.value, x)
 				}
-				i := slices.IndexFunc(h.LeftOut, func(l handover.LeftOut) bool { return l.Kind == test.kind && l.Value == test.value })
+				i := slices.IndexFunc(h.LeftOut, func(l suspects.LeftOut) bool { return l.Kind == test.kind && l.Value == test.value })
 				switch {
 				case test.why == "-" && i >= 0:
 					t.Errorf("it is listed among what was left out: %+v", h.LeftOut[i])
@@ -236,7 +237,7 @@ func TestWhatIsAnIndicator(t *testing.T) {
 			if x == nil {
 				t.Fatalf("%q is no indicator; left out: %+v", test.value, h.LeftOut)
 			}
-			if x.Status != test.want || x.Alarm() != test.alarm || len(x.Reasons) == 0 || len(x.Exhibits) == 0 || x.Confidence == 0 || (x.Status == handover.Confirmed) != (x.Confidence == 85) {
+			if x.Status != test.want || x.Alarm() != test.alarm || len(x.Reasons) == 0 || len(x.Exhibits) == 0 || x.Confidence == 0 || (x.Status == suspects.Confirmed) != (x.Confidence == 85) {
 				t.Errorf("%+v", x)
 			}
 			if warnings, _ := json.Marshal(x.Warnings); test.why != "" && !strings.Contains(string(warnings), test.why) || test.why == "" && len(x.Warnings) > 0 {
@@ -275,14 +276,32 @@ func TestWhomToWarn(t *testing.T) {
 	for _, c := range h.Contacts {
 		got = append(got, c.Address)
 	}
-	if want := []string{"compta@client.example", "bob@example.test"}; !slices.Equal(got, want) || !h.Contacts[1].Inside || h.Contacts[0].Status != handover.Confirmed {
+	if want := []string{"compta@client.example", "bob@example.test"}; !slices.Equal(got, want) || !h.Contacts[1].Inside || h.Contacts[0].Status != suspects.Confirmed {
 		t.Errorf("contacts %+v, want %v", h.Contacts, want)
 	}
 	if len(h.Blind) != 1 || h.Blind[0].Reason != "refused" {
 		t.Errorf("blind %+v", h.Blind)
 	}
-	if x := find(h, handover.KindFile, sum); x == nil || x.Status != handover.Confirmed {
+	if x := find(h, suspects.KindFile, sum); x == nil || x.Status != suspects.Confirmed {
 		t.Errorf("the attached file: %+v", x)
+	}
+}
+
+// TestAVictimIsWarned: a customer whose answer quotes the fraudulent message is named by a finding as well. They stay in the list, with
+// a word of caution, no alarm is set on their address, and who may not have correspondents does not get it.
+func TestAVictimIsWarned(t *testing.T) {
+	s := fraud()
+	s.finding("bank-change-announced", "fraud", findings.Check, facts.KindMessage, map[string]any{"from": "compta@client.example"})
+	h := s.build(t)
+	if len(h.Contacts) != 2 || h.Contacts[0].Address != "compta@client.example" || !h.Contacts[0].Named {
+		t.Errorf("contacts %+v", h.Contacts)
+	}
+	x := find(h, suspects.KindEmail, "compta@client.example")
+	if x == nil || x.Status != suspects.Possible || !x.Received || x.Alarm() {
+		t.Errorf("the customer's address: %+v", x)
+	}
+	if find(h.For(report.Partner), suspects.KindEmail, "compta@client.example") != nil || find(h.For(report.Police), suspects.KindEmail, "compta@client.example") == nil {
+		t.Error("a customer's address goes to whom it may not, or not to whom it should")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/evidence/journal/export"
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -34,7 +35,7 @@ func (h *Handover) irisAssets() ([]byte, map[string]string) {
 	out := bytes.NewBufferString(irisAssets + "\r\n")
 	known := map[string]string{}
 	add := func(account, why string) {
-		if account == "" || known[strings.ToLower(account)] != "" || strings.ContainsAny(account, ";,") || !plainAddress.MatchString(account) {
+		if account == "" || known[strings.ToLower(account)] != "" || strings.ContainsAny(account, ";,") || !suspects.PlainAddress(account) {
 			return
 		}
 		name := export.Cell(account)
@@ -62,11 +63,11 @@ func (h *Handover) irisIOCs(o Options) ([]byte, map[string]string) {
 		if len(x.Warnings) > 0 {
 			tags = append(tags, "warning")
 		}
-		for _, t := range x.techniques() {
+		for _, t := range x.Techniques() {
 			tags = append(tags, "attack."+strings.ToLower(t))
 		}
 		values[x.Value] = value
-		why := x.reason(o.Language)
+		why := reason(&x, o.Language)
 		if len(x.Accounts) > 0 {
 			why += "; " + strings.Join(x.Accounts, ", ")
 		}
@@ -78,7 +79,7 @@ func (h *Handover) irisIOCs(o Options) ([]byte, map[string]string) {
 func (h *Handover) irisTimeline(o Options, assets, iocs map[string]string) []byte {
 	out := bytes.NewBufferString(irisTimeline + "\r\n")
 	for _, e := range h.Events {
-		ioc, category := iocs[canonicalIP(e.IP)], "Unspecified"
+		ioc, category := iocs[suspects.CanonicalIP(e.IP)], "Unspecified"
 		switch {
 		case e.Lane == decision.LaneResponder:
 			category = "Remediation"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -67,9 +68,9 @@ func misp(h *Handover, o Options) ([]File, error) {
 	for i := range h.Indicators {
 		x := &h.Indicators[i]
 		a := mispAttribute{UUID: h.id("misp", string(x.Kind), x.Value), Type: mispType(*x), Category: mispCategory(*x), Value: x.Value,
-			ToIDS: x.Alarm() && x.Status == Confirmed, Spread: "5", Timestamp: stamp, Comment: x.reason(o.Language),
+			ToIDS: x.Alarm() && x.Status == suspects.Confirmed, Spread: "5", Timestamp: stamp, Comment: reason(x, o.Language),
 			FirstSeen: microStamp(x.First), LastSeen: microStamp(x.Last), Tags: []mispTag{{"mbaudit:status=" + strconv.Quote(string(x.Status))}, {confidenceTag(x.Confidence)}}}
-		if x.Kind == KindMessageID {
+		if x.Kind == suspects.KindMessageID {
 			a.Value = "<" + x.Value + ">"
 		}
 		e.Attribute = append(e.Attribute, a)
@@ -82,8 +83,8 @@ func misp(h *Handover, o Options) ([]File, error) {
 
 // collects says that a finding speaks of mail being taken.
 func (h *Handover) collects() bool {
-	return slices.ContainsFunc(h.Indicators, func(x Indicator) bool {
-		return slices.ContainsFunc(x.techniques(), func(t string) bool { return t == "T1114" || t == "T1114.002" || t == "T1114.003" })
+	return slices.ContainsFunc(h.Indicators, func(x suspects.Indicator) bool {
+		return slices.ContainsFunc(x.Techniques(), func(t string) bool { return t == "T1114" || t == "T1114.002" || t == "T1114.003" })
 	})
 }
 
@@ -128,30 +129,30 @@ func confidenceTag(n int) string {
 }
 
 // mispType is an attribute's type, which DFIR-IRIS has too.
-func mispType(x Indicator) string {
+func mispType(x suspects.Indicator) string {
 	switch x.Kind {
-	case KindIP:
+	case suspects.KindIP:
 		return "ip-src"
-	case KindEmail:
+	case suspects.KindEmail:
 		return "email-dst"
-	case KindDomain:
+	case suspects.KindDomain:
 		return "domain"
-	case KindMessageID:
+	case suspects.KindMessageID:
 		return "email-message-id"
-	case KindSubject:
+	case suspects.KindSubject:
 		return "email-subject"
-	case KindFile:
+	case suspects.KindFile:
 		return "sha256"
 	}
 	return "other"
 }
 
 // mispCategory is one that MISP lets stand with the type.
-func mispCategory(x Indicator) string {
+func mispCategory(x suspects.Indicator) string {
 	switch x.Kind {
-	case KindIP, KindEmail, KindDomain:
+	case suspects.KindIP, suspects.KindEmail, suspects.KindDomain:
 		return "Network activity"
-	case KindMessageID, KindSubject, KindFile:
+	case suspects.KindMessageID, suspects.KindSubject, suspects.KindFile:
 		return "Payload delivery"
 	}
 	return "Other"

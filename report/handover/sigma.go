@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -37,7 +38,7 @@ type sigmaLogsource struct {
 // forwardings to the intruder's mailboxes.
 func sigmaRules(h *Handover, o Options) ([]File, error) {
 	var rules []sigmaRule
-	for _, status := range []Status{Confirmed, Possible} {
+	for _, status := range []suspects.Status{suspects.Confirmed, suspects.Possible} {
 		rules = append(rules, h.sigmaOf(status, o)...)
 	}
 	if len(rules) == 0 {
@@ -57,7 +58,7 @@ func sigmaRules(h *Handover, o Options) ([]File, error) {
 	return []File{{"sigma.yml", out.Bytes()}}, errors.Join(enc.Close())
 }
 
-func (h *Handover) sigmaOf(status Status, o Options) []sigmaRule {
+func (h *Handover) sigmaOf(status suspects.Status, o Options) []sigmaRule {
 	var ips, mailboxes []string
 	var reasons []string
 	for i := range h.Indicators {
@@ -66,14 +67,14 @@ func (h *Handover) sigmaOf(status Status, o Options) []sigmaRule {
 			continue
 		}
 		switch x.Kind {
-		case KindIP:
+		case suspects.KindIP:
 			ips = append(ips, sigmaText(x.Value))
-			reasons = append(reasons, x.Value+": "+x.reason(o.Language))
-		case KindEmail:
+			reasons = append(reasons, x.Value+": "+reason(x, o.Language))
+		case suspects.KindEmail:
 			mailboxes = append(mailboxes, sigmaText(x.Value))
 		}
 	}
-	level := map[Status]string{Confirmed: "high", Possible: "low"}[status]
+	level := map[suspects.Status]string{suspects.Confirmed: "high", suspects.Possible: "low"}[status]
 	rule := func(name, title, why, level string, source sigmaLogsource, tags []string, detection map[string]any) sigmaRule {
 		return sigmaRule{Title: title + " (" + string(status) + ")", ID: h.id("sigma", name, string(status)), Status: "experimental",
 			Description: visible.Line(why + ". For detection, not for blocking. Case " + visible.Text(h.Case.Case) + ", TLP:" + strings.ToUpper(o.TLP) + ", derived by " + visible.Text(h.Tool)),
@@ -108,7 +109,7 @@ func (h *Handover) comment(o Options) string {
 		"For detection, not for blocking: an intruder who is blocked changes his address. / Pour détecter, pas pour bloquer."}
 	for i := range h.Indicators {
 		x := &h.Indicators[i]
-		if x.Alarm() || x.Kind != KindIP {
+		if x.Alarm() || x.Kind != suspects.KindIP {
 			continue
 		}
 		lines = append(lines, "no alarm on "+visible.Text(x.Value)+": "+x.Warnings[0].Text.In(o.Language))

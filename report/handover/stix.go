@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -98,7 +99,7 @@ func (s *stixBundle) observable(kind string, contributing, others map[string]any
 }
 
 // indicator adds an indicator with what it is based on, and gives the ids of all of it. What STIX has no pattern for gives none.
-func (s *stixBundle) indicator(x *Indicator) []string {
+func (s *stixBundle) indicator(x *suspects.Indicator) []string {
 	pattern, observed := s.pattern(x)
 	if pattern == "" {
 		return nil
@@ -108,14 +109,14 @@ func (s *stixBundle) indicator(x *Indicator) []string {
 		from = s.h.MadeAt
 	}
 	kind := "anomalous-activity"
-	if x.Status == Confirmed && x.Alarm() {
+	if x.Status == suspects.Confirmed && x.Alarm() {
 		kind = "malicious-activity"
 	}
 	labels := []string{"mbaudit", "derived", "status:" + string(x.Status), "detection-not-blocking"}
 	if !x.Alarm() {
 		labels = append(labels, "no-alarm")
 	}
-	properties := map[string]any{"name": visible.Cut(string(x.Kind)+" "+x.Value, 200), "description": x.reason(s.o.Language), "indicator_types": []string{kind}, "pattern": pattern,
+	properties := map[string]any{"name": visible.Cut(string(x.Kind)+" "+x.Value, 200), "description": reason(x, s.o.Language), "indicator_types": []string{kind}, "pattern": pattern,
 		"pattern_type": "stix", "pattern_version": "2.1", "valid_from": stixTime(from), "confidence": x.Confidence, "labels": labels, "external_references": s.exhibits(x)}
 	if x.Until.After(from) {
 		properties["valid_until"] = stixTime(x.Until)
@@ -130,17 +131,17 @@ func (s *stixBundle) indicator(x *Indicator) []string {
 			refs = append(refs, data, s.relation(id, "based-on", data))
 		}
 	}
-	for _, t := range x.techniques() {
+	for _, t := range x.Techniques() {
 		refs = append(refs, s.relation(id, "indicates", s.technique(t)))
 	}
 	return refs
 }
 
 // pattern gives an indicator's pattern, and adds the object that it is about.
-func (s *stixBundle) pattern(x *Indicator) (pattern, observed string) {
+func (s *stixBundle) pattern(x *suspects.Indicator) (pattern, observed string) {
 	quoted := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(x.Value) + "'"
 	switch x.Kind {
-	case KindIP:
+	case suspects.KindIP:
 		kind, others := ipVersion(x.Value)+"-addr", map[string]any{}
 		if x.ASN > 0 {
 			as := map[string]any{}
@@ -150,15 +151,15 @@ func (s *stixBundle) pattern(x *Indicator) (pattern, observed string) {
 			others["belongs_to_refs"] = []string{s.observable("autonomous-system", map[string]any{"number": x.ASN}, as)}
 		}
 		return "[" + kind + ":value = " + quoted + "]", s.observable(kind, map[string]any{"value": x.Value}, others)
-	case KindEmail:
+	case suspects.KindEmail:
 		return "[email-addr:value = " + quoted + "]", s.observable("email-addr", map[string]any{"value": x.Value}, nil)
-	case KindDomain:
+	case suspects.KindDomain:
 		return "[domain-name:value = " + quoted + "]", s.observable("domain-name", map[string]any{"value": x.Value}, nil)
-	case KindMessageID:
+	case suspects.KindMessageID:
 		return "[email-message:message_id = '<" + quoted[1:len(quoted)-1] + ">']", ""
-	case KindSubject:
+	case suspects.KindSubject:
 		return "[email-message:subject = " + quoted + "]", ""
-	case KindFile:
+	case suspects.KindFile:
 		return "[file:hashes.'SHA-256' = " + quoted + "]", s.observable("file", map[string]any{"hashes": map[string]string{"SHA-256": x.Value}}, nil)
 	}
 	return "", ""
@@ -174,14 +175,17 @@ func (s *stixBundle) technique(id string) string {
 		"url": "https://attack.mitre.org/techniques/" + strings.ReplaceAll(id, ".", "/")}}})
 }
 
+// maxReasons is how many findings are named of an indicator.
+const maxReasons = 8
+
 // exhibits names what an indicator rests on.
-func (s *stixBundle) exhibits(x *Indicator) []map[string]any {
+func (s *stixBundle) exhibits(x *suspects.Indicator) []map[string]any {
 	var refs []map[string]any
 	for _, id := range x.Exhibits {
 		refs = append(refs, map[string]any{"source_name": "mbaudit-exhibit", "external_id": id})
 	}
 	for i, r := range x.Reasons {
-		if r.Finding != "" && i < maxExhibits {
+		if r.Finding != "" && i < maxReasons {
 			refs = append(refs, map[string]any{"source_name": "mbaudit-finding", "external_id": r.Finding, "description": r.Rule + " (" + string(r.Grade) + ")"})
 		}
 	}

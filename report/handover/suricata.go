@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -26,7 +27,7 @@ func suricata(h *Handover, o Options) ([]File, error) {
 	count := 0
 	for i := range h.Indicators {
 		x := &h.Indicators[i]
-		if x.Kind != KindIP {
+		if x.Kind != suspects.KindIP {
 			continue
 		}
 		count++
@@ -34,7 +35,7 @@ func suricata(h *Handover, o Options) ([]File, error) {
 		if !x.Alarm() {
 			off = "# "
 		}
-		fmt.Fprintf(&rules, "\n# %s\n%s%s\n", x.reason(o.Language), off, h.suricataRule(x, h.sid(x.Value, taken)))
+		fmt.Fprintf(&rules, "\n# %s\n%s%s\n", reason(x, o.Language), off, h.suricataRule(x, h.sid(x.Value, taken)))
 		if off == "" {
 			name := fmt.Sprintf("%s-%s.lst", x.Status, ipVersion(x.Value))
 			if lists[name] == nil {
@@ -47,7 +48,7 @@ func suricata(h *Handover, o Options) ([]File, error) {
 		return nil, ErrNothing
 	}
 	files := []File{{"mbaudit.rules", []byte(rules.String())}, {"README.txt", []byte(suricataReadme(o.Language))}}
-	for _, status := range []Status{Confirmed, Possible} {
+	for _, status := range []suspects.Status{suspects.Confirmed, suspects.Possible} {
 		for _, version := range []string{"ipv4", "ipv6"} {
 			if list := lists[fmt.Sprintf("%s-%s.lst", status, version)]; list != nil {
 				files = append(files, File{fmt.Sprintf("%s-%s.lst", status, version), []byte(list.String())})
@@ -59,10 +60,10 @@ func suricata(h *Handover, o Options) ([]File, error) {
 
 // suricataRule alerts once an hour on traffic with an address, in either direction. rev grows when a possible source becomes
 // a confirmed one, so that the newer rule wins.
-func (h *Handover) suricataRule(x *Indicator, sid uint32) string {
+func (h *Handover) suricataRule(x *suspects.Indicator, sid uint32) string {
 	address := x.Value // netip wrote it
 	rev, priority, confidence := 1, 3, "low"
-	if x.Status == Confirmed {
+	if x.Status == suspects.Confirmed {
 		rev, priority, confidence = 2, 2, "high"
 	}
 	msg := fmt.Sprintf("mbaudit case %s, %s source of a mailbox compromise, watch and do not block", h.Case.Case, x.Status)

@@ -80,8 +80,8 @@ func (h *Handover) indicatorTable(o Options) []byte {
 		if x.Alarm() {
 			alarm = t.say("yes", "oui")
 		}
-		t.row(string(x.Kind), x.Value, statusWord(x.Status, o.Language), fmt.Sprint(x.Confidence), alarm, strings.Join(titles, " | "), strings.Join(findings, " "), strings.Join(rules, " "),
-			strings.Join(x.techniques(), " "), stampOf(x.First), stampOf(x.Last), stampOf(x.Until), fmt.Sprint(x.Events), autonomous(x.ASN), x.Network, x.Country,
+		t.row(string(x.Kind), x.Value, x.Status.In(o.Language), fmt.Sprint(x.Confidence), alarm, strings.Join(titles, " | "), strings.Join(findings, " "), strings.Join(rules, " "),
+			strings.Join(x.Techniques(), " "), stampOf(x.First), stampOf(x.Last), stampOf(x.Until), fmt.Sprint(x.Events), autonomous(x.ASN), x.Network, x.Country,
 			strings.Join(x.Agents, " | "), strings.Join(x.Accounts, " "), strings.Join(x.Exhibits, " "), strings.Join(warnings, " | "), strings.ToUpper(o.TLP))
 	}
 	return t.out.Bytes()

@@ -18,7 +18,7 @@ func (b *builder) enrich(f *facts.Fact) {
 	if b.extra == nil {
 		b.extra, b.personal = map[string]Event{}, map[string]bool{}
 	}
-	at := place(f.Bundle, f.Exhibit, f.Locator)
+	at := f.Bundle + "/" + f.Exhibit + " " + f.Locator
 	if f.Is("personal") {
 		b.personal[at] = true
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/findings/suspects"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -53,7 +54,7 @@ func timesketch(h *Handover, o Options) ([]File, error) {
 	}
 	status := map[string]string{}
 	for _, x := range h.Indicators {
-		if x.Kind == KindIP {
+		if x.Kind == suspects.KindIP {
 			status[x.Value] = string(x.Status)
 		}
 	}
@@ -61,7 +62,7 @@ func timesketch(h *Handover, o Options) ([]File, error) {
 		line := sketchEvent{Message: visible.Text(h.sentence(e, o.Language)), Datetime: e.Time.UTC().Format("2006-01-02T15:04:05.000000+00:00"),
 			TimestampDesc: describe(e, o.Language), Tag: tags(h, e), DataType: "mbaudit:" + e.Kind, Lane: e.Lane, Name: e.Name, Account: e.Account, Actor: e.Actor, IP: e.IP, ASN: e.ASN,
 			Network: e.Network, Country: e.Country, Agent: e.Agent, Session: e.Session, Detail: e.Detail, Zone: e.Zone, Inferred: e.Inferred, Findings: e.Findings, Rules: h.rules(e),
-			Indicator: status[canonicalIP(e.IP)], Exhibit: e.Exhibit, At: e.At, Journal: e.Seq, Case: h.Case.Case, TLP: o.TLP, Derived: "derived, not the evidence",
+			Indicator: status[suspects.CanonicalIP(e.IP)], Exhibit: e.Exhibit, At: e.At, Journal: e.Seq, Case: h.Case.Case, TLP: o.TLP, Derived: "derived, not the evidence",
 			SHA256: sums[bundleOf(e.Exhibit)]}
 		if err := enc.Encode(line); err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package handover
+package suspects
 
 import "net/netip"
 

@@ -1,4 +1,4 @@
-package handover
+package suspects
 
 import (
 	"time"
@@ -46,6 +46,11 @@ func wordPrivate() decision.Text {
 	return decision.Text{FR: "l'adresse porte le nom de la personne : ce peut être la sienne ; à lui demander", EN: "the address holds the person's name: it may be theirs; ask"}
 }
 
+func wordWrittenTo() decision.Text {
+	return decision.Text{FR: "un message frauduleux lui a été envoyé : ce peut être une victime, dont la réponse le cite ; à vérifier par téléphone",
+		EN: "a fraudulent message was sent to it: it may be a victim, whose answer quotes it; check by telephone"}
+}
+
 func wordProgram() decision.Text {
 	return decision.Text{FR: "un programme que beaucoup utilisent : c'est l'autorisation donnée qui est suspecte, pas le programme",
 		EN: "a program that many use: what is suspect is the grant, not the program"}
@@ -55,8 +60,8 @@ func wordFraudulent() decision.Text {
 	return decision.Text{FR: "Message envoyé depuis une origine suspecte", EN: "A message sent from a suspect source"}
 }
 
-// statusWord is a status for people.
-func statusWord(s Status, language string) string {
+// In gives a status for people.
+func (s Status) In(language string) string {
 	if language != "fr" {
 		return string(s)
 	}

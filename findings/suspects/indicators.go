@@ -1,4 +1,4 @@
-package handover
+package suspects
 
 import (
 	"cmp"
@@ -23,16 +23,16 @@ const (
 )
 
 // judge notes on which findings the incident is confirmed, and what the person said of them.
-func (b *builder) judge() {
+func (b *Builder) judge() {
 	b.grounds, b.recognised, b.refused, b.home = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
-	if d := b.in.Decision; d != nil && d.Confirmation.Established == 3 {
+	if d := b.decision; d != nil && d.Confirmation.Established == 3 {
 		for _, g := range d.Confirmation.Grounds {
 			if g.Value == 3 && !g.Struck && g.Finding != "" {
 				b.grounds[g.Finding] = true
 			}
 		}
 	}
-	for _, f := range b.in.Findings.Findings {
+	for _, f := range b.result.Findings {
 		if f.Recognition != findings.Recognised && f.Recognition != findings.NotRecognised {
 			continue
 		}
@@ -70,7 +70,7 @@ func addressFields() []string {
 }
 
 // named lists what a finding names that can be looked for elsewhere.
-func (b *builder) named(f *findings.Finding) []naming {
+func (b *Builder) named(f *findings.Finding) []naming {
 	var all []naming
 	for _, o := range f.Observed {
 		fields := map[string]facts.Value{}
@@ -82,7 +82,7 @@ func (b *builder) named(f *findings.Finding) []naming {
 		}
 		if ip, ok := fields["ip"]; ok && speaksOfItsIP(f, o, fields) {
 			for _, value := range ip.All() {
-				add(KindIP, canonicalIP(value))
+				add(KindIP, CanonicalIP(value))
 			}
 		}
 		received := o.Kind == facts.KindMessage && fields["sent"].String() != "true"
@@ -121,7 +121,8 @@ func speaksOfItsIP(f *findings.Finding, o *findings.Observation, fields map[stri
 	return false
 }
 
-func canonicalIP(s string) string {
+// CanonicalIP writes an IP address as it is compared; what is none stays as it is.
+func CanonicalIP(s string) string {
 	addr, err := netip.ParseAddr(strings.TrimSpace(s))
 	if err != nil {
 		return strings.TrimSpace(s)
@@ -130,9 +131,9 @@ func canonicalIP(s string) string {
 }
 
 // candidates goes through the findings and notes what they name.
-func (b *builder) candidates() {
+func (b *Builder) candidates() {
 	b.found, b.seen, b.networks, b.observed, b.denied = map[string]*Indicator{}, map[string]*sighting{}, map[string]*habit{}, map[string]Status{}, map[string]bool{}
-	for _, f := range b.in.Findings.Findings {
+	for _, f := range b.result.Findings {
 		b.noteSent(f)
 		if f.State != findings.Yes || f.Recognition == findings.Recognised || f.Grade == findings.Context || !f.Examined && f.Grade == findings.Check {
 			for _, n := range b.named(f) {
@@ -147,19 +148,19 @@ func (b *builder) candidates() {
 }
 
 // withhold lists what the person recognised and did not deny elsewhere.
-func (b *builder) withhold(n naming, f *findings.Finding) {
+func (b *Builder) withhold(n naming, f *findings.Finding) {
 	if f.Recognition == findings.Recognised && !b.refused[key(n.kind, n.value)] {
 		b.leave(n.kind, n.value, wordRecognised())
 	}
 }
 
-func (b *builder) leave(kind Kind, value string, why decision.Text) {
-	b.h.LeftOut = append(b.h.LeftOut, LeftOut{kind, value, why})
+func (b *Builder) leave(kind Kind, value string, why decision.Text) {
+	b.list.LeftOut = append(b.list.LeftOut, LeftOut{kind, value, why})
 }
 
 // name notes that a finding names something. What the person recognises is none, unless the incident is confirmed by another finding
 // that names it: then it stays, with a warning and without an alarm, since one of the two is wrong.
-func (b *builder) name(n naming, f *findings.Finding) {
+func (b *Builder) name(n naming, f *findings.Finding) {
 	k := key(n.kind, n.value)
 	if b.recognised[k] && !b.refused[k] && !b.grounds[f.ID] || b.unfit(n, f.Account) {
 		return
@@ -186,7 +187,7 @@ func (b *builder) name(n naming, f *findings.Finding) {
 }
 
 // because adds the finding to the reasons.
-func (b *builder) because(x *Indicator, n naming, f *findings.Finding) {
+func (b *Builder) because(x *Indicator, n naming, f *findings.Finding) {
 	if !slices.ContainsFunc(x.Reasons, func(r Reason) bool { return r.Finding == f.ID }) {
 		x.Reasons = append(x.Reasons, Reason{Finding: f.ID, Rule: f.Rule, Title: decision.Text{FR: f.Title["fr"], EN: f.Title["en"]}, Grade: f.Grade, Strength: f.Strength, Technique: f.Technique})
 	}
@@ -233,9 +234,12 @@ var (
 	plainToken   = regexp.MustCompile(`^[\x21\x23-\x3b\x3d\x3f-\x7e]{1,250}$`) // no space, quotation mark or angle bracket
 )
 
+// PlainAddress says whether a mail address is one that any tool reads alike.
+func PlainAddress(s string) bool { return plainAddress.MatchString(s) }
+
 // unfit says that a value can be no indicator, and lists it with the reason. Folders and labels, which are no addresses at all,
 // are not even listed.
-func (b *builder) unfit(n naming, account string) bool {
+func (b *Builder) unfit(n naming, account string) bool {
 	switch n.kind {
 	case KindIP:
 		return b.unfitIP(n)
@@ -263,7 +267,7 @@ func (b *builder) unfit(n naming, account string) bool {
 	return true
 }
 
-func (b *builder) unfitIP(n naming) bool {
+func (b *Builder) unfitIP(n naming) bool {
 	addr, err := netip.ParseAddr(n.value)
 	if err != nil {
 		b.leave(n.kind, n.value, wordNotPlain())
@@ -278,7 +282,7 @@ func (b *builder) unfitIP(n naming) bool {
 
 // warn says what to know of an address of mail or of an application before it is used. Of IP addresses warnings come when the
 // facts were read.
-func (b *builder) warn(x *Indicator, account string) {
+func (b *Builder) warn(x *Indicator, account string) {
 	if b.recognised[key(x.Kind, x.Value)] {
 		x.Warnings = append(x.Warnings, Warning{Text: wordContradiction(), Shared: !b.refused[key(x.Kind, x.Value)]})
 	}
@@ -313,20 +317,19 @@ func (h *habit) theirs(named time.Time) bool {
 	return !h.familiar.IsZero() && before(h.suspect) && before(named)
 }
 
-// see takes a fact.
-func (b *builder) see(f *facts.Fact) {
+// See takes a fact.
+func (b *Builder) See(f *facts.Fact) {
 	if f.Is("duplicate") {
 		return
 	}
 	if ip := f.Text("ip"); ip != "" && !f.Time.IsZero() {
-		b.sight(canonicalIP(ip), f)
+		b.sight(CanonicalIP(ip), f)
 	}
 	b.seeSent(f)
-	b.enrich(f)
 }
 
 // sight counts what was done from an address that a finding names, and notes whose network it was before.
-func (b *builder) sight(ip string, f *facts.Fact) {
+func (b *Builder) sight(ip string, f *facts.Fact) {
 	h := b.networks[networks.Prefix(ip)]
 	if h == nil || f.Kind == facts.KindMessage && !f.Is("sent") {
 		return
@@ -377,7 +380,7 @@ func signedIn(f *facts.Fact) bool {
 }
 
 // sources puts what was seen into the indicators, and takes out the networks that are the organisation's own.
-func (b *builder) sources() {
+func (b *Builder) sources() {
 	for ip, s := range b.seen {
 		x := b.found[key(KindIP, ip)]
 		if h := b.networks[networks.Prefix(ip)]; h.theirs(x.First) {

@@ -1,4 +1,4 @@
-package handover
+package suspects
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ func isSent(f *facts.Fact) bool {
 
 // noteSent notes which sent messages a finding is about, so that the messages that it saw are listed even where their source
 // was not suspect, and those that the person recognises are not.
-func (b *builder) noteSent(f *findings.Finding) {
+func (b *Builder) noteSent(f *findings.Finding) {
 	if f.Class != "fraud" {
 		return
 	}
@@ -47,7 +47,7 @@ func (b *builder) noteSent(f *findings.Finding) {
 
 // seeSent keeps sent messages that are suspect, and of all others whom they went to: a log's line and a mailbox's copy each know
 // a part.
-func (b *builder) seeSent(f *facts.Fact) {
+func (b *Builder) seeSent(f *facts.Fact) {
 	if b.sent == nil {
 		b.sent, b.known, b.queues = map[string]*Message{}, map[string][]string{}, map[string]*Message{}
 	}
@@ -69,14 +69,14 @@ func (b *builder) seeSent(f *facts.Fact) {
 		return
 	}
 	if f.Is("personal") {
-		b.h.Personal++
+		b.list.Personal++
 		return
 	}
 	k := cmp.Or(id, strings.Join([]string{f.Account, f.Time.String(), subjectOf(f)}, "\x00"))
 	m := b.sent[k]
 	if m == nil {
 		if len(b.sent) >= maxMessages {
-			b.h.Uncounted++
+			b.list.Uncounted++
 			return
 		}
 		m = &Message{At: f.Time.UTC(), Account: f.Account, ID: id, Status: Possible}
@@ -89,7 +89,7 @@ func (b *builder) seeSent(f *facts.Fact) {
 	if status == Confirmed {
 		m.Status = Confirmed
 	}
-	m.Subject, m.IP = cmp.Or(m.Subject, subjectOf(f)), cmp.Or(m.IP, canonicalIP(f.Text("ip")))
+	m.Subject, m.IP = cmp.Or(m.Subject, subjectOf(f)), cmp.Or(m.IP, CanonicalIP(f.Text("ip")))
 	if len(to) > 0 {
 		m.Recipients = to
 	}
@@ -108,7 +108,7 @@ const queueLasts = 6 * 24 * time.Hour
 
 // followQueue takes from a mail server's log what became of a message that was handed in: its Message-ID and whom it went to stand
 // on other lines, which have its name in the queue.
-func (b *builder) followQueue(f *facts.Fact) {
+func (b *Builder) followQueue(f *facts.Fact) {
 	m := b.queues[f.Text("queue_id")]
 	if m == nil || f.Is("ambiguous") || f.Time.Sub(m.At) > queueLasts {
 		return
@@ -150,7 +150,7 @@ func recipients(f *facts.Fact) []string {
 }
 
 // messages lists the fraudulent messages: those whose source stands, and those that a finding is about.
-func (b *builder) messages() {
+func (b *Builder) messages() {
 	at := map[string]int{}
 	for _, k := range b.keys {
 		m := b.sent[k]
@@ -169,16 +169,16 @@ func (b *builder) messages() {
 			}
 		}
 		if i, there := at[m.ID]; there {
-			b.h.Messages[i].merge(m) // a log and a mailbox told of it, and only now is it known to be one message
+			b.list.Messages[i].merge(m) // a log and a mailbox told of it, and only now is it known to be one message
 			continue
 		}
 		if m.ID != "" {
-			at[m.ID] = len(b.h.Messages)
+			at[m.ID] = len(b.list.Messages)
 		}
-		b.h.Messages = append(b.h.Messages, *m)
+		b.list.Messages = append(b.list.Messages, *m)
 	}
-	slices.SortStableFunc(b.h.Messages, func(x, y Message) int { return x.At.Compare(y.At) })
-	for _, m := range b.h.Messages {
+	slices.SortStableFunc(b.list.Messages, func(x, y Message) int { return x.At.Compare(y.At) })
+	for _, m := range b.list.Messages {
 		b.ofMessage(KindMessageID, m.ID, m)
 		b.ofMessage(KindSubject, m.Subject, m)
 		for _, sum := range m.Files {
@@ -205,7 +205,7 @@ func (m *Message) merge(other *Message) {
 }
 
 // ofMessage makes an indicator of what a fraudulent message carries.
-func (b *builder) ofMessage(kind Kind, value string, m Message) {
+func (b *Builder) ofMessage(kind Kind, value string, m Message) {
 	if value == "" || kind == KindFile && !isSHA256(value) || kind == KindMessageID && b.unfit(naming{kind: kind, value: value}, m.Account) {
 		return
 	}
@@ -230,29 +230,36 @@ func isSHA256(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// contacts lists who got a fraudulent message. The intruder's own addresses and the accounts under examination are none.
-func (b *builder) contacts() {
+// contacts lists who got a fraudulent message. The accounts under examination are none, and neither are addresses that are
+// confirmed to be the intruder's. One that is possibly so stays: a customer whose answer quotes the fraudulent message is named by a
+// finding too, and is the very one to be warned.
+func (b *Builder) contacts() {
 	at := map[string]int{}
-	for i, m := range b.h.Messages {
+	for i, m := range b.list.Messages {
 		for _, address := range m.Recipients {
 			v := b.book.Judge(address, m.Account)
-			if !plainAddress.MatchString(address) || b.found[key(KindEmail, address)] != nil || slices.ContainsFunc(b.h.Accounts, func(a string) bool { return strings.EqualFold(a, address) }) {
+			named := b.found[key(KindEmail, address)]
+			if !plainAddress.MatchString(address) || named != nil && named.Status == Confirmed || slices.ContainsFunc(b.list.Accounts, func(a string) bool { return strings.EqualFold(a, address) }) {
 				continue
 			}
 			n, there := at[address]
 			if !there {
-				n = len(b.h.Contacts)
+				n = len(b.list.Contacts)
 				at[address] = n
-				b.h.Contacts = append(b.h.Contacts, Contact{Address: address, Inside: v.Class == addresses.Own, Like: v.Like, Status: m.Status, First: m.At})
+				b.list.Contacts = append(b.list.Contacts, Contact{Address: address, Inside: v.Class == addresses.Own, Like: v.Like, Named: named != nil, Status: m.Status, First: m.At})
+				if named != nil {
+					named.Received = true
+					named.Warnings = append(named.Warnings, Warning{Text: wordWrittenTo(), Shared: true})
+				}
 			}
-			c := &b.h.Contacts[n]
+			c := &b.list.Contacts[n]
 			if m.Status == Confirmed {
 				c.Status = Confirmed
 			}
 			c.Last, c.Messages = m.At, append(c.Messages, i)
 		}
 	}
-	slices.SortStableFunc(b.h.Contacts, func(x, y Contact) int {
+	slices.SortStableFunc(b.list.Contacts, func(x, y Contact) int {
 		if x.Inside != y.Inside {
 			if x.Inside {
 				return 1
@@ -264,17 +271,17 @@ func (b *builder) contacts() {
 }
 
 // blind lists why messages may be missing: of the rules about sending, those that nobody can evaluate.
-func (b *builder) blind() {
+func (b *Builder) blind() {
 	seen := map[string]bool{}
-	for _, o := range b.in.Findings.Outcomes {
+	for _, o := range b.result.Outcomes {
 		if o.State != findings.Unknown || !slices.Contains([]string{"sent-suspect", "sent-money-suspect", "sent-new-source", "reply-orphan"}, o.Rule) ||
-			!slices.ContainsFunc(b.h.Accounts, func(a string) bool { return strings.EqualFold(a, o.Account) }) {
+			!slices.ContainsFunc(b.list.Accounts, func(a string) bool { return strings.EqualFold(a, o.Account) }) {
 			continue
 		}
 		for _, m := range o.Missing {
 			if k := o.Account + m.Source + m.Reason; !seen[k] {
 				seen[k] = true
-				b.h.Blind = append(b.h.Blind, Blind{o.Account, decision.Text{FR: m.What["fr"], EN: m.What["en"]}, m.Source, m.Reason})
+				b.list.Blind = append(b.list.Blind, Blind{o.Account, decision.Text{FR: m.What["fr"], EN: m.What["en"]}, m.Source, m.Reason})
 			}
 		}
 	}
