@@ -37,6 +37,9 @@ func evaluate(set *rules.Set, all iter.Seq2[*facts.Fact, error], coverage *facts
 		if f.Is("duplicate") {
 			a.repeated++
 		}
+		if f.Is("own_trace") {
+			a.ownTraces++
+		}
 		engine.Evaluate(f, a.hit)
 		foreign.evaluate(f)
 		if each != nil {
@@ -55,6 +58,8 @@ type assembly struct {
 	counts   map[string]int64
 	repeated int64
 	leftOut  int64
+
+	ownTraces int64
 }
 
 // hit adds a hit to its finding.
@@ -178,7 +183,8 @@ func sameAddress(all []*Finding) {
 
 // result finishes: pairs confirm each other, and of each rule and account it is said whether it holds.
 func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
-	r := &Result{V: 1, MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, LeftOut: a.leftOut, Findings: []*Finding{}}
+	r := &Result{V: 1, MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, OwnTraces: a.ownTraces, Content: coverage.Content(),
+		LeftOut: a.leftOut, Findings: []*Finding{}}
 	for _, f := range a.findings {
 		r.Findings = append(r.Findings, f)
 	}
@@ -284,9 +290,11 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 			continue
 		}
 		what := map[string]string{"fr": cmp.Or(r.About.FR.Gap, source.FR), "en": cmp.Or(r.About.EN.Gap, source.EN)}
-		for _, m := range lacking(source, account, coverage) {
-			m.What = what
-			add(m)
+		if base.Logsource.Category != facts.KindSettingChange { // of each of its sources two collections are compared, or none
+			for _, m := range lacking(source, account, coverage) {
+				m.What = what
+				add(m)
+			}
 		}
 		for _, need := range slices.Concat(base.About.Needs, r.About.Needs) {
 			if m, lacks := a.need(need, account, coverage); lacks {
@@ -297,6 +305,12 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 	}
 	return all
 }
+
+// Names of what a rule may miss and that is no resource.
+const (
+	SecondCollection = "second collection"
+	MessageText      = "text of messages"
+)
 
 // need says what of a rule's needs beyond its source is not met.
 func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing, bool) {
@@ -313,6 +327,19 @@ func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing
 	case rules.NeedSent:
 		if !coverage.Sent(account) {
 			return Missing{Source: "sent mail", Reason: "no message of a folder of sent mail was collected"}, true
+		}
+	case rules.NeedContent:
+		switch n := coverage.Content(); {
+		case n == nil:
+			return Missing{Source: MessageText, Reason: "nobody asked for it: mbaudit qualify --content"}, true
+		case n.HeadersOnly > 0:
+			return Missing{Source: MessageText, Reason: fmt.Sprintf("only the headers of %d messages were collected: mbaudit collect --messages raw", n.HeadersOnly)}, true
+		case n.Partly > 0:
+			return Missing{Source: MessageText, Reason: fmt.Sprintf("of %d messages a part cannot be read", n.Partly)}, true
+		}
+	case rules.NeedTwo:
+		if !coverage.Compared(account) {
+			return Missing{Source: SecondCollection, Reason: "there is but one to compare with: collect again"}, true
 		}
 	}
 	return Missing{}, false

@@ -117,6 +117,12 @@ type Result struct {
 	ThirdParty []ThirdParty `json:"third_party,omitempty"`
 	NotLoaded  []string     `json:"third_party_not_loaded,omitempty"`
 
+	// OwnTraces are events that the case's own collections left in the logs: they are facts and nothing is found by them.
+	OwnTraces int64 `json:"own_traces,omitempty"`
+
+	// Content says whose text was read; nil where nobody asked for it.
+	Content *facts.ContentCount `json:"content,omitempty"`
+
 	LeftOut int64 `json:"findings_left_out,omitempty"` // beyond the most that are kept
 }
 

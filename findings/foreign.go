@@ -15,9 +15,23 @@ import (
 // Foreign are rules that the user brought: Sigma rules about Google Workspace, as SigmaHQ writes them, unchanged. What they
 // find is shown apart and changes no grade.
 type Foreign struct {
-	rules     []*sigma.Rule
-	hits      map[string]*ThirdParty
-	notLoaded []string
+	rules        []*sigma.Rule
+	correlations []foreignCorrelation
+	silent       map[*sigma.Rule]bool // told of by a correlation only, as the specification has it
+	hits         map[string]*ThirdParty
+	notLoaded    []string
+	failed       []failedFile
+}
+
+type foreignCorrelation struct {
+	rule *sigma.Rule
+	*sigma.Correlator[*Observation]
+}
+
+// A failedFile has a document that cannot be read, and what it says, to see whether it is about rules of ours.
+type failedFile struct {
+	name, text string
+	err        error
 }
 
 // ThirdParty is what a rule that the user brought holds for.
@@ -39,7 +53,7 @@ const maxForeignFiles = 20_000
 // LoadForeign reads the rules in a directory and below it. Those about other products are passed over; those that cannot be
 // read are named in the result, as is what they ask for. It is an error if there is no rule at all.
 func LoadForeign(dir string) (*Foreign, error) {
-	x := &Foreign{hits: map[string]*ThirdParty{}}
+	x := &Foreign{hits: map[string]*ThirdParty{}, silent: map[*sigma.Rule]bool{}}
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -56,6 +70,7 @@ func LoadForeign(dir string) (*Foreign, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.settle()
 	if len(x.rules) == 0 && len(x.notLoaded) == 0 {
 		return nil, fmt.Errorf("%s has no Sigma rule about Google Workspace", dir)
 	}
@@ -80,25 +95,72 @@ func (x *Foreign) file(dir, path string) error {
 		return err
 	}
 	parsed, err := sigma.Parse(data)
-	if err != nil && strings.Contains(strings.ToLower(string(data)), "google_workspace") {
-		x.notLoaded = append(x.notLoaded, fmt.Sprintf("%s: %v", name, err))
+	if err != nil {
+		x.failed = append(x.failed, failedFile{name, strings.ToLower(string(data)), err})
 	}
 	for _, r := range parsed {
-		if r.Correlation == nil && strings.HasPrefix(strings.ToLower(r.Logsource.Service), "google_workspace") {
+		switch {
+		case r.Correlation != nil:
+			x.correlations = append(x.correlations, foreignCorrelation{r, sigma.NewCorrelator[*Observation](r.Correlation)})
+		case strings.HasPrefix(strings.ToLower(r.Logsource.Service), "google_workspace"):
 			x.rules = append(x.rules, r)
-		} else if r.Correlation != nil {
-			x.notLoaded = append(x.notLoaded, fmt.Sprintf("%s: a correlation of the user's own is not evaluated", name))
 		}
 	}
 	return nil
 }
 
-// Loaded is how many rules will be evaluated.
-func (x *Foreign) Loaded() int { return len(x.rules) }
+// settle keeps of the correlations those of which every rule is here, wherever it stood, and of what cannot be read names what is
+// about Google Workspace or about a rule that is. Correlations about other products are passed over, as their rules are.
+func (x *Foreign) settle() {
+	known, ours := map[string]*sigma.Rule{}, []string{"google_workspace"}
+	for _, r := range x.rules {
+		for _, key := range []string{r.Name, r.ID} {
+			if key != "" {
+				known[key] = r
+				ours = append(ours, strings.ToLower(key))
+			}
+		}
+	}
+	for _, f := range x.failed {
+		if slices.ContainsFunc(ours, func(word string) bool { return strings.Contains(f.text, word) }) {
+			x.notLoaded = append(x.notLoaded, fmt.Sprintf("%s: %v", f.name, f.err))
+		}
+	}
+	x.failed = nil
+	whole := map[*sigma.Rule]bool{}
+	for settled := false; !settled; { // a correlation may be about correlations
+		settled = true
+		for _, c := range x.correlations {
+			if whole[c.rule] || slices.ContainsFunc(c.Rules, func(name string) bool { return known[name] == nil }) {
+				continue
+			}
+			whole[c.rule], settled = true, false
+			for _, key := range []string{c.rule.Name, c.rule.ID} {
+				if key != "" {
+					known[key] = c.rule
+				}
+			}
+		}
+	}
+	x.correlations = slices.DeleteFunc(x.correlations, func(c foreignCorrelation) bool {
+		if !whole[c.rule] && slices.ContainsFunc(c.Rules, func(name string) bool { return known[name] != nil }) {
+			x.notLoaded = append(x.notLoaded, fmt.Sprintf("correlation %q is not evaluated: not all of its rules (%s) are in the directory, or can be read", c.rule.Title, strings.Join(c.Rules, ", ")))
+		}
+		return !whole[c.rule]
+	})
+	for _, c := range x.correlations {
+		for _, name := range c.Rules {
+			x.silent[known[name]] = x.silent[known[name]] || !c.Generate
+		}
+	}
+}
+
+// Loaded is how many rules and correlations will be evaluated.
+func (x *Foreign) Loaded() int { return len(x.rules) + len(x.correlations) }
 
 // evaluate holds the user's rules against an event of an audit log.
 func (x *Foreign) evaluate(f *facts.Fact) {
-	if x == nil || f.Kind != facts.KindAudit || f.Is("duplicate") {
+	if x == nil || f.Kind != facts.KindAudit || f.Is("duplicate") || f.Is("own_trace") {
 		return
 	}
 	e := googleView{f}
@@ -108,11 +170,31 @@ func (x *Foreign) evaluate(f *facts.Fact) {
 		if wants != "" && wants != service || !r.Match(e) {
 			continue
 		}
-		x.hit(r, f)
+		o := &Observation{Bundle: f.Bundle, Exhibit: f.Exhibit, Locator: f.Locator, Resource: f.Resource, Kind: f.Kind, Time: f.Time, Zone: f.Zone}
+		x.hit(r, f, e, []*Observation{o}, 0)
 	}
 }
 
-func (x *Foreign) hit(r *sigma.Rule, f *facts.Fact) {
+// hit tells that a rule holds, and the correlations about it.
+func (x *Foreign) hit(r *sigma.Rule, f *facts.Fact, e googleView, seen []*Observation, depth int) {
+	if !x.silent[r] {
+		x.note(r, f, seen)
+	}
+	for i := range x.correlations {
+		c := &x.correlations[i]
+		for _, key := range []string{r.Name, r.ID} {
+			if depth > 5 || key == "" || !c.Uses(key) {
+				continue
+			}
+			if all, fired := c.Add(key, e, f.Time, seen); fired {
+				x.hit(c.rule, f, e, all, depth+1)
+			}
+			break
+		}
+	}
+}
+
+func (x *Foreign) note(r *sigma.Rule, f *facts.Fact, seen []*Observation) {
 	key := r.ID + "\x00" + r.Title + "\x00" + f.Account
 	h := x.hits[key]
 	if h == nil {
@@ -123,8 +205,10 @@ func (x *Foreign) hit(r *sigma.Rule, f *facts.Fact) {
 		x.hits[key] = h
 	}
 	h.Count++
-	if len(h.Observed) < maxObserved {
-		h.Observed = append(h.Observed, &Observation{Bundle: f.Bundle, Exhibit: f.Exhibit, Locator: f.Locator, Resource: f.Resource, Kind: f.Kind, Time: f.Time, Zone: f.Zone})
+	for _, o := range seen {
+		if len(h.Observed) < maxObserved && !slices.Contains(h.Observed, o) {
+			h.Observed = append(h.Observed, o)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package findings_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,5 +107,79 @@ func TestForeignRules(t *testing.T) {
 	}
 	if _, err := findings.LoadForeign(t.TempDir()); err == nil {
 		t.Error("a directory without any rule is taken")
+	}
+}
+
+// TestForeignCorrelations: correlations that the user brings are evaluated over rules of theirs, in whichever file these stand; what
+// cannot be evaluated is named, and correlations about other products are passed over.
+func TestForeignCorrelations(t *testing.T) {
+	rule := func(title, name, event string) string {
+		return "title: " + title + "\nname: " + name + "\nauthor: somebody\nlogsource:\n    product: gcp\n    service: google_workspace.login\ndetection:\n    selection:\n        eventName: " + event + "\n    condition: selection\n"
+	}
+	correlation := func(title, body string) string {
+		return "title: " + title + "\nauthor: somebody\nlevel: high\ncorrelation:\n" + body
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"failure.yml": rule("a failure", "wrong_password", "login_failure"),
+		"success.yml": rule("a success", "right_password", "login_success"),
+		"logout.yml":  rule("a logout", "left", "logout"),
+		"count.yml":   correlation("many failures", "    type: event_count\n    rules: [wrong_password]\n    group-by: [protoPayload.authenticationInfo.principalEmail]\n    timespan: 5m\n    condition:\n        gte: 4\n"),
+		"places.yml":  correlation("many places", "    type: value_count\n    rules: [wrong_password]\n    group-by: [actor.email]\n    timespan: 1h\n    condition:\n        field: ipAddress\n        gte: 3\n"),
+		"both.yml":    correlation("guessed", "    type: temporal_ordered\n    generate: true\n    rules: [wrong_password, right_password]\n    group-by: [actor.email]\n    timespan: 10m\n"),
+		"apart.yml":   correlation("in and out", "    type: temporal\n    rules: [right_password, left]\n    group-by: [actor.email]\n    timespan: 1m\n"),
+		"sum.yml":     correlation("a sum", "    type: value_sum\n    rules: [wrong_password]\n    timespan: 5m\n    condition:\n        field: x\n        gte: 4\n"),
+		"half.yml":    correlation("half", "    type: temporal\n    rules: [wrong_password, nowhere]\n    timespan: 5m\n"),
+		"windows.yml": correlation("elsewhere", "    type: event_count\n    rules: [process]\n    timespan: 5m\n    condition:\n        gte: 4\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign, err := findings.LoadForeign(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := strings.Join(foreign.NotLoaded(), "\n"); foreign.Loaded() != 7 || len(foreign.NotLoaded()) != 2 || !strings.Contains(why, "value_sum") || !strings.Contains(why, "nowhere") {
+		t.Errorf("%d loaded, not loaded: %s", foreign.Loaded(), why)
+	}
+	var items []string
+	add := func(minute int, name, ip string) {
+		items = append(items, fmt.Sprintf(`{"id":{"time":"2026-10-12T07:%02d:00Z","uniqueQualifier":"%d","applicationName":"login"},"actor":{"email":"alice@example.test"},"ipAddress":"%s","events":[{"type":"login","name":"%s"}]}`, minute, minute, ip, name))
+	}
+	for i := range 4 {
+		add(i, "login_failure", fmt.Sprintf("203.0.113.%d", i%2))
+	}
+	add(5, "login_success", "203.0.113.0")
+	add(50, "logout", "203.0.113.0")
+	w := findingstest.New(t, bundleID, alice)
+	w.Add(evidence.Exhibit{Resource: "reports/login"}, `{"kind":"admin#reports#activities","items":[`+strings.Join(items, ",")+`]}`)
+	set, err := rules.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := facts.NewCollection(facts.Options{})
+	defer c.Close() //nolint:errcheck // a temporary file
+	if err := c.Read(context.Background(), w.Open()); err != nil {
+		t.Fatal(err)
+	}
+	result, err := findings.Evaluate(set, c, foreign, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits := map[string]int{}
+	for _, h := range result.ThirdParty {
+		hits[h.Title] = len(h.Observed)
+	}
+	want := map[string]int{"many failures": 4, "guessed": 2, "a failure": 0}
+	for title, seen := range want {
+		if hits[title] != seen {
+			t.Errorf("%s: %d places, want %d", title, hits[title], seen)
+		}
+	}
+	for _, title := range []string{"many places", "in and out", "elsewhere", "a success"} {
+		if _, found := hits[title]; found {
+			t.Errorf("%s holds", title)
+		}
 	}
 }

@@ -180,7 +180,8 @@ func TestTakeover(t *testing.T) {
 		"credentials-after-new-source": findings.Probable, "device-after-new-source": findings.Probable, "sign-in-suspicious": findings.Probable,
 		"sign-in-new-source": findings.Check, "google-failure-then-suspect": findings.Check, "reset-read-suspect": findings.Probable,
 		"sent-suspect": findings.Check, "notice-deleted": findings.Probable, "mail-auto-forwarded": findings.Check,
-		"file-shared-outside": findings.Probable,
+		"file-shared-outside": findings.Probable, "script-runs-by-itself": findings.Check, "calendar-shared-outside": findings.Probable,
+		"file-opened-to-anyone": findings.Check, "history-sent-deleted": findings.Check,
 	} {
 		found := find(result, rule, fakegoogle.Victim)
 		if len(found) == 0 {

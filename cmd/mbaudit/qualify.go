@@ -36,6 +36,7 @@ type qualifyOptions struct {
 	decider  deciderOptions
 	networks []string
 	sigma    string
+	content  bool
 }
 
 func newQualifyCommand(t *terminal, g *global) *cobra.Command {
@@ -57,9 +58,15 @@ which can be made again from the bundles and the journal at any time. It asks no
 anything: where an IP address belongs is what Google's events say, or the database named
 with --mmdb.
 
+Of messages it reads the headers. With --content it reads their text too, for account numbers
+(IBAN) that change, passwords and keys, and topics, and hashes what is attached. Messages
+that are marked personal (privé, personnel, perso, private …, in subject, folder or label)
+are left out and counted. See that your mandate covers it.
+
 Rules that you bring (--sigma DIR, as SigmaHQ publishes them) are shown apart and change
 no grade.`,
 		Example: `  mbaudit qualify
+  mbaudit qualify --content
   mbaudit qualify --mmdb dbip-asn-lite.mmdb --sigma sigma/rules/cloud/gcp --json
   mbaudit qualify --override major --reason "the bank has called" --by "M. Martin"`,
 		Args: cobra.ArbitraryArgs,
@@ -68,6 +75,7 @@ no grade.`,
 	opts.identity.addFlags(cmd.Flags())
 	cmd.Flags().StringArrayVar(&opts.networks, "mmdb", nil, "database of networks in MaxMind's format: ASN, country (repeatable)")
 	cmd.Flags().StringVar(&opts.sigma, "sigma", "", "directory of Sigma rules about Google Workspace, evaluated apart")
+	cmd.Flags().BoolVar(&opts.content, "content", false, "read the text of messages too, but of those that are marked personal")
 	cmd.Flags().StringVar(&opts.decider.override, "override", "", "level that a person sets instead: anomaly, minor, major, crisis; none takes it back")
 	cmd.Flags().StringVar(&opts.decider.reason, "reason", "", "why, for the journal; with --override")
 	cmd.Flags().StringVar(&opts.decider.by, "by", "", "who decides; with --override")
@@ -123,10 +131,14 @@ func qualifyCase(ctx context.Context, t *terminal, c *openCase, args []string, o
 	if places != nil {
 		defer places.Close() //nolint:errcheck // it was only read
 	}
-	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places, MailRules: mailRules()})
+	collection := facts.NewCollection(facts.Options{OwnDomains: c.OwnDomains, Location: caseLocation(c), Networks: places, MailRules: mailRules(), Content: opts.content})
 	defer collection.Close() //nolint:errcheck // a temporary file
 
-	done, err := c.begin(journal.Collection, "qualification begun: "+plural(int64(len(dirs)), "bundle"), nil)
+	what := "qualification begun: " + plural(int64(len(dirs)), "bundle")
+	if opts.content {
+		what += "; the text of messages is read, but of those that are marked personal"
+	}
+	done, err := c.begin(journal.Collection, what, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -335,6 +347,12 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 	for _, name := range r.NotLoaded {
 		t.say("mbaudit: note: not loaded: %s", visible.Line(name))
 	}
+	if r.OwnTraces > 0 {
+		t.print("\n"+words["own"], r.OwnTraces)
+	}
+	if n := r.Content; n != nil {
+		t.print("\n"+words["content"], n.Read, n.Partly, n.Personal, n.HeadersOnly)
+	}
 	t.print("\n"+words["sum"], len(r.Findings), counts[findings.Yes], counts[findings.No], counts[findings.Unknown])
 }
 
@@ -348,10 +366,14 @@ func more(n int64, word string) string {
 func qualifyWords(lang string) map[string]string {
 	if lang == "fr" {
 		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "others": "%d constats moindres sur d'autres comptes : voir findings.json", "more": ", et %d de plus",
+			"own":     "%d lignes des journaux sont les traces de la collecte elle-même : rien n'en est conclu",
+			"content": "Textes lus : %d messages (%d en partie) ; laissés de côté : %d marqués personnels, %d dont seuls les en-têtes ont été collectés",
 			"unknown": "Ce que personne ne peut dire, faute d'avoir été collecté :", "third": "Règles tierces, hors du verdict :",
 			"sum": "%d constats ; règles : %d oui, %d non, %d ne sait pas"}
 	}
 	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "others": "%d lesser findings about other accounts: see findings.json", "more": ", and %d more",
+		"own":     "%d lines of the logs are traces of the collection itself: nothing is concluded from them",
+		"content": "Texts read: %d messages (%d in part); left out: %d marked personal, %d of which only headers were collected",
 		"unknown": "What nobody can say, because it was not collected:", "third": "Third-party rules, not part of any verdict:",
 		"sum": "%d findings; rules: %d yes, %d no, %d unknown"}
 }

@@ -309,7 +309,7 @@ func (r *run) keep(s source, a *answer, attempt, page int) error {
 func (r *run) attributes(s source, a *answer, page int) map[string]string {
 	attrs := map[string]string{
 		"status": strconv.Itoa(a.status), "requested": a.asked.UTC().Format(time.RFC3339Nano), "page": strconv.Itoa(page),
-		"subject": r.subject(s), "scope": s.scope,
+		"subject": r.subject(s), "scope": s.scope, "client": r.c.access.client(), // by which our own traces in Google's logs are known
 	}
 	if a.tries > 1 {
 		attrs["tries"] = strconv.Itoa(a.tries)

@@ -45,6 +45,10 @@ func scopeOf(w *weighed, m *maker) int {
 		if w.tied || w.Recognition == findings.NotRecognised {
 			return 3
 		}
+	case "sso-key-recent":
+		if w.Recognition == findings.NotRecognised {
+			return 3
+		}
 	case "saml-suspect", "admin-suspect":
 		return 2
 	case "file-shared-outside", "file-burst", "user-created", "role-granted", "vault-export", "mailbox-dump", "group-opened", "protection-lowered", "alerts-deleted", "script-trigger":
@@ -256,7 +260,8 @@ func (m *maker) fraud(a *Axis) {
 // moneySeen says whether anything found is about money.
 func (m *maker) moneySeen() bool {
 	return m.anySuspect() && slices.ContainsFunc(m.all, func(w *weighed) bool {
-		return w.weight >= weak && slices.Contains([]string{"sent-money-suspect", "rule-hides-money", "sent-to-look-alike", "send-as-look-alike", "reply-to-external", "reply-orphan"}, w.Rule)
+		return w.weight >= weak && slices.Contains([]string{"sent-money-suspect", "rule-hides-money", "sent-to-look-alike", "send-as-look-alike", "reply-to-external", "reply-orphan", "iban-changed-sent", "iban-changed-sent-suspect", "bank-change-sent",
+			"draft-look-alike"}, w.Rule)
 	})
 }
 
@@ -319,7 +324,7 @@ func (m *maker) live(a *Axis) {
 	}
 	for _, w := range m.all {
 		burst := slices.Contains([]string{"send-burst", "submit-burst", "source-suspect-elsewhere", "same-source-other-accounts"}, w.Rule)
-		money := slices.Contains([]string{"sent-money-suspect", "sent-to-look-alike"}, w.Rule)
+		money := slices.Contains([]string{"sent-money-suspect", "sent-to-look-alike", "iban-changed-sent", "iban-changed-sent-suspect"}, w.Rule)
 		if !burst && !money || w.weight < weak || m.Now.Sub(w.Last) > 48*time.Hour || w.Last.IsZero() {
 			continue
 		}

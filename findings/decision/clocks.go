@@ -130,6 +130,9 @@ func (m *maker) unknowns() []NotKnown {
 			continue
 		}
 		for _, x := range o.Missing {
+			if x.Source == findings.SecondCollection {
+				continue // it is no gap that nobody has collected twice
+			}
 			k := key(o.Account, x.Source, x.What["en"])
 			if _, there := seen[k]; there {
 				continue
@@ -184,7 +187,7 @@ func (m *maker) fitsAll(o findings.Outcome) bool {
 		return false
 	}
 	for _, x := range o.Missing {
-		for _, p := range []string{"gmail/", "directory/", "reports/", "alert"} {
+		for _, p := range []string{"gmail/", "directory/", "reports", "alert", "cloudidentity/", "drive", "calendar/", "script/", "sweep/"} {
 			if strings.HasPrefix(x.Source, p) && !m.worlds.workspace(o.Account) && x.Reason == "not collected" {
 				return false
 			}
@@ -201,13 +204,18 @@ func (m *maker) fitsAll(o findings.Outcome) bool {
 // toDo says how to find out.
 func toDo(source, account string) Text {
 	switch {
-	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "reports/"), strings.HasPrefix(source, "alert"):
+	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "reports"), strings.HasPrefix(source, "alert"),
+		strings.HasPrefix(source, "cloudidentity/"), strings.HasPrefix(source, "drive"), strings.HasPrefix(source, "calendar/"), strings.HasPrefix(source, "script/"):
 		return Text{"mbaudit preflight, donner le droit qui manque, puis : mbaudit collect --account " + account + " --workspace",
 			"mbaudit preflight, give the right that is missing, then: mbaudit collect --account " + account + " --workspace"}
+	case strings.HasPrefix(source, "sweep/"):
+		return Text{"si le mandat le couvre : mbaudit collect --account " + account + " --workspace --sweep", "if the mandate covers it: mbaudit collect --account " + account + " --workspace --sweep"}
 	case strings.HasPrefix(source, "log-events"):
 		return Text{"copier les journaux du serveur avant leur rotation, puis : mbaudit collect --auth-log FICHIER", "copy the server's logs before they rotate, then: mbaudit collect --auth-log FILE"}
 	case source == "baseline":
 		return Text{"demander à la personne d'où elle se connecte ; lire un journal plus ancien", "ask the person where they sign in from; read an older log"}
+	case source == findings.MessageText:
+		return Text{"si le mandat le couvre : mbaudit qualify --content, après mbaudit collect --messages raw", "if the mandate covers it: mbaudit qualify --content, after mbaudit collect --messages raw"}
 	case source == "mail rules":
 		return Text{"lire les règles soi-même : mbaudit show", "read the rules yourself: mbaudit show"}
 	case strings.HasPrefix(source, "sent mail"), strings.HasPrefix(source, "messages"):

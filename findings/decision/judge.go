@@ -222,7 +222,7 @@ func classWeight(w *weighed) weight {
 			return strong
 		}
 	case "fraud":
-		if strings.HasPrefix(w.Rule, "sender-") || w.Rule == "name-holds-address" || w.Rule == "own-domain-forged" || w.Rule == "reply-to-elsewhere" {
+		if byStrangers(w.Rule) {
 			return context // what strangers write says how somebody may have got in, and not that he did
 		}
 	}
@@ -230,6 +230,12 @@ func classWeight(w *weighed) weight {
 		return medium
 	}
 	return weak
+}
+
+// byStrangers says whether a rule is about what others wrote to the account.
+func byStrangers(rule string) bool {
+	return strings.HasPrefix(rule, "sender-") || slices.Contains([]string{"name-holds-address", "own-domain-forged", "reply-to-elsewhere", "reply-to-imitates-correspondent", "iban-changed",
+		"iban-changed-suspect", "bank-change-announced", "attachment-risky"}, rule)
 }
 
 // strange says whether more than the network of a sign-in was new: the autonomous system, and the country, device or program.

@@ -191,6 +191,11 @@ func reachOf(s *state) (Reach, bool) {
 		r.Kind, r.How = "delegate", Text{"a des droits dans " + s.detail, "has rights in " + s.detail}
 	case facts.KindRights:
 		r.Kind, r.How = "delegator", Text{"ce compte y a des droits : " + s.detail, "this account has rights there: " + s.detail}
+	case facts.KindNamedElsewhere:
+		if s.detail != "delegates" {
+			return r, false
+		}
+		r.Kind, r.How = "delegator", Text{"ce compte est délégué de cette boîte", "this account is a delegate of that mailbox"}
 	case facts.KindToken:
 		r.Kind, r.How = "application", Text{"a reçu un accès : " + s.detail, "was given access: " + s.detail}
 	case facts.KindDevice:

@@ -3,6 +3,7 @@ package decision_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,8 @@ type story struct {
 	Accounts, Others    []string
 	Missing             []string
 	Sensitive, Answers  map[string]string
-	State               map[string]string
+	State, Before       map[string]string
+	Mail                [][]string
 	Places              map[string]place
 	Events, Log         [][]any
 	Meaning             []facts.Meaning
@@ -214,6 +216,14 @@ func (s *story) workspace(t *testing.T, w *findingstest.Writer) {
 			w.Add(evidence.Exhibit{Resource: resource}, body)
 		}
 	}
+	for n, m := range s.Mail {
+		answer, err := json.Marshal(map[string]any{"id": fmt.Sprintf("18c%013x", n), "threadId": fmt.Sprintf("18c%013x", n), "labelIds": []string{strings.ToUpper(m[0])}, "internalDate": fmt.Sprint(moment(t, m[1]).UnixMilli()),
+			"raw": base64.URLEncoding.EncodeToString([]byte(mailText(m)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Add(evidence.Exhibit{Resource: "gmail/messages", Item: fmt.Sprint(n)}, string(answer))
+	}
 	pages := map[string][]any{}
 	for n, a := range s.activities(t) {
 		pages[a.application] = append(pages[a.application], s.json(t, n+1, a))
@@ -232,6 +242,25 @@ func (s *story) workspace(t *testing.T, w *findingstest.Writer) {
 		w.Announce("reports/"+log, 1)
 		w.Add(evidence.Exhibit{Account: "@example.test", Resource: "reports/" + log}, string(page))
 	}
+}
+
+// mailText is a whole message: its header has one field a line.
+func mailText(m []string) string {
+	return strings.ReplaceAll(strings.TrimSpace(m[2]), "\n", "\r\n") + "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + m[3] + "\r\n"
+}
+
+// before is what an earlier collection found of some settings; nil where there was none.
+func (s *story) before(t *testing.T) *evidence.Bundle {
+	t.Helper()
+	if s.Before == nil {
+		return nil
+	}
+	w := findingstest.New(t, "01JDCTY0000000000000000000", s.Accounts...)
+	for resource, body := range s.Before {
+		w.Announce(resource, 1)
+		w.Add(evidence.Exhibit{Resource: resource}, body)
+	}
+	return w.Open()
 }
 
 // imap writes the log, the script and the rights of an account on a mail server.
@@ -260,6 +289,10 @@ func (s *story) imap(t *testing.T, w *findingstest.Writer) {
 	}
 	w.Announce("log-events:mail", 1)
 	w.Add(evidence.Exhibit{Collector: "authlog", Resource: "log-events:mail", MediaType: "application/x-ndjson"}, lines.String())
+	for n, m := range s.Mail {
+		w.Add(evidence.Exhibit{Collector: "imap", Resource: "messages/" + m[0], Item: fmt.Sprintf("7/%d", n+1), MediaType: "message/rfc822", Name: fmt.Sprintf("%d.eml", n),
+			Attrs: map[string]string{"folder": m[0], "internaldate": moment(t, m[1]).Format("02-Jan-2006 15:04:05 -0700")}}, mailText(m))
+	}
 	w.Announce("acl", 1)
 	w.Add(evidence.Exhibit{Collector: "imap", Resource: "acl"}, `{}`)
 	w.Announce("sieve", 1)
@@ -287,10 +320,15 @@ func (s *story) told(t *testing.T) (*decision.Decision, *findings.Result, *decis
 		t.Fatal(err)
 	}
 	read := func([]byte) ([]facts.Meaning, error) { return s.Meaning, nil }
-	collection := facts.NewCollection(facts.Options{MailRules: facts.MailRules{Filter: read, Script: read}})
+	collection := facts.NewCollection(facts.Options{MailRules: facts.MailRules{Filter: read, Script: read}, Content: s.Mail != nil})
 	t.Cleanup(func() { _ = collection.Close() })
-	if err := collection.Read(context.Background(), w.Open()); err != nil {
-		t.Fatal(err)
+	for _, b := range []*evidence.Bundle{s.before(t), w.Open()} {
+		if b == nil {
+			continue
+		}
+		if err := collection.Read(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
 	}
 	survey := decision.NewSurvey()
 	result, err := findings.Evaluate(set, collection, nil, func(f *facts.Fact) error {

@@ -82,7 +82,7 @@ func (s *Survey) See(f *facts.Fact) {
 	if f.Collected.After(s.latest) {
 		s.latest = f.Collected
 	}
-	if f.Is("duplicate") {
+	if f.Is("duplicate") || f.Is("own_trace") {
 		return
 	}
 	switch f.Kind {
@@ -100,7 +100,7 @@ func (s *Survey) See(f *facts.Fact) {
 	case facts.KindAccess:
 		u := s.user(f)
 		u.imap = u.imap || f.Is("enabled")
-	case facts.KindDelegate, facts.KindRights, facts.KindACL, facts.KindToken, facts.KindDevice, facts.KindGroup, facts.KindSendAs:
+	case facts.KindDelegate, facts.KindRights, facts.KindACL, facts.KindToken, facts.KindDevice, facts.KindGroup, facts.KindSendAs, facts.KindNamedElsewhere:
 		s.state(f)
 	}
 	s.lines.see(f)
@@ -149,6 +149,8 @@ func (s *Survey) state(f *facts.Fact) {
 		x.name = cmp.Or(f.Text("model"), f.Text("deviceid"))
 	case facts.KindGroup:
 		x.name = f.Text("target")
+	case facts.KindNamedElsewhere:
+		x.name, x.detail = f.Text("target"), f.Text("as")
 	case facts.KindSendAs:
 		if x.name = f.Text("target"); strings.EqualFold(x.name, f.Account) {
 			return

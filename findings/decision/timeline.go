@@ -49,7 +49,7 @@ type timelineLines struct {
 // see keeps what belongs on a timeline: all that was done from a new source, and of the rest sign-ins, changes of settings
 // and rights, sending and deleting.
 func (l *timelineLines) see(f *facts.Fact) {
-	if f.Time.IsZero() || f.Kind != facts.KindAudit && f.Kind != facts.KindMailLog && f.Kind != facts.KindAppPassword && f.Kind != facts.KindDevice && !f.Is("reply.orphan") {
+	if f.Time.IsZero() || !slices.Contains(dated(), f.Kind) && !f.Is("reply.orphan") {
 		return
 	}
 	lane, list := LaneUser, &l.user
@@ -63,8 +63,13 @@ func (l *timelineLines) see(f *facts.Fact) {
 		return
 	}
 	*list = append(*list, TimelineEntry{Time: f.Time, Zone: f.Zone, Inferred: f.Inferred, Lane: lane, Kind: f.Kind, Name: cmp.Or(eventName(f), f.Kind), Account: f.Account,
-		Actor: f.Text("actor"), IP: f.Text("ip"), Detail: firstOf(f, "message_info.subject", "subject", "target", "app_name", "doc_title", "application_name", "device_model", "name", "reason"),
+		Actor: f.Text("actor"), IP: f.Text("ip"), Detail: firstOf(f, "message_info.subject", "subject", "target", "app_name", "doc_title", "application_name", "device_model", "name", "reason", "what"),
 		Exhibit: placeOf(f), At: f.Locator})
+}
+
+// dated lists the kinds of facts of which something may stand on a timeline.
+func dated() []string {
+	return []string{facts.KindAudit, facts.KindMailLog, facts.KindAppPassword, facts.KindDevice, facts.KindHistory, facts.KindFileActivity, facts.KindSettingChange}
 }
 
 // eventName is what an event is called; those of Gmail's log have a number only.
@@ -74,7 +79,10 @@ func eventName(f *facts.Fact) string {
 			"17": "attachment downloaded", "27": "deleted for good", "30": "bounced", "31": "viewed", "32": "downloaded", "33": "read by an application", "34": "delegation granted"}
 		return cmp.Or(names[kind], "mail event "+kind)
 	}
-	return f.Text("event.name")
+	if f.Kind == facts.KindSettingChange {
+		return "setting " + f.Text("change")
+	}
+	return firstOf(f, "event.name", "action")
 }
 
 func firstOf(f *facts.Fact, names ...string) string {
@@ -89,6 +97,10 @@ func firstOf(f *facts.Fact, names ...string) string {
 // notable says whether an event that is not from a new source is worth a line.
 func notable(f *facts.Fact) bool {
 	switch f.Kind {
+	case facts.KindHistory:
+		return slices.Contains([]string{"deleted", "trashed", "spam"}, f.Text("action"))
+	case facts.KindFileActivity:
+		return f.Text("event.name") == "permissionChange" || f.Text("event.name") == "delete"
 	case facts.KindMailLog:
 		return slices.Contains([]string{"sign-in", "failure", "submission", "expunge", "script"}, f.Text("event.name"))
 	case facts.KindAudit:

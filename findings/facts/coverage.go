@@ -13,7 +13,19 @@ type Coverage struct {
 	rows      map[rowKey]*Row
 	baselines map[string]bool
 	sent      map[string]bool
+	content   *ContentCount
 }
+
+// A ContentCount says of how many messages the body was read, and of which not.
+type ContentCount struct {
+	Read        int64 `json:"read"`
+	Partly      int64 `json:"partly"`       // of Read: something in them could not be read, or is beyond the bounds
+	Personal    int64 `json:"personal"`     // marked personal: left out
+	HeadersOnly int64 `json:"headers_only"` // only their headers were collected
+}
+
+// Content says whose bodies were read; nil where nobody asked for it.
+func (c *Coverage) Content() *ContentCount { return c.content }
 
 type rowKey struct{ account, resource string }
 
@@ -31,6 +43,8 @@ type Row struct {
 
 	// Services are the logs that events were found of, where the resource holds events.
 	Services []string `json:"services,omitempty"`
+
+	wholes int // bundles that read all of it
 }
 
 // Whole says that all was read that the source has.
@@ -57,6 +71,16 @@ func (c *Coverage) Rows() []*Row {
 // ended.
 func (c *Coverage) Baseline(account string) bool { return c.baselines[strings.ToLower(account)] }
 
+// Compared says whether some settings of an account were read as a whole by two bundles.
+func (c *Coverage) Compared(account string) bool {
+	for key, r := range c.rows {
+		if r.wholes > 1 && strings.EqualFold(key.account, account) && compares(key.resource) {
+			return true
+		}
+	}
+	return false
+}
+
 // Sent says whether messages that the account sent were collected.
 func (c *Coverage) Sent(account string) bool { return c.sent[account] }
 
@@ -80,6 +104,9 @@ func (c *Coverage) take(b *evidence.Bundle) {
 	for _, row := range b.Coverage {
 		r := c.at(row.Account, row.Resource)
 		r.Got += row.Got
+		if row.Status == evidence.StatusComplete || row.Status == evidence.StatusEmpty {
+			r.wholes++
+		}
 		if rank(row.Status) >= rank(r.Status) {
 			r.Status, r.Reason = row.Status, row.Reason
 		}

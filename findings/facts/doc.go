@@ -21,7 +21,7 @@
 // order of their times, states first. Fields that need to know of others (first seen, sessions, duplicates, habits) are
 // made on that way: they know the past of an account and never its future, so that an intruder's deeds do not become
 // habits in the judgement of what he did before. Memory grows with the number of distinct sources of sign-ins and of
-// Message-IDs (8 bytes each), both bounded, and not with the number of events or messages.
+// Message-IDs (8 bytes each), of settings and of account numbers, and with the first 100,000 subjects, all bounded, and not with the number of events or messages.
 //
 // # Duplicates
 //
@@ -29,8 +29,15 @@
 // with the field duplicate and the place of the first one in duplicate_of: Google writes every event of user_accounts
 // into login once more, and bundles overlap. Rules pass over duplicates. The qualifier alone does not tell events apart.
 //
+// # Bundles of one account
+//
+// Settings that two bundles of an account read as a whole are compared: what came and what went is a fact (setting_change) with both
+// exhibits, dated between the two. Events that the collections of the case left in Google's logs themselves, known by the
+// OAuth client that exhibits name, are facts with own_trace, and rules pass over them.
+//
 // # What is left out
 //
-// Of messages that are marked personal the subject, names and names of attachments are left out; personal is true.
-// Bodies of messages are not read. Passwords and backup codes are in no exhibit, and so in no fact.
+// Of messages that are marked personal the subject, names and names of attachments are left out; personal is true. Bodies are
+// read only with Options.Content, of those messages never, and of what they hold account numbers, topics, digests of
+// attachments and counts are told, no words. Passwords and backup codes are in no exhibit, and so in no fact.
 package facts

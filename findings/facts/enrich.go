@@ -16,10 +16,14 @@ type enricher struct {
 	addresses []string
 	sightings *sightings
 	same      duplicates
+	payments  *payments
+	own       *own
+	partners  *partners
 }
 
-func newEnricher(o Options, k *known) *enricher {
-	return &enricher{options: o, known: k, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location)}
+func newEnricher(o Options, k *known, ours *own) *enricher {
+	return &enricher{options: o, known: k, own: ours, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
+		payments: newPayments(k.sentOf), partners: newPartners(k)}
 }
 
 func (e *enricher) enrich(f *Fact) {
@@ -33,7 +37,11 @@ func (e *enricher) enrich(f *Fact) {
 		f.Set("role.super", Bool(r.super))
 	case KindRuleAction:
 		e.parties(f)
+	case KindDraft, KindDisappeared:
+		f.setTopics(topicsOf(e.topics, f.Text("subject")))
 	case KindMessage:
+		e.partners.see(f)
+		e.payments.see(f)
 		f.setTopics(topicsOf(e.topics, f.Text("subject")))
 		if orphan, sure := e.known.orphan(f); sure {
 			f.Set("reply.orphan", Bool(orphan))
@@ -43,9 +51,16 @@ func (e *enricher) enrich(f *Fact) {
 		if e.same.mark(f) {
 			return // what the first one made known holds already
 		}
+		if e.own.mark(f) {
+			e.place(f)
+			return // the operator's network is none of the account's
+		}
 		e.client(f)
 	}
 	e.place(f)
+	if f.Kind == KindMailLog && e.own.mark(f) {
+		return
+	}
 	e.sightings.see(f, e.known.identity(f))
 }
 
@@ -72,18 +87,24 @@ func (e *enricher) judgeAddresses(f *Fact) {
 	if !there {
 		return
 	}
-	external, alike := int64(0), int64(0)
+	external, alike, free := int64(0), int64(0), int64(0)
 	for i := range to.Len() {
 		verdict := e.known.book.Judge(to.At(i), f.Account)
 		if verdict.External() {
-			external++
+			if external++; external == 1 {
+				f.say("recipients.first_external", party(to.At(i), verdict.Domain, string(verdict.Class)))
+			}
 		}
-		if verdict.Class == addresses.LookAlike {
+		switch verdict.Class {
+		case addresses.LookAlike:
 			alike++
+		case addresses.FreeMail, addresses.Disposable:
+			free++
 		}
 	}
 	f.Set("recipients.external", Number(external))
 	f.Set("recipients.look_alike", Number(alike))
+	f.Set("recipients.free", Number(free))
 }
 
 func (e *enricher) judge(f *Fact, name, address string) {

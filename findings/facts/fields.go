@@ -8,7 +8,20 @@ package facts
 //	X.class          own, look-alike, disposable, private, free-mail, external, unknown; X.like the own domain it looks like
 //	X.external       it is not the organisation's
 //	recipients.external, recipients.look_alike   how many there are
-//	topics           of a subject: security, reset, credential, money, bounce
+//	recipients.free, recipients.first_external   of free and throw-away mail services; the first outside: a domain, or the address
+//	X.like_correspondent  of from and reply_to: the domain that is written to from here, and that this one looks like
+//	thread           what the messages of a conversation share
+//	auth.by, auth.spf, auth.dkim, auth.dmarc     what the receiving side found; auth.foreign names others who say so
+//	content          read, partly, personal, headers only: with Options.Content, whether the text was read; content.unread why not
+//	iban, iban.quoted     account numbers in a message's own words, and in what it quotes
+//	iban.changed, iban.changed_in, iban.new, iban.before, iban.country_changed
+//	                 another one was told before: in the thread, by the correspondent, in the quoted text
+//	other.bundle, other.exhibit   the earlier exhibit, of which what the fact says is the difference
+//	data, data.SORT  sorts of secrets and numbers in a message (password, key, token, card, nir) and how many; never a value
+//	body.topics      as topics, of the text; attachments.types, attachments.sha256 in the order of attachments
+//	own_client, own_trace a token of the client that collected; within a collection of the case, and so ours
+//	age_days, modified_days, imap_days, pop_days before the collection
+//	topics           of a subject: security, reset, credential, money, bank-change, bounce
 //	labels.names     of a filter: the names of labels that it puts on
 //	role.name, role.super                        what a role's number means
 //	reply.orphan     the message answers one of ours that is not among the sent ones

@@ -13,29 +13,30 @@ type listingOf struct {
 	kind string
 	list string
 	read func(s *source, f *Fact, t thing) error // reads one thing into f and keeps it
+	bare bool                                    // read takes the thing apart itself: f is empty
 }
 
 // listings are the answers of Google's APIs by the collector's names of their resources.
 func listings() map[string]listingOf {
 	return map[string]listingOf{
-		"gmail/filters":               {KindFilter, "filter", (*source).filter},
-		"gmail/autoForwarding":        {KindForwarding, "", targeted("emailaddress")},
-		"gmail/forwardingAddresses":   {KindForwardingAddress, "forwardingAddresses", targeted("forwardingemail")},
-		"gmail/delegates":             {KindDelegate, "delegates", targeted("delegateemail")},
-		"gmail/sendAs":                {KindSendAs, "sendAs", targeted("sendasemail")},
-		"gmail/vacation":              {KindVacation, "", targeted("")},
-		"gmail/imap":                  {KindAccess, "", access("imap")},
-		"gmail/pop":                   {KindAccess, "", access("pop")},
-		"gmail/labels":                {KindLabel, "labels", targeted("")},
-		"directory/tokens":            {KindToken, "items", (*source).token},
-		"directory/asps":              {KindAppPassword, "items", (*source).appPassword},
-		"directory/user":              {KindUser, "", (*source).user},
-		"directory/aliases":           {KindAlias, "aliases", targeted("alias")},
-		"directory/mobiledevices":     {KindDevice, "mobiledevices", (*source).device},
-		"directory/groups":            {KindGroup, "groups", targeted("email")},
-		"directory/roleAssignments":   {KindRole, "items", targeted("")},
-		"directory/roles":             {kindRoleName, "items", targeted("")},
-		"directory/verificationCodes": {KindCodes, "", targeted("")},
+		"gmail/filters":               {kind: KindFilter, list: "filter", read: (*source).filter},
+		"gmail/autoForwarding":        {kind: KindForwarding, list: "", read: targeted("emailaddress")},
+		"gmail/forwardingAddresses":   {kind: KindForwardingAddress, list: "forwardingAddresses", read: targeted("forwardingemail")},
+		"gmail/delegates":             {kind: KindDelegate, list: "delegates", read: targeted("delegateemail")},
+		"gmail/sendAs":                {kind: KindSendAs, list: "sendAs", read: targeted("sendasemail")},
+		"gmail/vacation":              {kind: KindVacation, list: "", read: targeted("")},
+		"gmail/imap":                  {kind: KindAccess, list: "", read: access("imap")},
+		"gmail/pop":                   {kind: KindAccess, list: "", read: access("pop")},
+		"gmail/labels":                {kind: KindLabel, list: "labels", read: targeted("")},
+		"directory/tokens":            {kind: KindToken, list: "items", read: (*source).token},
+		"directory/asps":              {kind: KindAppPassword, list: "items", read: (*source).appPassword},
+		"directory/user":              {kind: KindUser, list: "", read: (*source).user},
+		"directory/aliases":           {kind: KindAlias, list: "aliases", read: targeted("alias")},
+		"directory/mobiledevices":     {kind: KindDevice, list: "mobiledevices", read: (*source).device},
+		"directory/groups":            {kind: KindGroup, list: "groups", read: targeted("email")},
+		"directory/roleAssignments":   {kind: KindRole, list: "items", read: targeted("")},
+		"directory/roles":             {kind: kindRoleName, list: "items", read: targeted("")},
+		"directory/verificationCodes": {kind: KindCodes, list: "", read: targeted("")},
 	}
 }
 
@@ -56,7 +57,10 @@ func (s *source) listing(l listingOf) error {
 		f := s.fact(l.kind, t.pointer)
 		if !startsObject(t.raw) {
 			err = s.unreadable(l.kind, t.pointer, errNoObject)
-		} else if err = f.flatten("", t.raw); err == nil {
+		} else if !l.bare {
+			err = f.flatten("", t.raw)
+		}
+		if err == nil && startsObject(t.raw) {
 			err = l.read(s, f, t)
 		}
 		if err != nil {

@@ -132,6 +132,36 @@ func (s *source) disappeared() error {
 		if err := s.keep(f); err != nil {
 			return err
 		}
+		if err := s.vanished(i, folder, r.Earlier); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxVanished is of how many messages of a folder it is told one by one that they are gone.
+const maxVanished = 5_000
+
+// vanished keeps each message that an earlier bundle holds and that is not there any more, with what that bundle's header told, where
+// that bundle was read before.
+func (s *source) vanished(i int, folder string, e *earlier.Comparison) error {
+	if e == nil {
+		return nil
+	}
+	for j, gone := range e.Vanished[:min(len(e.Vanished), maxVanished)] {
+		f := s.fact(KindDisappeared, "/folders/"+strconv.Itoa(i)+"/earlier/vanished/"+strconv.Itoa(j))
+		f.say("folder", folder)
+		f.say("gmail.id", gone.ID)
+		f.say("other.bundle", gone.Bundle)
+		f.say("other.exhibit", gone.Exhibit)
+		if was, there := s.c.known.mail[gone.Bundle+"/"+gone.Exhibit]; there {
+			f.say("subject", was.subject)
+			f.say("message_id", was.id)
+			f.Set("sent", Bool(was.sent))
+		}
+		if err := s.keep(f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -27,7 +27,20 @@ const (
 	KindRights            = "imap_rights"      // what the account may do in another's mailbox
 	KindAnnotation        = "imap_annotation"  // an annotation of a mailbox or of the server
 	KindMessage           = "message"          // the header of a message
+	KindDraft             = "draft"            // the header of a message that was not sent
 	KindDisappeared       = "disappeared"      // what is not there any more in a folder
+	KindHistory           = "gmail_history"    // what Gmail's history tells: deleted, moved, relabelled
+	KindFile              = "drive_file"       // a file and who has access to it
+	KindFileActivity      = "drive_activity"   // what was done with a file
+	KindCloudDevice       = "cloud_device"     // a device that Cloud Identity knows the account on
+	KindPolicy            = "policy"           // a policy of the organisation
+	KindSSO               = "single_sign_on"   // who may sign people in from outside: profiles, their keys, whom they hold for
+	KindCalendarACL       = "calendar_acl"     // who has access to a calendar
+	KindScriptRun         = "script_run"       // a run of Apps Script in the account's name
+	KindUsage             = "usage"            // what Google counted on a day
+	KindNamedElsewhere    = "named_elsewhere"  // another mailbox's settings name the account
+	KindAttached          = "attached"         // what a person saw and kept
+	KindSettingChange     = "setting_change"   // a setting that an earlier bundle has and a later one not, or the other way round
 	KindAlert             = "alert"            // an alert of Google's Alert Center
 )
 
@@ -35,5 +48,6 @@ const (
 func Kinds() []string {
 	return []string{KindUnreadable, KindFilter, KindForwarding, KindForwardingAddress, KindDelegate, KindSendAs, KindVacation, KindAccess, KindLabel,
 		KindToken, KindAppPassword, KindCodes, KindUser, KindAlias, KindDevice, KindGroup, KindRole, KindAudit, KindMailLog, KindScript,
-		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDisappeared, KindAlert}
+		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDraft, KindDisappeared, KindHistory, KindFile, KindFileActivity, KindCloudDevice,
+		KindPolicy, KindSSO, KindCalendarACL, KindScriptRun, KindUsage, KindNamedElsewhere, KindAttached, KindSettingChange, KindAlert}
 }

@@ -18,8 +18,19 @@ type known struct {
 	sent     map[uint64]struct{} // Message-IDs in folders of sent mail
 	sentOf   map[string]bool     // accounts of which sent mail is known
 	domains  map[string]bool     // right-hand sides of own Message-IDs
+	partners map[string]bool     // domains that somebody here has written to, but those of everybody
+	mail     map[string]wasMail  // by bundle and exhibit: what is told of a message that a later bundle does not find
 	full     bool                // more Message-IDs than are remembered
 }
+
+// wasMail is what is remembered of a message.
+type wasMail struct {
+	subject, id string
+	sent        bool
+}
+
+// maxMail is of how many messages it is remembered.
+const maxMail = 100_000
 
 type role struct {
 	name  string
@@ -35,7 +46,7 @@ const (
 
 func newKnown(domains []string) *known {
 	return &known{book: addresses.NewBook(domains), profiles: map[string]string{}, labels: map[string]string{}, roles: map[string]role{}, seed: maphash.MakeSeed(),
-		sent: map[uint64]struct{}{}, sentOf: map[string]bool{}, domains: map[string]bool{}}
+		sent: map[uint64]struct{}{}, sentOf: map[string]bool{}, domains: map[string]bool{}, partners: map[string]bool{}, mail: map[string]wasMail{}}
 }
 
 // account notes an account under examination: its domain is the organisation's.
@@ -71,11 +82,16 @@ func (k *known) learn(f *Fact) {
 }
 
 func (k *known) learnMessage(f *Fact) {
+	if len(k.mail) < maxMail {
+		subject := f.Text("subject")
+		k.mail[f.Bundle+"/"+f.Exhibit] = wasMail{subject[:min(len(subject), 200)], f.Text("message_id"), f.Is("sent")}
+	}
 	id := f.Text("message_id")
 	if !f.Is("sent") || id == "" {
 		return
 	}
 	k.sentOf[f.Account] = true
+	k.partnersOf(f)
 	if len(k.sent) >= maxMessageIDs {
 		k.full = true
 		return
@@ -83,6 +99,19 @@ func (k *known) learnMessage(f *Fact) {
 	k.sent[k.hash(id)] = struct{}{}
 	if _, domain, ok := strings.Cut(id, "@"); ok && len(k.domains) < maxNames {
 		k.domains[strings.ToLower(domain)] = true
+	}
+}
+
+// maxPartners is how many domains of correspondents are compared with those of strangers.
+const maxPartners = 2_000
+
+// partnersOf notes whom a sent message is to.
+func (k *known) partnersOf(f *Fact) {
+	to, _ := f.Get("recipients")
+	for i := range to.Len() {
+		if verdict := k.book.Judge(to.At(i), f.Account); verdict.Class == addresses.External && len(k.partners) < maxPartners {
+			k.partners[verdict.Domain] = true
+		}
 	}
 }
 

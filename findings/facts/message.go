@@ -2,6 +2,7 @@ package facts
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -10,8 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/selection"
+	"github.com/mbaudit/mbaudit/findings/addresses"
 	"github.com/mbaudit/mbaudit/internal/bodystructure"
 	"github.com/mbaudit/mbaudit/internal/mailheader"
 )
@@ -25,7 +29,12 @@ func (s *source) message() error {
 	if err != nil {
 		return err
 	}
-	header, err := mailheader.Read(r, maxHeader)
+	var before bytes.Buffer
+	in := r
+	if s.c.content != nil {
+		in = io.TeeReader(r, &before) // a header's reader reads on, and the body is wanted, too
+	}
+	header, err := mailheader.Read(in, s.headerLimit())
 	if err != nil {
 		return err
 	}
@@ -46,7 +55,15 @@ func (s *source) message() error {
 		names := part.Names()
 		f.Set("attachments", List(cutList(f, names)))
 	}
-	return s.keepMessage(f, &header)
+	if draftFolder(f) {
+		f.Kind = KindDraft
+	}
+	var body io.Reader
+	if s.c.content != nil && s.MediaType != "text/rfc822-headers" && !header.Truncated {
+		before.Next(header.Body)
+		body = io.MultiReader(&before, r)
+	}
+	return s.keepMessage(f, &header, body)
 }
 
 // A gmailMessage is what Gmail's API says of a message, in any of its formats.
@@ -59,26 +76,37 @@ type gmailMessage struct {
 	Payload  *struct {
 		Headers []struct{ Name, Value string } `json:"headers"`
 	} `json:"payload"`
+	Message *gmailMessage `json:"message"` // of a draft
 }
 
 // gmailMessage reads a message that Gmail's API gave.
 func (s *source) gmailMessage() error {
-	body, err := s.body()
+	answer, err := s.body()
 	if err != nil {
 		return err
 	}
 	var m gmailMessage
-	if err := asRecord(body, &m); err != nil {
+	if err := asRecord(answer, &m); err != nil {
 		return err
+	}
+	pointer := ""
+	if m.Message != nil {
+		m, pointer = *m.Message, "/message"
 	}
 	if m.ID == "" || m.Payload == nil && m.Raw == "" {
 		return nil // a list of messages says nothing of any
 	}
-	header, err := m.header()
+	header, body, err := m.header(s.headerLimit())
 	if err != nil {
 		return err
 	}
-	f := s.fact(KindMessage, "/payload/headers")
+	f := s.fact(KindMessage, pointer+"/payload/headers")
+	if m.Payload == nil {
+		f.Locator = pointer + "/raw"
+	}
+	if s.Resource == "gmail/drafts" || slices.Contains(m.Labels, "DRAFT") {
+		f.Kind = KindDraft
+	}
 	f.say("gmail.id", m.ID)
 	f.say("gmail.thread", m.ThreadID)
 	f.Set("labels", List(cutList(f, m.Labels)))
@@ -87,26 +115,41 @@ func (s *source) gmailMessage() error {
 		f.Time, f.Zone = at, "Z"
 		f.say("time_of", "internaldate")
 	}
-	return s.keepMessage(f, &header)
+	return s.keepMessage(f, &header, body)
 }
 
-func (m *gmailMessage) header() (mailheader.Header, error) {
+// header gives the message's header and, of a whole message, its body.
+func (m *gmailMessage) header(limit int) (header mailheader.Header, body io.Reader, err error) {
 	if m.Payload == nil {
 		raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(m.Raw, "="))
 		if err != nil {
-			return mailheader.Header{}, fmt.Errorf("its raw form: %w", err)
+			return mailheader.Header{}, nil, fmt.Errorf("its raw form: %w", err)
 		}
-		return mailheader.Read(bytes.NewReader(raw), maxHeader)
+		header, err = mailheader.Read(bytes.NewReader(raw), limit)
+		if err != nil || header.Truncated {
+			return header, nil, err
+		}
+		return header, bytes.NewReader(raw[header.Body:]), nil
 	}
 	var b strings.Builder
 	for _, h := range m.Payload.Headers {
 		b.WriteString(h.Name + ": " + strings.NewReplacer("\r", "", "\n", "\n ").Replace(h.Value) + "\r\n")
 	}
-	return mailheader.Read(io.LimitReader(strings.NewReader(b.String()), maxHeader), maxHeader)
+	header, err = mailheader.Read(strings.NewReader(b.String()), maxHeader)
+	return header, nil, err
 }
 
-// keepMessage writes a header into the fact and keeps it.
-func (s *source) keepMessage(f *Fact, h *mailheader.Header) error {
+// headerLimit is how much of a message is read for its header. Who looks into bodies looks behind a large header, too.
+func (s *source) headerLimit() int {
+	if s.c.content != nil {
+		return maxContentHeader
+	}
+	return maxHeader
+}
+
+// keepMessage writes a header into the fact, and what was asked for of the body, and keeps it. body is nil where there is
+// none.
+func (s *source) keepMessage(f *Fact, h *mailheader.Header, body io.Reader) error {
 	personal := selection.PersonalMark(evidence.Record{N: s.record.N, Exhibit: s.StoredExhibit}, selection.HeadOf(h)) != ""
 	f.Set("personal", Bool(personal))
 	if date, ok := h.Date(); ok {
@@ -127,21 +170,26 @@ func (s *source) keepMessage(f *Fact, h *mailheader.Header) error {
 			f.say(field, ids[0])
 		}
 	}
-	if refs := h.IDs("References"); len(refs) > 0 {
+	refs := h.IDs("References")
+	if len(refs) > 0 {
 		f.say("references.last", refs[len(refs)-1])
 	}
+	f.say("thread", cmp.Or(f.Text("gmail.thread"), first(refs), f.Text("in_reply_to"), f.Text("message_id")))
 	f.say("mailer", h.Mailer())
 	f.say("auto_submitted", h.AutoSubmitted())
 	if _, isList := h.List(); isList {
 		f.Set("list", Bool(true))
 	}
-	authentication(f, h)
+	s.authentication(f, h)
 	origin(f, h)
 	if duplicates := h.Duplicates(); len(duplicates) > 0 {
 		f.Set("header.duplicates", Number(int64(len(duplicates))))
 	}
-	if sent(f) {
+	if f.Kind == KindMessage && sent(f) {
 		f.Set("sent", Bool(true))
+	}
+	if err := s.content(f, h, body, personal); err != nil {
+		return err
 	}
 	return s.keep(f)
 }
@@ -198,12 +246,18 @@ func correspondents(f *Fact, h *mailheader.Header, personal bool) {
 	}
 }
 
-// authentication notes what the topmost Authentication-Results says, which is the receiving server's own if that server
-// writes any. Those below may be anybody's.
-func authentication(f *Fact, h *mailheader.Header) {
+// authentication notes what the topmost Authentication-Results that the receiving server wrote says. Anybody can write such a
+// field: one counts where its server is named by one of the newest Received fields, by the tenant, or is Gmail's own in
+// Gmail's answers. Of others the name alone is kept.
+func (s *source) authentication(f *Fact, h *mailheader.Header) {
 	all, _ := h.Authentications()
+	hops, _ := h.Received()
 	for i := range all {
-		if all[i].ARC {
+		if all[i].ARC || all[i].ID == "" {
+			continue
+		}
+		if !s.receiver(all[i].ID, all[i].Field, hops) {
+			f.add("auth.foreign", Text(f.cut(all[i].ID)))
 			continue
 		}
 		f.say("auth.by", all[i].ID)
@@ -215,8 +269,37 @@ func authentication(f *Fact, h *mailheader.Header) {
 				}
 			}
 		}
-		break
+		return
 	}
+}
+
+// maxOwnHops is how many Received fields from the top are taken for the receiver's own: gateway, filter, store.
+const maxOwnHops = 4
+
+// receiver says whether an Authentication-Results field of that name and in that place is of the side that received the message:
+// its servers are those of the newest Received fields, as long as these are below one registered domain. Below the first
+// field of another's server stands what the sender may have written.
+func (s *source) receiver(id string, field int, hops []mailheader.Hop) bool {
+	id = strings.ToLower(strings.TrimSuffix(id, "."))
+	named := s.c.known.book.Judge("x@"+id, s.Account).Class == addresses.Own
+	if s.Collector == "workspace" || s.Attrs["x-gm-msgid"] != "" {
+		named = named || id == "mx.google.com"
+	}
+	organisation := ""
+	for _, hop := range hops[:min(len(hops), maxOwnHops)] {
+		by := strings.ToLower(strings.TrimSuffix(hop.By, "."))
+		registered, err := publicsuffix.EffectiveTLDPlusOne(by)
+		switch {
+		case by == "" || err != nil: // a server inside, which has no name in the world
+		case organisation != "" && registered != organisation:
+			return named && field < hop.Field
+		default:
+			organisation = registered
+			own, err := publicsuffix.EffectiveTLDPlusOne(id)
+			named = named || by == id || err == nil && own == organisation
+		}
+	}
+	return named
 }
 
 // origin notes the address that a message was handed in from: the oldest public one of the fields that mail systems
@@ -258,10 +341,27 @@ func sent(f *Fact) bool {
 			}
 		}
 	}
+	return slices.Contains([]string{"sent", "sent items", "sent mail", "sent messages", "envoyés", "éléments envoyés", "messages envoyés", "gesendet", "gesendete elemente",
+		"enviados", "elementos enviados", "inviata", "posta inviata", "inviati"}, lastFolder(f))
+}
+
+// lastFolder is the name of the message's folder without those that it is in, in lower case.
+func lastFolder(f *Fact) string {
 	folder := strings.ToLower(f.Text("folder"))
 	if i := strings.LastIndexAny(folder, "/.\\"); i >= 0 {
 		folder = folder[i+1:]
 	}
-	return slices.Contains([]string{"sent", "sent items", "sent mail", "sent messages", "envoyés", "éléments envoyés", "messages envoyés", "gesendet", "gesendete elemente",
-		"enviados", "elementos enviados", "inviata", "posta inviata", "inviati"}, folder)
+	return folder
+}
+
+// draftFolder says whether the account keeps the message as one that is not sent yet.
+func draftFolder(f *Fact) bool {
+	return strings.Contains(strings.ToLower(f.Text("flags")), `\draft`) || slices.Contains([]string{"drafts", "draft", "brouillons", "entwürfe", "borradores", "bozze"}, lastFolder(f))
+}
+
+func first(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	return texts[0]
 }

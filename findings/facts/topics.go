@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// topicWords are the words and phrases by which the subject of a message is known, without accents and in lower case:
+// topicWords are the words and phrases by which the subject of a message is known (and its text, where that is read), without accents and in lower case:
 // English, French, German, Spanish, Italian. A word stands for itself, a phrase with blanks for its words in that order.
 func topicWords() map[string][]string {
 	return map[string][]string{
@@ -26,6 +26,10 @@ func topicWords() map[string][]string {
 		"money": {"invoice", "payment", "wire transfer", "bank details", "bank account", "remittance", "purchase order", "iban", "swift", "facture", "virement", "rib",
 			"coordonnees bancaires", "paiement", "reglement", "changement de rib", "releve d identite bancaire", "rechnung", "uberweisung", "bankverbindung", "zahlung",
 			"factura", "transferencia", "pago", "cuenta bancaria", "fattura", "bonifico", "pagamento", "coordinate bancarie"},
+		"bank-change": {"new bank details", "new bank account", "new banking details", "updated bank details", "change of bank details", "change of bank account", "bank details have changed",
+			"changed our bank", "new iban", "nouveau rib", "nouvel iban", "changement de rib", "changement de coordonnees bancaires", "nouvelles coordonnees bancaires", "nouveau compte bancaire",
+			"changement de domiciliation bancaire", "coordonnees bancaires ont change", "neue bankverbindung", "geanderte bankverbindung", "neue kontoverbindung", "nuevos datos bancarios", "nueva cuenta bancaria",
+			"cambio de cuenta bancaria", "nuove coordinate bancarie", "nuovo iban", "cambio iban"},
 		"bounce": {"undeliverable", "undelivered mail", "delivery status notification", "mail delivery failed", "returned mail", "delivery failure", "non remis",
 			"echec de la remise", "unzustellbar", "no se puede entregar", "mancata consegna"},
 	}
@@ -55,13 +59,15 @@ func wordsOf(text string) string {
 
 // topicsOf says what a subject is about.
 func topicsOf(words map[string][]string, subject string) []string {
-	if subject == "" {
+	return topicsIn(words, subject, maxSubject)
+}
+
+// topicsIn says what the first bytes of a text are about.
+func topicsIn(words map[string][]string, text string, most int) []string {
+	if text == "" {
 		return nil
 	}
-	if len(subject) > maxSubject {
-		subject = subject[:maxSubject]
-	}
-	text := wordsOf(subject)
+	text = wordsOf(text[:min(len(text), most)])
 	var topics []string
 	for topic, list := range words {
 		if slices.ContainsFunc(list, func(w string) bool { return strings.Contains(text, " "+w+" ") }) {

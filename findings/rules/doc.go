@@ -15,7 +15,8 @@
 //	  strength: strong       strong, medium or weak, for the decision
 //	  subject: [target]      the fields that tell one finding from another; without, one finding for each account
 //	  pair: forwarding       findings of a state and of an event with the same pair and the same subject confirm each other
-//	  needs: [baseline]      baseline: enough past sign-ins; meaning: mail rules that were understood; sent: the sent messages
+//	  needs: [baseline]      baseline: enough past sign-ins; meaning: mail rules that were understood; sent: the sent
+//	                         messages; content: the text of messages; two: two collections of the account
 //	  fr: {title: …, means: …, question: …}
 //	  en: {means: …, question: …}
 //	tests:

@@ -88,9 +88,10 @@ func NewEngine(s *Set) *Engine {
 	return e
 }
 
-// Evaluate gives the rules that hold for a fact. Duplicates are passed over.
+// Evaluate gives the rules that hold for a fact. Duplicates, and what the collections themselves left in the logs, are passed
+// over.
 func (e *Engine) Evaluate(f *facts.Fact, yield func(Hit)) {
-	if f.Is("duplicate") {
+	if f.Is("duplicate") || f.Is("own_trace") {
 		return
 	}
 	source := sigma.Logsource{Product: Product, Category: f.Kind}
@@ -106,7 +107,7 @@ func (e *Engine) evaluate(source sigma.Logsource, f *facts.Fact, yield func(Hit)
 		if !r.Match(event{f}) {
 			continue
 		}
-		o := []*Observation{observe(r, f)}
+		o := observations(r, f)
 		if !r.Serves() {
 			yield(Hit{r, f, o})
 		}
@@ -138,6 +139,18 @@ func (e *Engine) correlate(r *Rule, f *facts.Fact, o []*Observation, yield func(
 // maxObserved is how many characters of a value an observation repeats.
 const maxObserved = 512
 
+// observations are where a fact stands; what is said of two exhibits stands in both.
+func observations(r *Rule, f *facts.Fact) []*Observation {
+	o := observe(r, f)
+	bundle, exhibit := f.Text("other.bundle"), f.Text("other.exhibit")
+	if bundle == "" || exhibit == "" {
+		return []*Observation{o}
+	}
+	other := *o
+	other.Bundle, other.Exhibit, other.Locator = bundle, exhibit, ""
+	return []*Observation{o, &other}
+}
+
 // observe notes the fields by which a rule holds, and those that tell its findings apart.
 func observe(r *Rule, f *facts.Fact) *Observation {
 	o := &Observation{Bundle: f.Bundle, Exhibit: f.Exhibit, Locator: f.Locator, Resource: f.Resource, Kind: f.Kind, Time: f.Time, Zone: f.Zone, Inferred: f.Inferred}
@@ -161,7 +174,8 @@ func observe(r *Rule, f *facts.Fact) *Observation {
 // always lists fields that help to understand whatever holds.
 func always() []string {
 	return []string{"event.name", "actor", "ip", "country", "asn", "target", "minutes_since_new_source", "source.suspect", "session", "subject", "message_info.subject",
-		"app_name", "displaytext", "client_id", "clientid", "scope.widest", "name", "script", "mailbox", "duplicate_of"}
+		"app_name", "displaytext", "client_id", "clientid", "scope.widest", "name", "script", "mailbox", "duplicate_of",
+		"from", "iban.before", "iban.changed_in", "what", "since", "before"}
 }
 
 // Run evaluates a rule's test, with the rules that it is made of, and says what is wrong.

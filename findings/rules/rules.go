@@ -275,7 +275,7 @@ func (s *Set) check(r *Rule) error {
 
 func (s *Set) checkSource(r *Rule) error {
 	for _, need := range r.About.Needs {
-		if !slices.Contains([]string{NeedBaseline, NeedMeaning, NeedSent}, need) {
+		if !slices.Contains([]string{NeedBaseline, NeedMeaning, NeedSent, NeedContent, NeedTwo}, need) {
 			return fmt.Errorf("there is no need %q", need)
 		}
 	}
@@ -301,6 +301,8 @@ const (
 	NeedBaseline = "baseline"
 	NeedMeaning  = "meaning"
 	NeedSent     = "sent"
+	NeedContent  = "content"
+	NeedTwo      = "two"
 )
 
 // Rule finds a rule by its name or id.

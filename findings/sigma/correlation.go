@@ -21,6 +21,7 @@ type Correlation struct {
 	Least    int                          // of event_count and value_count
 	Field    string                       // whose values value_count counts
 	Aliases  map[string]map[string]string // a name in GroupBy: rule: field
+	Generate bool                         // the rules it is about are told of on their own, too
 }
 
 func parseCorrelation(n *yaml.Node) (*Correlation, error) {
@@ -40,7 +41,7 @@ func parseCorrelation(n *yaml.Node) (*Correlation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Correlation{Type: doc.Type, Rules: doc.Rules, Timespan: span, Aliases: doc.Aliases}
+	c := &Correlation{Type: doc.Type, Rules: doc.Rules, Timespan: span, Aliases: doc.Aliases, Generate: doc.Generate}
 	for _, g := range doc.GroupBy {
 		c.GroupBy = append(c.GroupBy, strings.ToLower(g))
 	}
