@@ -260,7 +260,7 @@ func jsonLines[T any](path string) iter.Seq2[*T, error] {
 			line, err := r.ReadBytes('\n')
 			if len(bytes.TrimSpace(line)) > 0 {
 				doc := new(T)
-				if err := json.Unmarshal(line, doc); err != nil {
+				if err := parseLine(line, doc); err != nil {
 					yield(nil, withHint(fmt.Errorf("reading %s: %w", filepath.Base(path), err), "make it again: mbaudit qualify"))
 					return
 				}
@@ -276,4 +276,12 @@ func jsonLines[T any](path string) iter.Seq2[*T, error] {
 			}
 		}
 	}
+}
+
+// parseLine reads a line. What reads itself checks itself, and needs no second pass.
+func parseLine(line []byte, doc any) error {
+	if own, ok := doc.(json.Unmarshaler); ok {
+		return own.UnmarshalJSON(line)
+	}
+	return json.Unmarshal(line, doc)
 }

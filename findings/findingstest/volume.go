@@ -99,20 +99,27 @@ func (w *Writer) activity(n, of int, at time.Time) (application, doc string) {
 		at.Format("2006-01-02T15:04:05.000Z"), n, application, n, email, 1000+person, network, asn, kind, event)
 }
 
-// header adds the header of the n-th message.
+// header adds the header of the n-th message. Of ten messages one is sent, to which the nine behind it are answers; now and then
+// one answers a message that is not there.
 func (w *Writer) header(n int, at time.Time) {
-	folder, from, to, authentication := "INBOX", fmt.Sprintf("Client %d <c%d@client%d.example>", n%300, n%300, n%40), w.account, "Authentication-Results: mx.example.test; spf=pass smtp.mailfrom=client.example;\r\n\tdkim=pass header.d=client.example; dmarc=pass header.from=client.example\r\n"
+	client := fmt.Sprintf("c%d@client%d.example", n%300, n%40)
+	folder, from, to, id, network := "INBOX", "Client <"+client+">", w.account, "client.example", fmt.Sprint("192.0.2.", n%200)
+	authentication := "Authentication-Results: mx.example.test; spf=pass smtp.mailfrom=client.example;\r\n\tdkim=pass header.d=client.example; dmarc=pass header.from=client.example\r\n"
+	answers := n - n%10
+	if n%1000 == 999 {
+		answers = n
+	}
 	if n%10 == 0 {
-		folder, from, to, authentication = "Sent", w.account, from, ""
+		folder, from, to, id, network, authentication = "Sent", w.account, from, "example.test", "198.51.0.1", ""
 	}
 	w.Add(evidence.Exhibit{Collector: "imap", Resource: "messages/" + folder, Item: "7/" + strconv.Itoa(n+1), MediaType: "text/rfc822-headers", Name: fmt.Sprintf("%09d.hdr", n+1),
 		Attrs: map[string]string{"folder": folder, "flags": `(\Seen)`, "internaldate": at.Format("02-Jan-2006 15:04:05 -0700")}},
-		fmt.Sprintf("Return-Path: <c%d@client%d.example>\r\nDelivered-To: %s\r\n"+
+		fmt.Sprintf("Return-Path: <%s>\r\nDelivered-To: %s\r\n"+
 			"Received: from client.example (client.example [198.51.100.%d])\r\n\tby mx.example.test (Postfix) with ESMTPS id %08X\r\n\tfor <%s>; %s\r\n"+
-			"Received: from [192.168.1.%d] (unknown [203.0.113.%d])\r\n\tby client.example with ESMTPSA id %08X;\r\n\t%s\r\n%s"+
+			"Received: from [192.168.1.%d] (unknown [%s])\r\n\tby client.example with ESMTPSA id %08X;\r\n\t%s\r\n%s"+
 			"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=client.example; s=s2026;\r\n\tt=%d; h=from:to:subject:date:message-id; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;\r\n\tb=%s\r\n"+
-			"From: %s\r\nTo: %s\r\nSubject: =?UTF-8?Q?R=C3=A9union_%d:_commande_et_facture?=\r\nDate: %s\r\nMessage-ID: <%d@client.example>\r\n"+
-			"In-Reply-To: <%d@client.example>\r\nReferences: <%d@client.example> <%d@client.example>\r\nX-Mailer: Microsoft Outlook 16.0\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_%d\"\r\n\r\n",
-			n%300, n%40, w.account, n%200, n, w.account, at.Format(time.RFC1123Z), n%200, n%200, n, at.Format(time.RFC1123Z), authentication,
-			at.Unix(), strings.Repeat("Zm9vYmFy", 42), from, to, n, at.Format(time.RFC1123Z), n, n-7, n-14, n-7, n))
+			"From: %s\r\nTo: %s\r\nSubject: =?UTF-8?Q?R=C3=A9union_%d:_commande_et_facture?=\r\nDate: %s\r\nMessage-ID: <%d@%s>\r\n"+
+			"In-Reply-To: <%d@example.test>\r\nReferences: <%d@example.test>\r\nX-Mailer: Microsoft Outlook 16.0\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_%d\"\r\n\r\n",
+			client, w.account, n%200, n, w.account, at.Format(time.RFC1123Z), n%200, network, n, at.Format(time.RFC1123Z), authentication,
+			at.Unix(), strings.Repeat("Zm9vYmFy", 42), from, to, n, at.Format(time.RFC1123Z), n, id, answers, answers, n))
 }
