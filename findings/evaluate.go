@@ -190,8 +190,12 @@ func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
 	}
 	a.confirm(r.Findings)
 	sameAddress(r.Findings)
+	examined := map[string]bool{}
+	for _, account := range coverage.Accounts() {
+		examined[strings.ToLower(account)] = true
+	}
 	for _, f := range r.Findings {
-		f.Examined = slices.ContainsFunc(coverage.Accounts(), func(account string) bool { return strings.EqualFold(account, f.Account) })
+		f.Examined = examined[strings.ToLower(f.Account)]
 	}
 	slices.SortFunc(r.Findings, compareFindings)
 	r.Outcomes = a.outcomes(coverage, r.Findings)
@@ -255,11 +259,12 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 	var outcomes []Outcome
 	missing := map[string][]Missing{}
 	for _, account := range coverage.Accounts() {
+		rows := coverage.Of(account)
 		for _, r := range a.set.Rules {
 			if r.Serves() || strings.HasPrefix(account, "@") {
 				continue
 			}
-			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: a.missing(r, account, coverage)}
+			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: a.missing(r, account, rows, coverage)}
 			missing[r.Name+"\x00"+strings.ToLower(account)] = o.Missing
 			switch {
 			case holds[r.Name+"\x00"+strings.ToLower(account)]:
@@ -277,7 +282,7 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 }
 
 // missing lists what a rule looks at and what was not read, or not as a whole.
-func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Coverage) []Missing {
+func (a *assembly) missing(r *rules.Rule, account string, rows []*facts.Row, coverage *facts.Coverage) []Missing {
 	var all []Missing
 	add := func(m Missing) {
 		if !slices.ContainsFunc(all, func(x Missing) bool { return x.Source == m.Source && x.Reason == m.Reason }) {
@@ -291,7 +296,7 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 		}
 		what := map[string]string{"fr": cmp.Or(r.About.FR.Gap, source.FR), "en": cmp.Or(r.About.EN.Gap, source.EN)}
 		if base.Logsource.Category != facts.KindSettingChange { // of each of its sources two collections are compared, or none
-			for _, m := range lacking(source, account, coverage) {
+			for _, m := range lacking(source, account, rows) {
 				m.What = what
 				add(m)
 			}
@@ -345,11 +350,11 @@ func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing
 	return Missing{}, false
 }
 
-// lacking says what of a source was not read. Logs that were imported hold all accounts, whichever they were imported for.
-func lacking(source rules.Source, account string, coverage *facts.Coverage) []Missing {
+// lacking says of the rows that concern an account what of a source was not read. Logs that were imported hold all accounts, whichever they were imported for.
+func lacking(source rules.Source, account string, rows []*facts.Row) []Missing {
 	var found, whole []*facts.Row
 	var lacks []Missing
-	for _, row := range coverage.Rows() {
+	for _, row := range rows {
 		if !serves(source, row, account) {
 			continue
 		}

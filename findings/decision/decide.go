@@ -33,7 +33,7 @@ type maker struct {
 
 // Decide makes the decision. It changes nothing of what it is given.
 func Decide(in Input) *Decision {
-	m := &maker{Input: in, judge: newJudge(in.Result, in.Survey, newWorlds(in.Coverage.Rows())), accounts: mailboxes(in.Coverage.Accounts()), sure: map[string]int{}}
+	m := &maker{Input: in, judge: newJudge(in.Result, in.Survey, newWorlds(in.Coverage)), accounts: mailboxes(in.Coverage.Accounts()), sure: map[string]int{}}
 	m.d = &Decision{V: 1, MadeAt: in.Now.UTC().Truncate(time.Second), Case: in.Case.Case, Accounts: m.accounts, Bundles: in.Result.Bundles, Bias: bias(), Precautions: precautions()}
 	for _, account := range m.accounts {
 		m.sure[key(account)] = m.confirmation(account)

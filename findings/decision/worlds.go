@@ -9,30 +9,23 @@ import (
 
 // worlds are the rows of what was collected, and so what sort of mail system each account is on.
 type worlds struct {
-	all       []*facts.Row
+	coverage  *facts.Coverage
 	byAccount map[string][]*facts.Row // of rows
 }
 
-func newWorlds(rows []*facts.Row) *worlds {
-	return &worlds{all: rows, byAccount: map[string][]*facts.Row{}}
+func newWorlds(coverage *facts.Coverage) *worlds {
+	return &worlds{coverage: coverage, byAccount: map[string][]*facts.Row{}}
 }
 
 // rows gives the rows that concern an account: its own, those of its tenant, and logs that hold everybody.
 func (w *worlds) rows(account string) []*facts.Row {
 	account = strings.ToLower(account)
-	if known, there := w.byAccount[account]; there {
-		return known
+	rows, known := w.byAccount[account]
+	if !known {
+		rows = w.coverage.Of(account)
+		w.byAccount[account] = rows
 	}
-	_, domain, _ := strings.Cut(account, "@")
-	var mine []*facts.Row
-	for _, r := range w.all {
-		owner := strings.ToLower(r.Account)
-		if owner == account || domain != "" && owner == "@"+domain || strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
-			mine = append(mine, r)
-		}
-	}
-	w.byAccount[account] = mine
-	return mine
+	return rows
 }
 
 func (w *worlds) has(account string, prefixes ...string) bool {

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -14,7 +15,13 @@ type Coverage struct {
 	baselines map[string]bool
 	sent      map[string]bool
 	content   *ContentCount
+
+	sorted []*Row            // Rows, until there is another one
+	index  map[string][]*Row // of an account, in lower case; those that hold everybody are everybodys
 }
+
+// everybodys is the account of rows that concern all accounts: logs that were imported.
+const everybodys = ""
 
 // A ContentCount says of how many messages the body was read, and of which not.
 type ContentCount struct {
@@ -55,15 +62,40 @@ func (r *Row) Whole() bool {
 // Accounts lists the accounts under examination.
 func (c *Coverage) Accounts() []string { return c.accounts }
 
-// Rows lists the rows in the order of account and resource.
+// Rows lists the rows in the order of account and resource. The list must not be changed.
 func (c *Coverage) Rows() []*Row {
-	rows := make([]*Row, 0, len(c.rows))
-	for _, r := range c.rows {
-		rows = append(rows, r)
+	if c.sorted == nil {
+		for _, r := range c.rows {
+			c.sorted = append(c.sorted, r)
+		}
+		slices.SortFunc(c.sorted, compareRows)
 	}
-	slices.SortFunc(rows, func(a, b *Row) int {
-		return strings.Compare(a.Account+"\x00"+a.Resource, b.Account+"\x00"+b.Resource)
-	})
+	return c.sorted
+}
+
+func compareRows(a, b *Row) int {
+	return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Resource, b.Resource))
+}
+
+// Of lists the rows that concern an account, in their order: its own, those of its tenant, which collectors name by its domain as
+// in @example.com, and those of logs that were imported, which hold everybody.
+func (c *Coverage) Of(account string) []*Row {
+	if c.index == nil {
+		c.index = map[string][]*Row{}
+		for _, r := range c.Rows() {
+			owner := strings.ToLower(r.Account)
+			if strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
+				owner = everybodys
+			}
+			c.index[owner] = append(c.index[owner], r)
+		}
+	}
+	account = strings.ToLower(account)
+	rows := slices.Concat(c.index[account], c.index[everybodys])
+	if _, domain, ok := strings.Cut(account, "@"); ok && account != "@"+domain {
+		rows = append(rows, c.index["@"+domain]...)
+	}
+	slices.SortFunc(rows, compareRows)
 	return rows
 }
 
@@ -73,12 +105,9 @@ func (c *Coverage) Baseline(account string) bool { return c.baselines[strings.To
 
 // Compared says whether some settings of an account were read as a whole by two bundles.
 func (c *Coverage) Compared(account string) bool {
-	for key, r := range c.rows {
-		if r.wholes > 1 && strings.EqualFold(key.account, account) && compares(key.resource) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Of(account), func(r *Row) bool {
+		return r.wholes > 1 && strings.EqualFold(r.Account, account) && compares(r.Resource)
+	})
 }
 
 // Sent says whether messages that the account sent were collected.
@@ -90,6 +119,7 @@ func (c *Coverage) at(account, resource string) *Row {
 	if r == nil {
 		r = &Row{Account: account, Resource: resource}
 		c.rows[key] = r
+		c.sorted, c.index = nil, nil
 	}
 	return r
 }
