@@ -30,7 +30,7 @@ flip: ## flip a bit of every byte of every file of a small bundle and verify eac
 bench: ## collection end to end against a reader that discards and mbsync, and the packages' own benchmarks
 	testdata/servers/install.sh --bench
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/mbaudit
-	go test -run 'TestQuotaIsNeverPassed|TestQuotaSmallerThanSaid' -count=1 -v ./collectors/workspace
+	MBAUDIT_TEST_PACE=200 go test -run 'TestQuota|TestGuessedQuota|TestLowerLimit' -count=1 -v ./collectors/workspace
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -run '^$$' -bench . -timeout 30m ./collectors/... ./evidence/... ./findings/... ./internal/...
 
 lint: ## gofmt, go vet, staticcheck, shellcheck, go mod tidy

@@ -114,7 +114,8 @@ type Plan struct {
 	ID        string    `json:"id"`
 	Case      string    `json:"case"`
 	Account   string    `json:"account"`
-	Provider  string    `json:"provider"` // "workspace", "imap"
+	Provider  string    `json:"provider"`         // "workspace", "imap"
+	Server    string    `json:"server,omitempty"` // of "imap": the URL at which the account was looked at
 	Mode      Mode      `json:"mode"`
 	Made      time.Time `json:"made"`
 	By        string    `json:"by"`

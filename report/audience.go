@@ -134,6 +134,9 @@ func (m *Model) withhold(may Access) {
 	if lacks(SecScope) {
 		m.Picture.Links = nil
 	}
+	if lacks(SecContainment) {
+		m.Plans = nil
+	}
 	if lacks(SecMessages) {
 		m.Sent = nil
 	}
@@ -151,9 +154,15 @@ func (m *Model) withhold(may Access) {
 	}
 	if lacks(SecReported) {
 		m.Case.Detected, m.Case.Business, m.Case.Authority = nil, casefile.Business{}, ""
+		m.Case.Bank, m.Case.Insurance, m.Case.Hosting = casefile.Contact{}, casefile.Insurance{}, casefile.Hosting{}
 	}
 	if !may.People {
+		m.Case.Complainant, m.Case.Bank = casefile.Complainant{Name: m.Case.Complainant.Name}, casefile.Contact{}
 		m.Case.Roles, m.Case.Contacts, m.Case.Operator, m.Case.Contact = nil, nil, "", ""
+		m.Plans = slices.Clone(m.Plans)
+		for i := range m.Plans {
+			m.Plans[i].By = ""
+		}
 		m.Bundles = slices.Clone(m.Bundles)
 		for i := range m.Bundles {
 			m.Bundles[i].Operator = ""

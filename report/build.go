@@ -38,6 +38,7 @@ type Inputs struct {
 	Findings      *findings.Result
 	Decision      *decision.Decision
 	Timeline      []decision.TimelineEntry // timeline.jsonl; without it the chronology is made of the findings
+	Plans         []Plan                   // of containment, the oldest first
 	Now           time.Time
 	Tool          string
 	Number        int
@@ -55,6 +56,9 @@ func NewBuilder(in Inputs) *Builder {
 	b := &Builder{in: in, cited: map[string]bool{}, model: &Model{V: 1, Number: max(in.Number, 1), MadeAt: in.Now.UTC().Truncate(time.Second), Tool: in.Tool, Audience: Cell,
 		Accounts: []string{}, Withheld: []string{}, Findings: []*findings.Finding{}}}
 	b.model.Case = caseInfo(in)
+	for _, q := range in.Case.Open() {
+		b.model.Open = append(b.model.Open, OpenQuestion{Key: q.Key, Text: decision.Text{FR: q.FR, EN: q.EN}, Who: q.Who})
+	}
 	b.cite()
 	return b
 }
@@ -62,7 +66,8 @@ func NewBuilder(in Inputs) *Builder {
 func caseInfo(in Inputs) CaseInfo {
 	c := in.Case
 	info := CaseInfo{Reference: c.Case, OpenedAt: c.OpenedAt, TimeZone: c.TimeZone, Organisation: c.Organisation, Operator: c.Operator.Name, Contact: c.Operator.Contact,
-		Authority: c.Authority, Roles: c.Roles, Contacts: c.Contacts, Business: c.Business, OwnDomains: c.OwnDomains}
+		Authority: c.Authority, Roles: c.Roles, Contacts: c.Contacts, Business: c.Business, Complainant: c.Complainant,
+		Insurance: c.Insurance, Bank: c.Bank, Hosting: c.Hosting, OwnDomains: c.OwnDomains}
 	for _, line := range in.Journal {
 		if line.Type == journal.Detection {
 			info.Detected = append(info.Detected, Detection{At: line.EventTime, By: line.Informant, Text: line.Description, Seq: line.Seq})
@@ -158,6 +163,7 @@ func (b *Builder) Finish() (*Model, error) {
 		}
 	}
 	m.Accounts = slices.DeleteFunc(m.Accounts, func(a string) bool { return strings.HasPrefix(a, "@") })
+	m.Plans = in.Plans
 	m.Journal, m.Entries = in.Journal, len(in.Journal)
 	if n := len(in.Journal); n > 0 {
 		m.Head = in.Journal[n-1].SHA256
@@ -230,7 +236,8 @@ func (b *Builder) timeline() {
 		if !responds(line.Entry) {
 			continue
 		}
-		events = append(events, Event{At: line.EventTime.UTC(), Lane: LaneResponder, Account: line.Account, Text: decision.Text{FR: line.Description, EN: line.Description}, Journal: line.Seq})
+		events = append(events, Event{At: line.EventTime.UTC(), Lane: LaneResponder, Account: line.Account, Text: decision.Text{FR: line.Description, EN: line.Description}, Journal: line.Seq,
+			Auto: line.Auto, Kind: string(line.Type)})
 	}
 	slices.SortStableFunc(events, func(x, y Event) int { return cmp.Or(x.At.Compare(y.At), strings.Compare(x.Lane, y.Lane)) })
 	if len(events) > maxEvents {

@@ -29,7 +29,7 @@ func loadCatalogue() (catalogue, error) {
 		if len(texts) != 2 || texts[0] == "" || texts[1] == "" {
 			return nil, fmt.Errorf("the catalogue's %s is not in two languages", key)
 		}
-		c[key] = decision.Text{FR: texts[0], EN: texts[1]}
+		c[key] = decision.Text{FR: french(texts[0]), EN: texts[1]}
 	}
 	return c, nil
 }

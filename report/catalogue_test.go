@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/internal/casefile"
@@ -21,11 +20,12 @@ func closed() map[string][]string {
 		"answer": {"yes", "no", "unknown"}, "covered": {decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople},
 		"leakstate": {decision.Proved, decision.Possible, decision.Excluded}, "leak": {"session", "forwarding", "application", "delegate", "export", "share"},
 		"reached": {"used", "reachable", "recognised", "unknown"}, "reach": {"service", "delegate", "delegator", "account", "device", "application", "drive", "tenant", "group"},
-		"clock": {"running", "over", "not started", "none"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical"},
+		"clock": {"running", "over", "not started", "stopped", "none"}, "whom": {"bank", "insurer", "host"}, "mode": {"lock", "precaution", "suspend"}, "step": {StepOpen, StepBegun, StepDone, StepHeld, StepFailed, StepUndone, StepUndoFail}, "decided": {"apply", "keep", "unknown"},
+		"seen": {"none", "stands", "back", "new", "not seen", "pending", "untold"}, "undo": {"whole", "partly", "never"}, "sure": {"confirmed", "probable"}, "verdict": {"supported", "possible", "contradicted", "unknown"}, "for": {"user", "business", "finance", "dpo", "technical", "legal"},
 		"lane": {LaneAttacker, LaneUser, LaneResponder}, "link": {"forward", "filter", "rule", "send-as", "reply-to", "delegate", "right"}, "form": {formGiven, formPart, formOpen}, "axis": {"scope", "impact", "urgency"},
 		"status": statuses(), "gap": {"refused", "failed", "vanished", "invalid", "unaccounted"}, "strength": {"strong", "medium", "weak", "none"}, "groundof": {"finding", "fact", "answer", "case", "gap"},
 		"recognition": {"none", string(findings.Recognised), string(findings.NotRecognised), string(findings.DoesNotKnow), "yes", "no"}, "done.to": {"sent", "read", "deleted", "forwarded", "downloaded"},
-		"ioc": {"ip", "address", "message"}, "section": Sections(), "role": roles(), "volume": {"sent", "forwarded", "deleted"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
+		"ioc": {"ip", "address", "message"}, "section": Sections(), "role": casefile.Roles(), "volume": {"sent", "forwarded", "deleted"}, "unit": {"byte", "kib", "mib", "gib"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
 	}
 	for _, g := range findings.Grades() {
 		sets["grade"] = append(sets["grade"], string(g))
@@ -37,20 +37,13 @@ func closed() map[string][]string {
 		sets["question"] = append(sets["question"], fmt.Sprint(i+1))
 	}
 	for i := range 7 {
+		sets["ask"] = append(sets["ask"], fmt.Sprint(i+1))
 		sets["weekday"] = append(sets["weekday"], fmt.Sprint(i+1))
 	}
 	for i := range complaintItems {
 		sets["complaint"] = append(sets["complaint"], fmt.Sprint(i+1))
 	}
 	return sets
-}
-
-func roles() []string {
-	var names []string
-	for name := range casefile.New("x", casefile.Operator{Name: "x"}, journal.Entry{}.EventTime).Roles {
-		names = append(names, name)
-	}
-	return names
 }
 
 // TestCatalogue: no string is missing in a language, none is asked for and not there, none is there and never used.

@@ -24,7 +24,7 @@ func (p *page) complaint() []block {
 	var rows []row
 	for i := 1; i <= complaintItems; i++ {
 		state, value := p.complaintItem(i)
-		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i), Class: "num"}, {Text: p.t(fmt.Sprintf("complaint.%d", i))}, {Text: p.word("form", state)}, {Text: value}}})
+		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i), Class: "num"}, {Text: p.t(fmt.Sprintf("complaint.%d", i))}, {Text: p.word("form", state), Class: "word"}, {Text: value}}})
 	}
 	return []block{text(p.t("complaint.intro")), table("complaint", p.heads("number", "item", "state", "value"), rows), heading(p.t("offences")), note(p.t("offences.note")), list(p.lines("offence")),
 		heading(p.t("routing")), list(p.lines("route"))}
@@ -36,23 +36,32 @@ func (p *page) complaintItem(n int) (state, value string) {
 	blank := p.t("blank")
 	switch n {
 	case 1:
-		return open(m.Case.Organisation != "", suffix("", show(m.Case.Organisation))+blank)
+		c := m.Case.Complainant
+		return p.said(cmp.Or(c.Name, m.Case.Organisation), c.Registration, c.Representative, c.Address)
 	case 2:
-		return open(m.Case.Contact != "", strings.Join(nonEmpty(show(m.Case.Operator), show(m.Case.Contact)), ", ")+blank)
+		return p.said(m.Case.Operator, m.Case.Contact, m.Case.Roles["technical_lead"])
+	case 3:
+		return p.said(p.storyLine(), m.Case.Hosting.Provider, m.Case.Hosting.Address)
 	case 4:
 		return p.dates()
 	case 5:
 		return open(len(m.Accounts) > 0, show(strings.Join(m.Accounts, ", ")))
 	case 6:
-		return open(len(m.Exhibits) > 0, p.t("complaint.mails", p.exhibitsOf("message"), p.sentCount()))
+		return open(len(m.Exhibits) > 0, p.t("complaint.mails", p.exhibitsOf("message"), sentCount(p.m.Sent)))
 	case 7:
 		return p.addressLines()
 	case 8:
 		return open(len(m.Bundles) > 0, p.t("complaint.logs", p.exhibitsOf("report")+p.exhibitsOf("log")))
+	case 10:
+		return p.said(m.Case.Bank.Name, m.Case.Bank.Phone)
+	case 11:
+		return p.said(p.costs()...)
 	case 12:
 		return open(len(m.Contacts) > 0, p.t("complaint.contacts", len(m.Contacts)))
 	case 13:
 		return open(m.Entries > 0, p.t("complaint.journal", m.Entries, m.Head))
+	case 15:
+		return p.said(m.Case.Insurance.Insurer, m.Case.Insurance.Policy, m.Case.Insurance.Phone)
 	case 16:
 		var sums []string
 		for _, b := range m.Bundles {
@@ -63,6 +72,35 @@ func (p *page) complaintItem(n int) (state, value string) {
 		return p.method()
 	}
 	return formOpen, blank
+}
+
+// said is what people said of an item so far; there may always be more to say.
+func (p *page) said(parts ...string) (string, string) {
+	if parts = nonEmpty(parts...); len(parts) == 0 {
+		return formOpen, p.t("blank")
+	}
+	for i := range parts {
+		parts[i] = show(parts[i])
+	}
+	return formPart, strings.Join(parts, ", ") + p.t("blank")
+}
+
+func (p *page) storyLine() string {
+	if d := p.m.Decision; d != nil {
+		return d.Story.What.In(p.language)
+	}
+	return ""
+}
+
+// costs are what the journal says of money and time that were lost.
+func (p *page) costs() []string {
+	var all []string
+	for _, line := range p.m.Journal {
+		if line.Cost != "" && len(all) < 8 {
+			all = append(all, line.Cost+" ("+line.Description+")")
+		}
+	}
+	return all
 }
 
 // open says that an item is given in part where there is something, and open where there is nothing.
@@ -124,25 +162,24 @@ func (p *page) exhibitsOf(word string) int64 {
 	return n
 }
 
-func (p *page) sentCount() int {
-	n := 0
-	for _, m := range p.m.Sent {
-		if m.Action == "sent" {
-			n++
-		}
-	}
-	return n
-}
-
 // cnil is the sheet for the notification: what the evidence supports, as the least that is proved and the most that was exposed.
 func (p *page) cnil() []block {
 	proved, exposed := p.persons()
+	c := p.m.Case
+	_, contacts := p.said(c.Roles["dpo"], c.Complainant.Representative, cmp.Or(c.Complainant.Name, c.Organisation), c.Complainant.Registration)
+	_, processors := p.said(c.Hosting.Provider, c.Roles["provider"])
 	values := map[int]string{
+		6: contacts, 10: p.late(), 11: p.cause(), 13: processors,
 		1: p.t("cnil.nature", p.leaks()),
 		3: p.t("cnil.persons", proved, exposed),
 		5: p.t("cnil.records", p.touched(), p.exhibitsOf("message")),
 		8: p.measures(),
 		9: cmp.Or(func() string { _, v := p.dates(); return v }(), p.t("blank")),
+	}
+	for i, v := range values {
+		if v == p.t("blank") || v == "" {
+			delete(values, i) // nobody knows any of it
+		}
 	}
 	var rows []row
 	for i, field := range p.lines("cnil.field") {
@@ -151,10 +188,43 @@ func (p *page) cnil() []block {
 		if !known {
 			state, value = formOpen, p.t("blank")
 		}
-		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: field}, {Text: p.word("form", state)}, {Text: value}}})
+		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: field}, {Text: p.word("form", state), Class: "word"}, {Text: value}}})
 	}
 	return []block{text(p.t("cnil.intro")), table("cnil", p.heads("number", "item", "state", "value"), rows), note(p.t("cnil.note")), heading(p.t("cnil.register")), text(p.t("cnil.register.line", show(p.m.Case.Reference), proved, exposed)),
 		heading(p.t("cnil.letter")), {Kind: "letter", Items: p.lines("art34")}}
+}
+
+// late says whether a reason for a delay is to be given.
+func (p *page) late() string {
+	if p.m.Decision == nil {
+		return ""
+	}
+	for _, clock := range p.m.Decision.Clocks {
+		if clock.ID == "cnil" && !clock.Ends.IsZero() {
+			if p.m.MadeAt.After(clock.Ends) {
+				return p.t("cnil.late", p.minute(clock.Ends)) + p.t("blank")
+			}
+			return p.t("cnil.intime", p.minute(clock.Ends))
+		}
+	}
+	return ""
+}
+
+// cause is what the hypotheses for the initial access support, as such.
+func (p *page) cause() string {
+	if p.m.Decision == nil {
+		return ""
+	}
+	var names []string
+	for _, h := range p.m.Decision.Hypotheses {
+		if h.Verdict == "supported" {
+			names = append(names, p.say(h.Name))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return p.t("cnil.cause", strings.Join(names, ", ")) + p.t("blank")
 }
 
 // persons are the fewest and the most people whose data may be concerned: who wrote or was written to in messages that were
@@ -177,17 +247,17 @@ func (p *page) leaks() string {
 	}
 	var parts []string
 	for _, x := range p.m.Decision.Exfiltration {
-		parts = append(parts, p.word("leak", x.Kind)+": "+p.word("leakstate", x.State))
+		parts = append(parts, p.word("leak", x.Kind)+p.colon()+p.word("leakstate", x.State))
 	}
 	slices.Sort(parts)
 	return cmp.Or(strings.Join(slices.Compact(parts), ", "), p.t("exfiltration.none"))
 }
 
-// measures are what was done, by the journal.
+// measures are what was done: by the plans, and by people, as the journal has it.
 func (p *page) measures() string {
-	var parts []string
+	parts := p.contained()
 	for _, line := range p.m.Journal {
-		if line.Type == journal.Action && line.ActionState != journal.Planned && len(parts) < 8 {
+		if line.Type == journal.Action && line.ActionState != journal.Planned && line.OutcomeOf == 0 && !(line.Auto && len(p.m.Plans) > 0) && len(parts) < 8 {
 			parts = append(parts, p.minute(line.EventTime)+" "+show(line.Description))
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -173,15 +174,42 @@ func show(s string) string { return Defang(visible.Cut(s, maxShown)) }
 
 const maxShown = 1200
 
-func cut(s string, width int) string {
-	r := []rune(show(s))
+func cut(s string, width int) string { return shorten(show(s), width) }
+
+// shorten cuts a text that is safe to show already.
+func shorten(s string, width int) string {
+	r := []rune(s)
 	if len(r) <= width {
 		return string(r)
 	}
 	return string(r[:width-1]) + "…"
 }
 
-func (p *page) say(t decision.Text) string { return show(t.In(p.language)) }
+// say is a sentence of ours that a decision or a rule wrote; what it names may be a stranger's.
+func (p *page) say(t decision.Text) string { return p.ours(t.In(p.language)) }
+
+func (p *page) ours(s string) string {
+	if p.language == "fr" {
+		return french(show(s))
+	}
+	return show(s)
+}
+
+// colon stands between a name and what is said of it.
+func (p *page) colon() string {
+	if p.language == "fr" {
+		return "\u00a0: "
+	}
+	return ": "
+}
+
+// french sets a French sentence as printers do: no line begins with its punctuation, and apostrophes are typographic.
+func french(s string) string { return curled.ReplaceAllString(spaces.Replace(s), "$1’") }
+
+var (
+	spaces = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " !", "\u00a0!", " ?", "\u00a0?", "« ", "«\u00a0", " »", "\u00a0»", "n° ", "n°\u00a0")
+	curled = regexp.MustCompile(`(\b(?:[cdjlmnstCDJLMNST]|[qQ]u|[jJ]usqu|[lL]orsqu|[pP]uisqu|[aA]ujourd))'`)
+)
 
 func (p *page) both(t time.Time) string {
 	if t.IsZero() {
@@ -206,7 +234,7 @@ func (p *page) refs(exhibits []string, most int) string {
 	var names []string
 	for i, x := range exhibits {
 		if i == most {
-			names = append(names, p.t("refs.more", len(exhibits)-most))
+			names = append(names, p.more(len(exhibits)-most))
 			break
 		}
 		bundle, id, ok := strings.Cut(x, "/")

@@ -19,8 +19,9 @@ type Model struct {
 	Audience Audience  `json:"audience"`
 	Withheld []string  `json:"withheld"` // sections that this audience does not get
 
-	Case     CaseInfo `json:"case"`
-	Accounts []string `json:"accounts"`
+	Case     CaseInfo       `json:"case"`
+	Accounts []string       `json:"accounts"`
+	Open     []OpenQuestion `json:"open"` // what only people know about the case and nobody has said
 
 	Decision *decision.Decision  `json:"decision"` // nil: nobody decided, or this audience does not get it
 	Level    decision.Level      `json:"level,omitempty"`
@@ -34,6 +35,7 @@ type Model struct {
 	Timeline []Event   `json:"timeline"`
 	More     int       `json:"timeline_left_out"`
 	Picture  Pictures  `json:"pictures"`
+	Plans    []Plan    `json:"containment"`
 	Sent     []Message `json:"fraudulent_messages"`
 	Contacts []Contact `json:"contacts_to_warn"`
 	Sources  []Source  `json:"suspect_sources"`
@@ -55,18 +57,29 @@ type Model struct {
 
 // CaseInfo is what case.yaml says, as far as a report shows it.
 type CaseInfo struct {
-	Reference    string             `json:"reference"`
-	OpenedAt     time.Time          `json:"opened_at"`
-	TimeZone     string             `json:"time_zone"`
-	Organisation string             `json:"organisation"`
-	Operator     string             `json:"operator"`
-	Contact      string             `json:"operator_contact,omitempty"`
-	Authority    string             `json:"authority"`
-	Roles        map[string]string  `json:"roles,omitempty"`
-	Contacts     []casefile.Contact `json:"contacts,omitempty"`
-	Business     casefile.Business  `json:"business"`
-	OwnDomains   []string           `json:"own_domains"`
-	Detected     []Detection        `json:"detections"`
+	Reference    string               `json:"reference"`
+	OpenedAt     time.Time            `json:"opened_at"`
+	TimeZone     string               `json:"time_zone"`
+	Organisation string               `json:"organisation"`
+	Operator     string               `json:"operator"`
+	Contact      string               `json:"operator_contact,omitempty"`
+	Authority    string               `json:"authority"`
+	Roles        map[string]string    `json:"roles,omitempty"`
+	Contacts     []casefile.Contact   `json:"contacts,omitempty"`
+	Business     casefile.Business    `json:"business"`
+	Complainant  casefile.Complainant `json:"complainant"`
+	Insurance    casefile.Insurance   `json:"insurance"`
+	Bank         casefile.Contact     `json:"bank"`
+	Hosting      casefile.Hosting     `json:"hosting"`
+	OwnDomains   []string             `json:"own_domains"`
+	Detected     []Detection          `json:"detections"`
+}
+
+// An OpenQuestion is a field of case.yaml that nobody filled in.
+type OpenQuestion struct {
+	Key  string        `json:"key"`
+	Text decision.Text `json:"text"`
+	Who  string        `json:"who"` // the role that should know
 }
 
 // A Detection is an entry of the journal that says how the incident became known.
@@ -96,6 +109,8 @@ type Event struct {
 	Count    int64         `json:"count,omitempty"`
 	Exhibits []string      `json:"exhibits,omitempty"`
 	Journal  uint64        `json:"journal,omitempty"`
+	Auto     bool          `json:"auto,omitempty"` // of the journal: the program wrote it by itself
+	Kind     string        `json:"type,omitempty"` // of the journal: its type of entry
 }
 
 // Pictures are the numbers that pictures are drawn of.

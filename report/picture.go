@@ -131,7 +131,7 @@ func (p *page) drawLanes() *picture {
 	x.Shapes = append(x.Shapes, p.ticks(a, left, width)...)
 	for i, lane := range lanes {
 		x.Shapes = append(x.Shapes, p.marks(a, lane, left, width, 40+50*float64(i))...)
-		x.Key = append(x.Key, keyEntry{Class: lane, Mark: map[string]string{LaneAttacker: "◆", LaneUser: "●", LaneResponder: "■"}[lane], Text: fmt.Sprintf("%s: %d", p.word("lane", lane), counts[lane])})
+		x.Key = append(x.Key, keyEntry{Class: lane, Mark: map[string]string{LaneAttacker: "◆", LaneUser: "●", LaneResponder: "■"}[lane], Text: p.word("lane", lane) + p.colon() + fmt.Sprint(counts[lane])})
 	}
 	if len(a.breaks) > 0 {
 		x.Key = append(x.Key, keyEntry{Class: "break", Mark: "┊", Text: p.t("picture.break")})
@@ -176,11 +176,7 @@ func (p *page) marks(a axis, lane string, left, width, y float64) []shape {
 			continue
 		}
 		at := left + a.place(e.At)*width
-		what := p.say(e.Text)
-		if e.Name != "" {
-			what = p.word("event", e.Name)
-		}
-		title := fmt.Sprintf("%d. %s %s", i+1, p.minute(e.At), what)
+		title := fmt.Sprintf("%d. %s %s", i+1, p.minute(e.At), p.happened(e))
 		if n := len(groups); n > 0 && at-groups[n-1].x < 15 {
 			g := &groups[n-1]
 			g.n++
@@ -326,7 +322,7 @@ func (p *page) drawVolume() *picture {
 		x.Shapes = append(x.Shapes, words("label", "end", left-10, base-18, p.t("volume."+r.key)), words("tick-label", "end", left-10, base-2, p.t("volume.sum", sum)), line("tick", left, base, left+width, base))
 		for j, d := range days {
 			if n := r.of(d); n > 0 {
-				x.Shapes = append(x.Shapes, box("volume-"+r.key, left+float64(j)*w, base-max(height*float64(n)/float64(most), 1.5), max(w-1, .8), max(height*float64(n)/float64(most), 1.5), fmt.Sprintf("%s: %d", d.Day, n)))
+				x.Shapes = append(x.Shapes, box("volume-"+r.key, left+float64(j)*w, base-max(height*float64(n)/float64(most), 1.5), max(w-1, .8), max(height*float64(n)/float64(most), 1.5), d.Day+p.colon()+fmt.Sprint(n)))
 			}
 		}
 		if most > 0 {
@@ -391,7 +387,7 @@ func (p *page) drawLinks() *picture {
 	}
 	columns := p.linkColumns()
 	rows := max(len(columns[0]), len(columns[1]), len(columns[2]))
-	x.Height = 24 + 62*rows
+	x.Height = 30 + 76*rows
 	const w, h = 204.0, 34.0
 	type spot struct{ x, y float64 }
 	place := map[string]spot{}
@@ -434,17 +430,39 @@ func (p *page) drawLinks() *picture {
 		for _, k := range l.kinds {
 			kinds = append(kinds, p.word("link", k))
 		}
-		label := cut(strings.Join(kinds, ", "), 40)
+		label := strings.Join(kinds, ", ")
 		x1, y1, x2, y2 := from.x+w, from.y+h/2, to.x, to.y+h/2
-		edges = append(edges, line(class, x1, y1, x2-6, y2), polygon(class+" head", label, x2, y2, x2-8, y2-4.5, x2-8, y2+4.5), words("edge-label", "end", to.x+w, to.y-4, label))
+		edges = append(edges, line(class, x1, y1, x2-6, y2), polygon(class+" head", label, x2, y2, x2-8, y2-4.5, x2-8, y2+4.5))
+		at := to
 		if incoming(l.link) {
-			edges[len(edges)-1] = words("edge-label", "start", from.x, from.y-4, label)
+			at = from
+		}
+		lines := wrapped(kinds, 34)
+		for i, each := range lines {
+			edges = append(edges, words("edge-label", "start", at.x, at.y-4-13*float64(len(lines)-1-i), each))
 		}
 	}
 	x.Shapes = append(edges, x.Shapes...)
 	x.Key = []keyEntry{{Class: "node-out", Mark: "▭", Text: p.t("picture.links.outside")}}
 	x.Desc = p.t("picture.links.desc", len(p.m.Picture.Links), len(outside))
 	return x
+}
+
+// wrapped sets words in lines of so many characters.
+func wrapped(all []string, width int) []string {
+	var lines []string
+	for _, s := range all {
+		n := len(lines)
+		if n > 0 && len([]rune(lines[n-1]))+2+len([]rune(s)) <= width {
+			lines[n-1] += ", " + s
+			continue
+		}
+		if n > 0 {
+			lines[n-1] += ","
+		}
+		lines = append(lines, s)
+	}
+	return lines
 }
 
 func incoming(l Link) bool { return l.Kind == "delegate" || l.Kind == "right" }

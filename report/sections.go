@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,8 @@ const (
 	summaryAccounts = 4
 	summaryUnknowns = 5
 	summaryClocks   = 4
-	summaryDone     = 2
+	summaryDone     = 3
+	summaryFacts    = 5
 	summaryWidth    = 110
 )
 
@@ -39,19 +41,75 @@ func (p *page) synthesis() []block {
 	if d == nil {
 		return p.undecided()
 	}
-	var blocks []block
 	if p.m.Audience == Partner {
-		return []block{p.story(d), pairs([]pair{p.accounts()}), heading(p.t("partner.title")), list(p.lines("partner"))}
+		return []block{p.story(d), heading(p.t("partner.title")), list(p.lines("partner"))}
 	}
-	blocks = append(blocks, p.levels(d), p.conclusions(d), p.story(d), pairs([]pair{p.accounts()}))
-	left := []block{heading(p.t("ask.title")), p.asked(), heading(p.t("never.title")), list(p.lines("never"))}
-	right := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks), heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
+	blocks := []block{p.levels(d), p.conclusions(d), p.story(d)}
+	blocks = append(blocks, p.keyFacts()...)
+	left := []block{heading(p.t("clocks.title")), p.clocks(d, summaryClocks)}
+	if p.m.Audience == Cell { // others are told; they are not asked to decide
+		blocks = append(blocks, heading(p.t("ask.title")), p.asked(d))
+		left = append(left, heading(p.t("never.title")), list(p.lines("never")))
+	}
+	right := []block{heading(p.t("unknown.title")), p.unknown(d), heading(p.t("done.title")), p.done()}
 	return append(blocks, block{Kind: "columns", Blocks: []block{{Kind: "column", Blocks: left}, {Kind: "column", Blocks: right}}})
+}
+
+// keyFacts are the few findings that tell the story to somebody who reads nothing else, in the order in which they happened;
+// what is a state that was found, without a time, comes last.
+func (p *page) keyFacts() []block {
+	weight := map[findings.Grade]int{findings.Confirmed: 2, findings.Probable: 1}
+	strength := map[string]int{"strong": 2, "medium": 1}
+	all := slices.DeleteFunc(alike(p.m.Findings), func(g []*findings.Finding) bool {
+		return weight[g[0].Grade] == 0 || strength[g[0].Strength] == 0 || g[0].Recognition == findings.Recognised || !g[0].Examined
+	})
+	slices.SortStableFunc(all, func(x, y []*findings.Finding) int {
+		return cmp.Or(cmp.Compare(strength[y[0].Strength], strength[x[0].Strength]), cmp.Compare(weight[y[0].Grade], weight[x[0].Grade]), -compareBool(!x[0].First.IsZero(), !y[0].First.IsZero()))
+	})
+	about := map[string]bool{} // a forwarding that was set up and is still there is one story, not two
+	var kept [][]*findings.Finding
+	for _, g := range all {
+		if s := g[0].Subject; s != "" && about[s] {
+			continue
+		}
+		about[g[0].Subject] = true
+		if kept = append(kept, g); len(kept) == summaryFacts {
+			break
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(kept, func(x, y []*findings.Finding) int {
+		a, b := x[0].First, y[0].First
+		if a.IsZero() || b.IsZero() {
+			return -compareBool(!a.IsZero(), !b.IsZero())
+		}
+		return a.Compare(b)
+	})
+	var rows []row
+	for _, g := range kept {
+		f := g[0]
+		when := p.t("facts.found")
+		if !f.First.IsZero() {
+			when = p.minute(f.First)
+		}
+		rows = append(rows, row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: when, Class: "when"}, {Text: shorten(p.ours(f.Title[p.language])+suffix(p.colon(), p.few(subjectsOf(g), 1, 36)), summaryWidth)}, {Text: p.word("sure", string(f.Grade)), Class: "word"}, {Text: p.refs(f.Exhibits, 1), Class: "code"}}})
+	}
+	return []block{table("facts", p.heads("since", "fact", "sure", "best"), rows)}
+}
+
+func subjectsOf(group []*findings.Finding) []string {
+	var all []string
+	for _, f := range group {
+		all = append(all, f.Subject)
+	}
+	return all
 }
 
 // undecided is page 1 of a case that nobody has qualified.
 func (p *page) undecided() []block {
-	return []block{warn(p.t("undecided")), pairs([]pair{p.accounts(), {p.t("undecided.findings"), p.counted()}}), heading(p.t("ask.title")), p.asked(),
+	return []block{warn(p.t("undecided")), pairs([]pair{p.accounts(), {p.t("undecided.findings"), p.counted()}}), heading(p.t("ask.title")), p.asked(nil),
 		heading(p.t("done.title")), p.done(), heading(p.t("never.title")), list(p.lines("never"))}
 }
 
@@ -66,7 +124,7 @@ func (p *page) accounts() pair {
 	var all []string
 	for i, a := range p.m.Accounts {
 		if i == summaryAccounts {
-			all = append(all, p.t("refs.more", len(p.m.Accounts)-i))
+			all = append(all, p.more(len(p.m.Accounts)-i))
 			break
 		}
 		all = append(all, cut(a, 50))
@@ -84,7 +142,7 @@ func (p *page) levels(d *decision.Decision) block {
 		b.Pairs = append(b.Pairs, pair{p.t("level.override"), d.InForce.In(p.language)})
 	}
 	if len(d.If) > 0 {
-		b.Text = p.t("level.if", cut(d.If[0].In(p.language), summaryWidth))
+		b.Text = p.t("level.if", shorten(p.say(d.If[0]), summaryWidth))
 	}
 	return b
 }
@@ -111,9 +169,9 @@ func answer(a decision.Answer) string { return cmp.Or(string(a), "unknown") }
 func (p *page) answer(a decision.Answer) string { return p.word("answer", answer(a)) }
 
 func (p *page) axisWord(a decision.Axis) string {
-	word := cut(a.Word.In(p.language), 70)
+	word := shorten(p.say(a.Word), 70)
 	if a.Possible > a.Established {
-		word += " (" + p.t("possible", cut(a.WorstWord.In(p.language), 70)) + ")"
+		word += " (" + p.t("possible", shorten(p.say(a.WorstWord), 70)) + ")"
 	}
 	return word
 }
@@ -122,14 +180,10 @@ func (p *page) story(d *decision.Decision) block {
 	s := d.Story
 	since := p.t("undated")
 	if !s.First.IsZero() {
-		since = p.minute(s.First)
-		if !s.Last.IsZero() {
-			since += " → " + p.minute(s.Last)
-		}
-		since += " (" + p.zone.String() + ")"
+		since = p.period(s.First, s.Last, "") + " (" + p.zone.String() + ")"
 	}
-	return pairs([]pair{{p.t("story.what"), cut(s.What.In(p.language), 2*summaryWidth)}, {p.t("story.since"), since},
-		{p.t("story.open"), p.answer(s.StillOpen) + suffix(": ", cut(s.Why.In(p.language), summaryWidth))}})
+	return pairs([]pair{p.accounts(), {p.t("story.what"), shorten(p.say(s.What), summaryWidth)}, {p.t("story.since"), since},
+		{p.t("story.open"), p.answer(s.StillOpen) + suffix(p.colon(), shorten(p.say(s.Why), summaryWidth))}})
 }
 
 func suffix(before, s string) string {
@@ -139,13 +193,49 @@ func suffix(before, s string) string {
 	return before + s
 }
 
-// asked are the decisions that page 1 asks for, to be ticked by hand.
-func (p *page) asked() block {
-	var rows []row
-	for _, question := range p.lines("ask") {
-		rows = append(rows, cells(question, "☐ "+p.t("tick.yes")+"  ☐ "+p.t("tick.no"), ""))
+// asked are the decisions that page 1 asks for: by whom, until when, to be ticked by hand.
+func (p *page) asked(d *decision.Decision) block {
+	ends := map[string]string{}
+	if d != nil {
+		for _, c := range d.Clocks {
+			switch {
+			case c.State == "stopped":
+				ends[c.ID] = p.t("ask.done")
+			case !c.Ends.IsZero():
+				ends[c.ID] = p.minute(c.Ends)
+			default:
+				ends[c.ID] = p.t("ask.now")
+			}
+		}
 	}
-	return table("asked", p.heads("decision", "tick", "signature"), rows)
+	lock, crisis := p.t("ask.now"), p.t("ask.later")
+	if d != nil && d.Confirmation.Possible < 2 {
+		lock = p.t("ask.precaution")
+	}
+	if p.m.Level.Rank() >= decision.Major.Rank() || p.m.Possible.Rank() >= decision.Crisis.Rank() {
+		crisis = p.t("ask.now")
+	}
+	if n := p.taken(); n > 0 {
+		lock = p.t("ask.taken", n)
+	}
+	contacts := p.t("ask.today")
+	if len(p.m.Contacts) > 0 {
+		contacts = p.t("ask.contacts", len(p.m.Contacts))
+	}
+	rows := []row{}
+	for i, x := range []struct{ role, until string }{{"decision_maker", lock}, {"decision_maker", p.t("ask.after")}, {"communication", contacts}, {"legal", cmp.Or(ends["complaint"], p.t("ask.seventytwo"))},
+		{"dpo", cmp.Or(ends["cnil"], p.t("ask.seventytwo"))}, {"finance", cmp.Or(ends["bank"], p.t("ask.money"))}, {"decision_maker", crisis}} {
+		rows = append(rows, row{Cells: []cell{{Text: p.t(fmt.Sprintf("ask.%d", i+1))}, p.whom(x.role), {Text: x.until}, {Text: "☐ " + p.t("tick.yes") + "  ☐ " + p.t("tick.no"), Class: "tickbox"}, {}}})
+	}
+	return table("asked", p.heads("decision", "by", "until", "tick", "signature"), rows)
+}
+
+// whom names a role, and who has it.
+func (p *page) whom(role string) cell {
+	if name := p.m.Case.Roles[role]; name != "" {
+		return cell{Text: p.word("role", role), Sub: cut(name, 40)}
+	}
+	return cell{Text: p.word("role", role)}
 }
 
 func (p *page) clocks(d *decision.Decision, most int) block {
@@ -165,7 +255,7 @@ func (p *page) clocks(d *decision.Decision, most int) block {
 		if most > summaryClocks {
 			sub = p.say(c.Why)
 		}
-		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: cut(c.Name.In(p.language), 60), Sub: sub}, {Text: cut(p.word("clock", c.State), 20)}, {Text: ends, Class: "num"}}})
+		rows = append(rows, row{Class: "clock-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: shorten(p.say(c.Name), 60), Sub: sub}, {Text: p.word("clock", c.State)}, {Text: ends, Class: "num"}}})
 	}
 	if len(rows) == 0 {
 		return note(p.t("clocks.none"))
@@ -179,7 +269,7 @@ func (p *page) unknown(d *decision.Decision) block {
 		if i == summaryUnknowns {
 			break
 		}
-		items = append(items, cut(u.Text.In(p.language), 64))
+		items = append(items, shorten(p.say(u.Text), 64))
 	}
 	if len(items) == 0 {
 		return note(p.t("unknown.none"))
@@ -189,15 +279,17 @@ func (p *page) unknown(d *decision.Decision) block {
 
 // done lists what was done: the journal's actions, and what was sealed.
 func (p *page) done() block {
-	var items []string
+	items := p.contained()
+	items = items[:min(len(items), summaryDone-1)]
+	contained := len(items) > 0
 	for _, b := range p.m.Bundles {
-		if len(items) == 2 {
+		if len(items) >= summaryDone-1 {
 			break
 		}
 		items = append(items, p.t("done.sealed", show(b.ID), b.Counts.Exhibits, b.Counts.Gaps, p.minute(b.SealedAt)))
 	}
 	for i := len(p.m.Journal) - 1; i >= 0 && len(items) < summaryDone; i-- {
-		if e := p.m.Journal[i]; e.Type == journal.Action && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
+		if e := p.m.Journal[i]; e.Type == journal.Action && !(contained && e.Auto) && (e.ActionState == journal.Verified || e.ActionState == journal.Done || e.ActionState == journal.Failed) {
 			items = append(items, cut(p.minute(e.EventTime)+" "+e.Description+" "+e.Result, 70)+" ("+export.StateWord(e.ActionState, p.language)+")")
 		}
 	}
@@ -217,9 +309,12 @@ func (p *page) reported() []block {
 	blocks := []block{p.tableOr("reported", p.heads("time", "informant", "text", "journal"), rows, p.t("reported.none"))}
 	blocks = append(blocks, pairs([]pair{p.accounts(), {p.t("authority"), cmp.Or(show(c.Authority), p.t("open.authority"))}, {p.t("domains"), cmp.Or(show(strings.Join(c.OwnDomains, ", ")), p.t("open.domains"))},
 		{p.t("business.critical"), p.filled(c.Business.CriticalActivities)}, {p.t("business.depends"), p.filled(c.Business.DependsOnMailbox)},
-		{p.t("business.money"), p.filled(c.Business.MoneyWorkflows)}}))
-	if c.Roles != nil {
-		blocks = append(blocks, heading(p.t("roles")), p.roles())
+		{p.t("business.money"), p.filled(c.Business.MoneyWorkflows)}, {p.t("business.continuity"), cmp.Or(show(c.Business.Continuity), p.t("open.person"))}}))
+	if named := p.named(); len(named) > 0 {
+		blocks = append(blocks, heading(p.t("roles")), pairs(named))
+	}
+	if p.m.Audience == Cell {
+		blocks = append(blocks, p.open()...)
 	}
 	if len(c.Contacts) > 0 {
 		rows = nil
@@ -233,27 +328,45 @@ func (p *page) reported() []block {
 		if len(d.Clocks) > 0 {
 			blocks = append(blocks, heading(p.t("clocks.title")), p.clocks(d, 100))
 		}
-		blocks = append(blocks, p.questions(d)...)
+		if p.m.Audience == Cell {
+			blocks = append(blocks, p.questions(d)...)
+		}
 	}
 	return blocks
 }
 
-func (p *page) roles() block {
-	names := make([]string, 0, len(p.m.Case.Roles))
-	for name := range p.m.Case.Roles {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var rows []row
-	for _, name := range names {
-		who := p.m.Case.Roles[name]
-		r := cells(p.word("role", name), cmp.Or(show(who), p.t("open.role")))
-		if who == "" {
-			r.Class = "open"
+// named are the roles that somebody has, and whom else to call.
+func (p *page) named() []pair {
+	var all []pair
+	for _, name := range slices.Sorted(maps.Keys(p.m.Case.Roles)) {
+		if who := p.m.Case.Roles[name]; who != "" {
+			all = append(all, pair{p.word("role", name), show(who)})
 		}
-		rows = append(rows, r)
 	}
-	return table("roles", p.heads("role", "name"), rows)
+	c := p.m.Case
+	for _, x := range []struct{ key, value string }{{"bank", strings.Join(nonEmpty(c.Bank.Name, c.Bank.Phone), ", ")}, {"insurer", strings.Join(nonEmpty(c.Insurance.Insurer, c.Insurance.Policy, c.Insurance.Phone), ", ")},
+		{"host", strings.Join(nonEmpty(c.Hosting.Provider, c.Hosting.Address, c.Hosting.TimeZone), ", ")}} {
+		if x.value != "" {
+			all = append(all, pair{p.word("whom", x.key), show(x.value)})
+		}
+	}
+	return all
+}
+
+// open is what only people know and nobody has said yet, by who should.
+func (p *page) open() []block {
+	if len(p.m.Open) == 0 {
+		return nil
+	}
+	var rows []row
+	for _, group := range groups(p.m.Open, func(q OpenQuestion) string { return q.Who }) {
+		var texts []string
+		for _, q := range group {
+			texts = append(texts, p.say(q.Text))
+		}
+		rows = append(rows, row{Class: "open", Cells: []cell{p.whom(group[0].Who), {Text: strings.Join(texts, " · ")}}})
+	}
+	return []block{heading(p.t("open.title")), table("opens", p.heads("whoanswers", "missingitem"), rows), note(p.t("open.how"))}
 }
 
 func (p *page) filled(values []string) string {
@@ -263,7 +376,7 @@ func (p *page) filled(values []string) string {
 func (p *page) sensitive(d *decision.Decision) []block {
 	var items []string
 	for _, s := range d.Sensitive {
-		items = append(items, show(s.Account)+": "+p.say(s.Why)+suffix(" · ", p.refs(s.Exhibits, 3)))
+		items = append(items, show(s.Account)+p.colon()+p.say(s.Why)+suffix(" · ", p.refs(s.Exhibits, 3)))
 	}
 	if len(items) == 0 {
 		return nil
@@ -271,16 +384,37 @@ func (p *page) sensitive(d *decision.Decision) []block {
 	return []block{heading(p.t("sensitive")), list(items)}
 }
 
+// mostAsked is how many questions to the person concerned are shown; what the logs cannot answer is asked of everybody else
+// and shown whole. mbaudit ask has all.
+const mostAsked = 12
+
+// questions are what only people know, the same question about several things once.
 func (p *page) questions(d *decision.Decision) []block {
 	var rows []row
-	for _, q := range d.Questions {
-		rows = append(rows, row{Cells: []cell{{Text: show(q.Item), Class: "code"}, {Text: p.word("for", q.For)}, {Text: p.say(q.Text), Sub: cut(p.say(q.About)+suffix(" · ", q.Subject), 200)},
-			{Text: p.word("recognition", q.Answer)}}})
+	hidden, shown := 0, map[string]int{}
+	for _, group := range groups(d.Questions, func(q decision.Question) string { return joined(q.For, q.Account, q.Text.FR, q.Answer) }) {
+		q := group[0]
+		shown[q.For]++
+		if q.For == "user" && strings.HasPrefix(q.Item, "F-") && shown[q.For] > mostAsked && q.Answer == "" {
+			hidden += len(group)
+			continue
+		}
+		var abouts, subjects, items []string
+		for _, x := range group {
+			abouts, subjects, items = append(abouts, p.say(x.About)), append(subjects, x.Subject), append(items, x.Item)
+		}
+		text := p.say(q.Text)
+		if len(group) > 1 {
+			text += p.t("times", len(group))
+		}
+		rows = append(rows, row{Cells: []cell{{Text: p.word("for", q.For), Class: "word"}, {Text: text, Sub: strings.Join(nonEmpty(p.fewSaid(abouts, 1), p.few(subjects, 3, 70)), " · ")},
+			{Text: p.word("recognition", q.Answer), Class: "word"}, {Text: p.few(items, 3, 20), Class: "code"}}})
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	return []block{heading(p.t("questions")), table("questions", p.heads("item", "for", "text", "answer"), rows)}
+	blocks := []block{heading(p.t("questions")), table("questions", p.heads("for", "text", "answer", "item"), rows)}
+	return append(blocks, note(p.t("questions.all", len(d.Questions), hidden)))
 }
 
 func (p *page) tableOr(class string, head []string, rows []row, empty string) block {
@@ -290,30 +424,82 @@ func (p *page) tableOr(class string, head []string, rows []row, empty string) bl
 	return table(class, head, rows)
 }
 
-// axis shows one of the four: its two values, its grounds, what would raise it.
-func (p *page) axis(a decision.Axis) []block {
+// axis shows one of the four: its two values, its grounds, what would raise it. What a table below shows row by row is
+// counted here.
+func (p *page) axis(a decision.Axis) []block { return p.axisWith(a, p.t("grounds.none")) }
+
+func (p *page) axisWith(a decision.Axis, empty string) []block {
 	if p.m.Decision == nil || a.Word == (decision.Text{}) {
 		return []block{warn(p.t("undecided.axis"))}
 	}
 	blocks := []block{pairs([]pair{{p.t("axis.answer"), p.answer(a.Answer)}, {p.t("axis.established"), fmt.Sprintf("%d · %s", a.Established, p.say(a.Word))},
 		{p.t("axis.possible"), fmt.Sprintf("%d · %s", a.Possible, p.say(a.WorstWord))}})}
-	blocks = append(blocks, heading(p.t("grounds")), p.grounds(a.Grounds, p.t("grounds.none")))
+	blocks = append(blocks, heading(p.t("grounds")))
+	blocks = append(blocks, p.grounds(a.Grounds, empty)...)
 	if len(a.Open) > 0 {
-		blocks = append(blocks, heading(p.t("grounds.open")), p.grounds(a.Open, ""))
+		blocks = append(blocks, heading(p.t("grounds.open")))
+		blocks = append(blocks, p.grounds(a.Open, "")...)
 	}
 	return blocks
 }
 
-func (p *page) grounds(all []decision.Ground, empty string) block {
+func (p *page) grounds(all []decision.Ground, empty string) []block {
+	elsewhere := map[string]bool{} // what the table of section 6 shows
+	for _, x := range p.m.Decision.Exfiltration {
+		elsewhere[joined(x.Account, x.Name, x.From.String())] = true
+	}
+	reached := map[string]bool{} // what the table of section 4 shows
+	for _, x := range p.m.Decision.Perimeter {
+		reached[joined(x.Account, x.Name, x.At.String())] = true
+	}
 	var rows []row
-	for _, g := range all {
-		c := cell{Text: p.say(g.Text), Sub: cut(strings.Join(nonEmpty(g.Account, g.Subject), " · "), 160)}
+	counted, reachable := 0, 0
+	for _, group := range groups(all, func(g decision.Ground) string {
+		return joined(fmt.Sprint(g.Value), g.Text.FR, g.Account, g.Strength, g.Source, fmt.Sprint(g.Struck))
+	}) {
+		g := group[0]
+		if (g.Source == "fact" || g.Source == "gap") && elsewhere[joined(g.Account, g.Subject, g.At.String())] {
+			counted += len(group)
+			continue
+		}
+		if g.Source == "fact" && reached[joined(g.Account, g.Subject, g.At.String())] {
+			reachable += len(group)
+			continue
+		}
+		when := spread{}
+		var subjects, exhibits []string
+		for _, x := range group {
+			when.take(x.At)
+			subjects, exhibits = append(subjects, x.Subject), union(exhibits, x.Exhibits)
+		}
+		text := p.say(g.Text)
+		if len(group) > 1 {
+			text += p.t("times", len(group))
+		}
+		c := cell{Text: text, Sub: strings.Join(nonEmpty(show(g.Account), p.few(subjects, 3, 90)), " · ")}
 		if g.Struck {
 			c.Class = "struck"
 		}
-		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g)}, {Text: p.minuteOr(g.At)}, {Text: p.refs(g.Exhibits, 4), Class: "code"}, {Text: p.say(g.Refutes)}}})
+		refutes := p.say(g.Refutes)
+		if g.Source == "finding" && !g.Struck {
+			refutes = p.t("refutes.finding") // the question itself is in section 2
+		}
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g), Class: "word"}, {Text: p.period(when.first, when.last, "—"), Class: "when"}, {Text: p.refs(exhibits, 4), Class: "code"}, {Text: refutes}}})
 	}
-	return p.tableOr("grounds", p.heads("value", "ground", "strength", "time", "exhibits", "refutes"), rows, empty)
+	var blocks []block
+	switch {
+	case len(rows) > 0:
+		blocks = append(blocks, table("grounds", p.heads("value", "ground", "strength", "time", "exhibits", "refutes"), rows))
+	case counted+reachable == 0 && empty != "":
+		blocks = append(blocks, note(empty))
+	}
+	if reachable > 0 {
+		blocks = append(blocks, note(p.t("grounds.reach", reachable)))
+	}
+	if counted > 0 {
+		blocks = append(blocks, note(p.t("grounds.leaks", counted)))
+	}
+	return blocks
 }
 
 func (p *page) strength(g decision.Ground) string {
@@ -334,21 +520,38 @@ func nonEmpty(all ...string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-// confirmation is the table of indicators.
+// confirmation is the table of indicators. The decision's grounds that are findings are these: they are not shown twice.
 func (p *page) confirmation() []block {
 	var blocks []block
 	if d := p.m.Decision; d != nil {
-		blocks = append(blocks, p.axis(d.Confirmation)...)
+		shown := map[string]bool{}
+		for _, f := range p.m.Findings {
+			shown[f.ID] = true
+		}
+		axis := d.Confirmation
+		mine := func(g decision.Ground) bool { return g.Source == "finding" && shown[g.Finding] }
+		n := len(axis.Grounds)
+		axis.Grounds = slices.DeleteFunc(slices.Clone(axis.Grounds), mine)
+		empty := p.t("grounds.none")
+		if n > len(axis.Grounds) {
+			empty = p.t("grounds.below", n-len(axis.Grounds))
+		}
+		blocks = append(blocks, p.axisWith(axis, empty)...)
 	}
 	blocks = append(blocks, heading(p.t("indicators.title")))
 	if !p.m.Analysed {
 		return append(blocks, warn(p.t("notanalysed")))
 	}
 	var rows []row
-	for _, f := range p.m.Findings {
-		rows = append(rows, p.finding(f))
+	for _, group := range alike(p.m.Findings) {
+		rows = append(rows, p.finding(group))
 	}
-	blocks = append(blocks, p.tableOr("findings", p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition"), rows, p.t("findings.none")))
+	heads := p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition")
+	if len(rows) > 0 && !slices.ContainsFunc(p.m.Findings, func(f *findings.Finding) bool { return f.Recognition != findings.NotAsked }) {
+		blocks = append(blocks, note(p.t("findings.unasked")))
+		heads = lastLeft(heads, rows)
+	}
+	blocks = append(blocks, p.tableOr("findings", heads, rows, p.t("findings.none")))
 	if p.m.Others > 0 {
 		blocks = append(blocks, note(p.t("findings.others", p.m.Others)))
 	}
@@ -358,21 +561,32 @@ func (p *page) confirmation() []block {
 	return append(blocks, note(p.t("rules.states", p.m.Rules["yes"], p.m.Rules["no"], p.m.Rules["unknown"])))
 }
 
-func (p *page) finding(f *findings.Finding) row {
-	title := cell{Text: show(f.Title[p.language]), Sub: show(f.Interpretation[p.language]) + suffix(" · ATT&CK ", show(strings.Join(f.Technique, ", ")))}
+// lastLeft takes the last column out of a table: it says the same in every row.
+func lastLeft(heads []string, rows []row) []string {
+	for i := range rows {
+		rows[i].Cells = rows[i].Cells[:len(rows[i].Cells)-1]
+	}
+	return heads[:len(heads)-1]
+}
+
+// finding is one row: a rule that holds for one account, about one thing or several.
+func (p *page) finding(group []*findings.Finding) row {
+	f := group[0]
+	title := cell{Text: p.ours(f.Title[p.language]), Sub: p.ours(f.Interpretation[p.language]) + suffix(" · ATT&CK ", show(strings.Join(f.Technique, ", ")))}
 	if f.Recognition == findings.Recognised {
 		title.Class = "struck"
 	}
-	period := p.t("undated.state")
-	if !f.First.IsZero() {
-		period = p.minute(f.First)
-		if f.Last.After(f.First) {
-			period += " → " + p.minute(f.Last)
-		}
+	when := spread{}
+	var subjects, exhibits, ids []string
+	var count int64
+	for _, x := range group {
+		when.take(x.First, x.Last)
+		subjects, exhibits, ids = append(subjects, x.Subject), union(exhibits, x.Exhibits), append(ids, x.ID)
+		count += x.Count
 	}
-	observed := cell{Text: cut(f.Subject, 120), Sub: show(f.Account) + p.t("times", f.Count)}
-	return row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: p.word("grade", string(f.Grade)), Sub: p.word("strength", f.Strength)}, title, observed, {Text: period},
-		{Text: p.refs(f.Exhibits, 4), Sub: f.ID, Class: "code"}, {Text: p.word("recognition", string(f.Recognition))}}}
+	observed := cell{Text: cmp.Or(p.few(subjects, 4, 90), "—"), Sub: show(f.Account) + p.t("times", count)}
+	return row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: p.word("grade", string(f.Grade)), Sub: p.word("strength", f.Strength), Class: "word"}, title, observed,
+		{Text: p.period(when.first, when.last, p.t("undated.state")), Class: "when"}, {Text: p.refs(exhibits, 3), Sub: p.few(ids, 3, 20), Class: "code"}, {Text: p.word("recognition", string(f.Recognition)), Class: "word"}}}
 }
 
 func (p *page) scope() []block {
@@ -382,8 +596,8 @@ func (p *page) scope() []block {
 		blocks = p.axis(d.Scope)
 		var rows []row
 		for _, r := range d.Perimeter {
-			rows = append(rows, row{Class: "reach-" + r.State, Cells: []cell{{Text: p.word("reach", r.Kind)}, {Text: cut(r.Name, 120), Sub: show(r.Account)}, {Text: p.word("reached", r.State)},
-				{Text: p.say(r.How)}, {Text: p.minuteOr(r.At)}, {Text: p.refs(r.Exhibits, 4), Class: "code"}}})
+			rows = append(rows, row{Class: "reach-" + r.State, Cells: []cell{{Text: p.word("reach", r.Kind), Class: "word"}, {Text: cut(r.Name, 120), Sub: show(r.Account)}, {Text: p.word("reached", r.State), Class: "word"},
+				{Text: p.say(r.How)}, {Text: p.minuteOr(r.At), Class: "when"}, {Text: p.refs(r.Exhibits, 4), Class: "code"}}})
 		}
 		blocks = append(blocks, heading(p.t("perimeter")), p.tableOr("perimeter", p.heads("kind", "name", "state", "how", "time", "exhibits"), rows, p.t("perimeter.none")))
 	} else {
@@ -399,7 +613,7 @@ func (p *page) linkTable() block {
 		if l.Outside {
 			side = p.t("outside")
 		}
-		rows = append(rows, row{Cells: []cell{{Text: cut(l.From, 80)}, {Text: p.word("link", l.Kind)}, {Text: cut(l.To, 80)}, {Text: side}, {Text: p.refs([]string{l.Exhibit}, 1), Class: "code"}}})
+		rows = append(rows, row{Cells: []cell{{Text: cut(l.From, 80)}, {Text: p.word("link", l.Kind), Class: "word"}, {Text: cut(l.To, 80)}, {Text: side, Class: "word"}, {Text: p.refs([]string{l.Exhibit}, 1), Class: "code"}}})
 	}
 	return p.tableOr("links", p.heads("from", "kind", "to", "whose", "exhibits"), rows, p.t("links.none"))
 }
@@ -411,7 +625,7 @@ func (p *page) access() []block {
 	blocks := []block{note(p.t("hypotheses.note"))}
 	var rows []row
 	for _, h := range p.m.Decision.Hypotheses {
-		rows = append(rows, row{Class: "verdict-" + h.Verdict, Cells: []cell{{Text: p.say(h.Name), Sub: p.say(h.ThenCheck)}, {Text: p.word("verdict", h.Verdict)}, {Text: p.arguments(h.For)},
+		rows = append(rows, row{Class: "verdict-" + h.Verdict, Cells: []cell{{Text: p.say(h.Name), Sub: p.say(h.ThenCheck)}, {Text: p.word("verdict", h.Verdict), Class: "word"}, {Text: p.arguments(h.For)},
 			{Text: p.arguments(h.Against)}, {Text: p.arguments(h.Missing)}}})
 	}
 	return append(blocks, p.tableOr("hypotheses", p.heads("hypothesis", "verdict", "for.it", "against", "missing"), rows, p.t("hypotheses.none")), heading(p.t("picture.networks")), pictured(p.drawNetworks()))
@@ -432,10 +646,10 @@ func (p *page) impact() []block {
 	}
 	blocks := p.axis(d.Impact)
 	var rows []row
-	for _, x := range d.Exfiltration {
+	for _, x := range leaks(d.Exfiltration) {
 		counts := nonEmpty(p.counts("viewed", x.Viewed), p.counts("fetched", x.Fetched), p.counts("forwarded", x.Sent), p.counts("bytes", x.Bytes))
-		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State)},
-			{Text: p.minuteOr(x.From) + " → " + p.minuteOr(x.Until)}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
+		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Class: "word", Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
+			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: strings.Join(counts, ", "), Sub: p.say(x.Why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
 	}
 	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),
 		p.tableOr("leaks", p.heads("kind", "name", "state", "period", "what", "exhibits"), rows, p.t("exfiltration.none")), heading(p.t("picture.volume")), pictured(p.drawVolume()))
@@ -471,7 +685,7 @@ func (p *page) rule() []block {
 	}
 	var floors []string
 	for _, f := range d.Floors {
-		floors = append(floors, p.word("axis", f.Axis)+" ≥ "+fmt.Sprint(f.Value)+": "+p.say(f.Text))
+		floors = append(floors, p.word("axis", f.Axis)+" ≥ "+fmt.Sprint(f.Value)+p.colon()+p.say(f.Text))
 	}
 	if len(floors) > 0 {
 		blocks = append(blocks, heading(p.t("floors")), list(floors))
@@ -492,24 +706,30 @@ func (p *page) texts(all []decision.Text) []string {
 
 func (p *page) timeline() []block {
 	var rows []row
-	for i, e := range p.m.Timeline {
+	for _, e := range p.tell() {
+		number := fmt.Sprint(e.number)
+		if e.to > e.number {
+			number += "–" + fmt.Sprint(e.to)
+		}
 		at := p.both(e.At)
-		if !e.Until.IsZero() {
+		if !e.Until.IsZero() && p.minute(e.Until) != p.minute(e.At) {
 			at += " → " + p.minute(e.Until)
 		}
-		source := p.refs(e.Exhibits, 3)
+		source := p.refs(e.Exhibits, 2)
 		if e.Journal != 0 {
 			source = p.t("journal.entry", e.Journal)
+			if last := e.journals[len(e.journals)-1]; last != e.Journal {
+				source = p.t("journal.entries", e.Journal, last)
+			}
 		}
-		count := ""
+		what := p.fewSaid(e.what, 4)
+		if e.machine() {
+			what = p.t("timeline.program")
+		}
 		if e.Count > 1 {
-			count = p.t("times", e.Count)
+			what += p.t("times", e.Count)
 		}
-		what := p.say(e.Text)
-		if e.Name != "" {
-			what = p.word("event", e.Name)
-		}
-		rows = append(rows, row{Class: "lane-" + e.Lane, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: at}, {Text: p.word("lane", e.Lane)}, {Text: what + count, Sub: cut(strings.Join(nonEmpty(e.Account, e.Subject), " · "), 200)},
+		rows = append(rows, row{Class: "lane-" + e.Lane, Cells: []cell{{Text: number, Class: "num"}, {Text: at, Class: "when"}, {Text: p.word("lane", e.Lane), Class: "word"}, {Text: what, Sub: strings.Join(nonEmpty(show(e.Account), p.few(e.subjects, 3, 80)), " · ")},
 			{Text: source, Class: "code"}}})
 	}
 	blocks := []block{pictured(p.drawLanes()), heading(p.t("picture.hours")), pictured(p.drawHours()), heading(p.t("timeline.table")), note(p.t("timeline.note", p.zone.String())),
@@ -520,28 +740,23 @@ func (p *page) timeline() []block {
 	return blocks
 }
 
-// containment shows what the journal has of actions: planned, done, verified, failed; and what a plan leaves open.
-func (p *page) containment() []block {
-	var rows []row
-	for _, line := range p.m.Journal {
-		if line.Type != journal.Action {
-			continue
-		}
-		rows = append(rows, row{Class: "action-" + string(line.ActionState), Cells: []cell{{Text: export.EventTime(line.Entry, p.zone, p.language)}, {Text: show(line.Description), Sub: show(line.Result)},
-			{Text: cmp.Or(export.StateWord(line.ActionState, p.language), "—")}, {Text: show(line.DecisionBy)}, {Text: p.t("journal.entry", line.Seq)}}})
-	}
-	blocks := []block{p.tableOr("actions", p.heads("time", "action", "state", "decided", "journal"), rows, p.t("containment.none"))}
-	if d := p.m.Decision; d != nil && len(d.Precautions) > 0 {
-		blocks = append(blocks, heading(p.t("precautions")), checks(p.texts(d.Precautions)))
-	}
-	return append(blocks, heading(p.t("containment.order")), checks(p.lines("order")), note(p.t("containment.note")))
-}
-
 func (p *page) messages() []block {
 	var rows []row
-	for _, m := range p.m.Sent {
-		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: p.both(m.At)}, {Text: p.word("done.to", m.Action)}, {Text: cut(cmp.Or(m.Subject, p.t("nosubject")), 160), Sub: cut(strings.Join(m.Recipients, ", "), 300)},
-			{Text: show(m.IP), Sub: cut(m.ID, 80), Class: "code"}, {Text: p.refs([]string{m.Exhibit}, 1), Class: "code"}}})
+	for _, m := range deeds(p.m.Sent) {
+		subject := cut(cmp.Or(m.Subject, p.t("nosubject")), 160)
+		if m.count > 1 {
+			subject += p.t("times", m.count)
+		}
+		at := p.both(m.when.first)
+		if m.when.last.After(m.when.first) {
+			at = p.period(m.when.first, m.when.last, "")
+		}
+		id := ""
+		if m.Action == "sent" {
+			id = cut(m.ID, 80)
+		}
+		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: at, Class: "when"}, {Text: p.word("done.to", m.Action), Class: "word"}, {Text: subject, Sub: p.few(m.Recipients, 6, 60)},
+			{Text: show(m.IP), Sub: id, Class: "code"}, {Text: p.refs(m.exhibits, 2), Class: "code"}}})
 	}
 	blocks := []block{text(p.t("messages.intro")), p.tableOr("messages", p.heads("time", "deed", "subject", "ip", "exhibits"), rows, p.t("messages.none"))}
 	if len(p.m.Sent) == maxMessages {
@@ -592,33 +807,50 @@ func (p *page) doctrine() []block {
 		if human != "" {
 			human = "☐ " + human
 		}
-		rows = append(rows, row{Class: "covered-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: show(c.ID), Class: "code"}, {Text: p.say(c.Title)}, {Text: p.word("covered", c.State)}, {Text: p.say(c.Why), Sub: p.refs(c.Exhibits, 3)},
+		rows = append(rows, row{Class: "covered-" + strings.ReplaceAll(c.State, " ", "-"), Cells: []cell{{Text: show(c.ID), Class: "code"}, {Text: p.say(c.Title)}, {Text: p.word("covered", c.State), Class: "word"}, {Text: p.say(c.Why), Sub: p.refs(c.Exhibits, 3)},
 			{Text: human}}})
 	}
 	var sums []string
 	for _, state := range []string{decision.Done, decision.Partial, decision.NotDone, decision.NotApplicable, decision.ForPeople} {
-		sums = append(sums, fmt.Sprintf("%s: %d", p.word("covered", state), counts[state]))
+		sums = append(sums, p.word("covered", state)+p.colon()+fmt.Sprint(counts[state]))
 	}
 	return []block{text(p.t("doctrine.intro", len(rows))), text(strings.Join(sums, " · ")), table("doctrine", p.heads("row", "requirement", "state", "why", "human"), rows)}
 }
 
-// limits is what was not read, and why: the completeness ledger, the gaps, what is unknown.
+// limits is what was not read, and why: what is unknown, the completeness ledger, the gaps. What was read as a whole is
+// summed up; coverage.tsv of each bundle has it row by row.
 func (p *page) limits() []block {
-	var rows []row
-	for _, c := range p.m.Coverage {
-		rows = append(rows, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
-			{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
-	}
 	blocks := []block{text(p.t("limits.intro"))}
 	if d := p.m.Decision; d != nil && len(d.Unknowns) > 0 {
 		var open []row
-		for _, u := range d.Unknowns {
-			open = append(open, row{Cells: []cell{{Text: p.say(u.Text), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires)}}})
+		for _, group := range groups(d.Unknowns, func(u decision.NotKnown) string { return joined(u.Account, u.Source, u.Reason, u.Do.FR) }) {
+			u := group[0]
+			var texts []string
+			for _, x := range group {
+				texts = append(texts, p.say(x.Text))
+			}
+			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: cut(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
 		}
 		blocks = append(blocks, heading(p.t("unknown.title")), table("unknowns", p.heads("unknown", "source", "how.to", "expires"), open))
 	}
-	blocks = append(blocks, heading(p.t("coverage.title")), p.tableOr("coverage", p.heads("account", "resource", "asked", "got", "failed", "state"), rows, p.t("coverage.none")))
-	rows = nil
+	var short, sums []row
+	for _, c := range p.m.Coverage {
+		if !whole(c) {
+			short = append(short, row{Class: "status-" + strings.ReplaceAll(c.Status, " ", "-"), Cells: []cell{{Text: show(c.Account)}, {Text: show(c.Collector) + " · " + cut(c.Resource, 90), Class: "code"}, {Text: fmt.Sprint(c.Asked), Class: "num"}, {Text: fmt.Sprint(c.Got), Class: "num"},
+				{Text: fmt.Sprint(c.Failed), Class: "num"}, {Text: p.word("status", c.Status), Sub: cut(c.Reason, 200)}}})
+		}
+	}
+	for _, t := range tallies(p.m.Coverage) {
+		sums = append(sums, row{Class: "status-complete", Cells: []cell{{Text: show(t.account)}, {Text: show(t.family), Class: "code"}, {Text: fmt.Sprint(t.resources), Class: "num"}, {Text: fmt.Sprint(t.got), Class: "num"}, {Text: fmt.Sprint(t.empty), Class: "num"}}})
+	}
+	blocks = append(blocks, heading(p.t("coverage.title")))
+	if len(p.m.Coverage) == 0 {
+		blocks = append(blocks, note(p.t("coverage.none")))
+	} else {
+		blocks = append(blocks, p.tableOr("coverage", p.heads("account", "resource", "asked", "got", "failed", "state"), short, p.t("coverage.short.none")), heading(p.t("coverage.whole")),
+			p.tableOr("tallies", p.heads("account", "resource", "resources", "got", "empty"), sums, p.t("coverage.whole.none")), note(p.t("coverage.where")))
+	}
+	var rows []row
 	for _, g := range p.m.Gaps {
 		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{g.ID}, 1), Class: "code"}, {Text: show(g.Account)}, {Text: cut(g.Resource+suffix(" ", g.Item), 120), Class: "code"}, {Text: p.word("gap", string(g.Class)), Sub: cut(g.Reason, 240)}}})
 	}
@@ -643,20 +875,51 @@ func (p *page) exhibits() []block {
 		}
 		blocks = append(blocks, heading(p.t("bundle.title", i+1, show(b.ID))), block{Kind: "sum", Text: p.t("bundle.sum"), Items: []string{b.TagManifest, export.Grouped(b.TagManifest)}}, pairs(all[1:]))
 	}
+	all := p.m.Audience == Police // who seizes the medium wants each exhibit named; others what the report rests on
 	var rows []row
 	for _, x := range p.m.Exhibits {
+		if !all && !x.Cited {
+			continue
+		}
 		id := cell{Text: p.refs([]string{x.ID}, 1), Class: "code"}
-		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z")}, {Text: x.SHA256, Class: "hash"}}}
+		r := row{Cells: []cell{id, {Text: cut(x.Name, 140), Sub: show(x.Account) + " · " + cut(x.Resource, 80)}, {Text: fmt.Sprint(x.Size), Class: "num"}, {Text: x.FetchedAt.UTC().Format("2006-01-02 15:04:05Z"), Class: "when"}, {Text: x.SHA256, Class: "hash"}}}
 		if x.Cited {
 			r.Class = "cited"
 		}
 		rows = append(rows, r)
 	}
-	blocks = append(blocks, heading(p.t("exhibits.list")), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
+	title := p.t("exhibits.cited")
+	if all {
+		title = p.t("exhibits.list")
+	}
+	blocks = append(blocks, heading(title), p.tableOr("exhibits", p.heads("exhibit", "file", "bytes", "fetched", "hash"), rows, p.t("exhibits.none")))
+	if !all {
+		blocks = append(blocks, p.heaps()...)
+	}
 	if p.m.Unlisted > 0 {
 		blocks = append(blocks, note(p.t("exhibits.more", p.m.Unlisted)))
 	}
 	return append(blocks, note(p.t("exhibits.verify")))
+}
+
+// heaps sums up the exhibits that nothing cites.
+func (p *page) heaps() []block {
+	var rows []row
+	for _, h := range heaps(p.m.Exhibits) {
+		numbers := p.refs([]string{h.first}, 1)
+		if h.last != h.first {
+			numbers += " … " + p.refs([]string{h.last}, 1)
+		}
+		resource := show(h.resource)
+		if h.several {
+			resource += ", …"
+		}
+		rows = append(rows, row{Cells: []cell{{Text: numbers, Class: "code"}, {Text: show(h.account)}, {Text: resource, Class: "code"}, {Text: fmt.Sprint(h.count), Class: "num"}, {Text: p.size(h.bytes), Class: "num"}}})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return []block{heading(p.t("exhibits.rest")), table("heaps", p.heads("exhibits", "account", "resource", "count", "bytes"), rows), note(p.t("exhibits.rest.where"))}
 }
 
 func (p *page) bundleSources(b Bundle) string {
@@ -683,10 +946,16 @@ func (p *page) journal() []block {
 	}
 	by := export.Corrections(p.m.Journal)
 	var rows []row
+	at := map[uint64]int{} // of each entry its row
 	for _, line := range p.m.Journal {
 		e := line.Entry
-		kind := cell{Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
-		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, {Text: export.EventTime(e, p.zone, p.language), Sub: export.RecordedTime(e, p.zone)}, {Text: show(e.Informant), Sub: show(e.Recorder)}, kind,
+		if i, ok := at[e.OutcomeOf]; ok && e.OutcomeOf != 0 && len(by[e.Seq]) == 0 && e.Auto {
+			rows[i].Cells[4].Sub += p.outcome(e, rows[i].Cells[4].Sub != "") // what came of it stands with it
+			continue
+		}
+		at[e.Seq] = len(rows)
+		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), p.journalBy(e), kind,
 			{Text: show(e.Description), Sub: show(strings.Join(nonEmpty(e.Result, e.Account, strings.Join(e.Evidence, " "), e.DecisionBy, e.Cost), " · "))}}})
 	}
 	blocks := []block{text(p.t("journal.intro", p.m.Entries)), {Kind: "sum", Text: p.t("journal.head"), Items: []string{p.m.Head, export.Grouped(p.m.Head)}}}
@@ -694,6 +963,33 @@ func (p *page) journal() []block {
 		blocks = append(blocks, note(p.t("journal.kept", p.m.JournalKept)))
 	}
 	return append(blocks, p.tableOr("journal", p.heads("number", "time", "informant", "kind", "text"), rows, p.t("journal.none")))
+}
+
+// outcome is an entry that says what came of another one.
+func (p *page) outcome(e journal.Entry, after bool) string {
+	state := cmp.Or(export.StateWord(e.ActionState, p.language), "—")
+	s := p.t("journal.outcome", e.Seq, e.RecordedTime.In(p.zone).Format("15:04:05"), state) + suffix(p.colon(), show(e.Result))
+	if after {
+		return " · " + s
+	}
+	return s
+}
+
+// journalBy is who said it, and who wrote it down. What the program wrote by itself is in the operator's name throughout.
+func (p *page) journalBy(e journal.Entry) cell {
+	if e.Auto || e.Recorder == e.Informant {
+		return cell{Text: show(e.Informant)}
+	}
+	return cell{Text: show(e.Informant), Sub: show(e.Recorder)}
+}
+
+// journalTime is when something happened, and when it was written down where that is another minute.
+func (p *page) journalTime(e journal.Entry) cell {
+	c := cell{Text: export.EventTime(e, p.zone, p.language), Class: "when"}
+	if gap := e.RecordedTime.Sub(e.EventTime); gap.Abs() >= time.Minute {
+		c.Sub = p.t("journal.recorded", export.RecordedTime(e, p.zone))
+	}
+	return c
 }
 
 func (p *page) glossary() []block {
@@ -706,7 +1002,15 @@ func (p *page) glossary() []block {
 		rows = append(rows, cells(texts.FR, texts.EN))
 	}
 	slices.SortFunc(rows, func(x, y row) int { return strings.Compare(x.Cells[0].Text, y.Cells[0].Text) })
-	return []block{table("glossary", p.heads("french", "english"), rows), note(p.t("defanged"))}
+	half := (len(rows) + 1) / 2
+	for i := range half {
+		if j := half + i; j < len(rows) {
+			rows[i].Cells = append(rows[i].Cells, rows[j].Cells...)
+		} else {
+			rows[i].Cells = append(rows[i].Cells, cell{}, cell{})
+		}
+	}
+	return []block{table("glossary", p.heads("french", "english", "french", "english"), rows[:half]), note(p.t("defanged"))}
 }
 
 // indicators lists what to look for elsewhere: addresses, networks, the intruder's mail addresses and applications.

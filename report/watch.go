@@ -295,8 +295,10 @@ func (w *watch) source(f *facts.Fact) {
 	s.Agent = cmp.Or(s.Agent, f.Text("user_agent"))
 	s.Events++
 	s.Last = later(s.Last, f.Time)
-	if !slices.Contains(s.Accounts, f.Account) && len(s.Accounts) < 20 {
-		s.Accounts = append(s.Accounts, f.Account)
+	for account := range strings.SplitSeq(f.Account, ", ") { // an event about something shared names several
+		if account != "" && !slices.Contains(s.Accounts, account) && len(s.Accounts) < 20 {
+			s.Accounts = append(s.Accounts, account)
+		}
 	}
 }
 
@@ -317,10 +319,13 @@ func (w *watch) link(f *facts.Fact) {
 		if !f.Is("enabled") {
 			return
 		}
-	case facts.KindFilter:
-		l.Kind = "filter"
-	case facts.KindRuleAction:
-		l.Kind = "rule"
+	case facts.KindFilter, facts.KindRuleAction:
+		if !strings.Contains(l.To, "@") {
+			return // it moves mail to a folder or a label: nobody gets it
+		}
+		if l.Kind = "filter"; f.Kind == facts.KindRuleAction {
+			l.Kind = "rule"
+		}
 	case facts.KindDelegate:
 		l.Kind, l.From, l.To = "delegate", f.Text("target"), f.Account
 	case facts.KindACL:

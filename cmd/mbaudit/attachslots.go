@@ -141,7 +141,7 @@ func (s *slots) print(t *terminal, g *global) error {
 // sayOpenSlots tells, after a Google Workspace was read, what is still to be looked up by a person. Where the bundles
 // cannot be read for it, nothing is said: what was collected stands.
 func (r *collection) sayOpenSlots() {
-	if !r.opts.google.on || r.opts.google.only != "" {
+	if !r.opts.google.on {
 		return
 	}
 	found, err := findSlots(r.c)

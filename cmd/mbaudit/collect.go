@@ -296,8 +296,10 @@ func (r *collection) prepareSealing(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
-		return err
+	if r.identity == nil {
+		if r.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
+			return err
+		}
 	}
 	if r.signers, err = r.opts.sign.open(r.terminal); err != nil {
 		return err

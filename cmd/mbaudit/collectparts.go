@@ -192,6 +192,11 @@ func (r *collection) recall() error {
 	if err != nil {
 		return err
 	}
+	for _, row := range b.Coverage {
+		if row.Collector == r.workspace.Name() && row.Failed > 0 {
+			r.workspace.RecallGap(row.Account, row.Resource)
+		}
+	}
 	for record, err := range b.Records() {
 		if err == nil {
 			err = r.recallRecord(b, record)

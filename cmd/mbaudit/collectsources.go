@@ -70,13 +70,16 @@ func (r *collection) makeGoogle() error {
 	return nil
 }
 
-// tenantReading is what is read once of a whole Workspace, with the bundle that is not the emergency one.
+// tenantReading is what is read once of each whole Workspace, with the bundle that is not the emergency one.
 func (r *collection) tenantReading() []reading {
-	if r.workspace == nil || r.opts.google.only != "" || !r.readsAll() {
+	if r.workspace == nil || !r.readsAll() {
 		return nil
 	}
-	first := r.scopes[0]
-	return []reading{{r.workspace.Tenant(), collectors.Scope{Account: workspace.TenantAccount(first.Account), Since: first.Since, Until: first.Until}}}
+	var tenants []reading
+	for _, scope := range r.workspace.Tenants(r.scopes) {
+		tenants = append(tenants, reading{r.workspace.Tenant(), scope})
+	}
+	return tenants
 }
 
 // sources lists what is read, for the bundle's opening: servers first.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mbaudit/mbaudit/containment"
+	"github.com/mbaudit/mbaudit/containment/imap"
 	"github.com/mbaudit/mbaudit/containment/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
@@ -46,6 +47,7 @@ type containOptions struct {
 	noLock                   bool
 	tsa                      []string
 	tsaCA, signKey           string
+	imap                     containIMAPOptions
 }
 
 // addReach adds what every containment command needs to reach the Workspace.
@@ -55,6 +57,7 @@ func (o *containOptions) addReach(f *pflag.FlagSet) {
 	f.StringVar(&o.keyFile, "google-key", "", "key file of a service account that may read (default: $"+googleKeyVariable+")")
 	f.StringVar(&o.admin, "google-admin", "", "super administrator in whose name it is looked and changed; never the account itself")
 	f.StringVar(&o.since, "since", "", "first day of the incident, as in 2026-10-12: what is younger is taken away unasked (default: 30 days ago)")
+	o.imap.addFlags(f)
 }
 
 func (o *containOptions) addWrite(f *pflag.FlagSet) {
@@ -67,7 +70,7 @@ func newContainCommand(t *terminal, g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "contain --account A",
 		Short: "take an account back: plan, apply, verify, undo",
-		Long: `contain looks at an account of Google Workspace, changes nothing, and writes a plan:
+		Long: `contain looks at an account of Google Workspace, or of an IMAP server, changes nothing, and writes a plan:
 CASE/containment/plan-….json and a table of what to do, in the order that works, each step
 with its reason, side effect, needed right and whether it can be undone. Read it, change
 decisions with a text editor ("decision": apply, keep or unknown; unknown is not applied),
@@ -82,12 +85,17 @@ then apply it.
   mbaudit contain verify [--wait]             looks again: does it hold, is he still there
   mbaudit contain undo [--step N]             puts back what can be put back
 
+With --imap the account is one of an IMAP server: the active Sieve script is deactivated, rights
+of others are removed, sessions end (--doveadm), messages are moved to a folder. A runbook
+beside the plan says what a person does by hand, the password before all else.
+
 Modes: lock (all that lets somebody in or keeps him there), precaution (password, sessions,
 second factors, where nothing is confirmed), suspend (lock, and suspend last).
 
 The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md.`,
 		Example: `  mbaudit contain --account alice@example.com --google-admin admin@example.com --since 2026-10-12
-  mbaudit contain --apply containment/plan-01J….json --google-admin admin@example.com --google-write-key write.json`,
+  mbaudit contain --apply containment/plan-01J….json --google-admin admin@example.com --google-write-key write.json
+  mbaudit contain --account alice@example.com --imap imaps://mail.example.com --doveadm https://mail.example.com:8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runContain(cmd.Context(), t, g, &opts) },
 	}
@@ -103,7 +111,8 @@ The order and its reasons, and how to hand the account back: docs/CONTAINMENT.md
 	f.BoolVar(&opts.now, "now", false, "money is moving: seal an emergency snapshot, lock the account at once, then plan and apply the rest")
 	f.StringVar(&opts.skipPreserve, "skip-preserve", "", "go on without a sealed bundle of the account, for this written reason, which is journalled")
 	f.BoolVar(&opts.showPassword, "show-password", false, "show the new password on the terminal; otherwise nobody knows it")
-	f.StringVar(&opts.passwordFile, "password-file", "", "write the new password into this new file, readable by you alone")
+	f.StringVar(&opts.passwordFile, "password-file", "", "write the new password into this new file, readable by you alone; with --imap: file whose first line is the password to log in with")
+	f.StringVar(&opts.imap.folder, "quarantine-folder", "", "with --imap and --quarantine: folder to move messages to (default: "+imap.QuarantineName+")")
 	opts.identity.addFlags(f)
 	f.StringVar(&opts.push, "push", "", "send what is sealed before the change to s3://BUCKET/PREFIX or to a directory")
 	f.BoolVar(&opts.noLock, "no-lock", false, "push to a store without Object Lock")
@@ -126,6 +135,8 @@ func runContain(ctx context.Context, t *terminal, g *global, opts *containOption
 		return err
 	}
 	switch {
+	case len(opts.quarantine) > 0 && opts.onIMAP():
+		return r.planIMAPQuarantine(ctx)
 	case len(opts.quarantine) > 0:
 		return r.planQuarantine(ctx)
 	case len(opts.accounts) > 1:
@@ -156,6 +167,7 @@ func (o *containOptions) settle() error {
 		}
 	}
 	o.accounts = once
+	o.settleIMAP()
 	if len(once) == 1 {
 		o.account = once[0]
 	}
@@ -179,6 +191,9 @@ func newContaining(t *terminal, g *global, opts *containOptions) (*containing, e
 
 // check says what of the options cannot be, before anything is asked.
 func (o *containOptions) check(t *terminal) error {
+	if err := o.checkIMAP(); err != nil {
+		return err
+	}
 	several := len(o.accounts) > 1
 	noAddress := slices.IndexFunc(o.accounts, func(account string) bool { return !strings.Contains(account, "@") })
 	switch {
@@ -186,25 +201,25 @@ func (o *containOptions) check(t *terminal) error {
 		return o.checkQuarantine()
 	case several && o.now:
 		return usageError(errors.New("--now takes one account"), "run it once for each account, the most urgent one first")
-	case several && (o.passwordFile != "" || o.showPassword):
+	case several && !o.onIMAP() && (o.passwordFile != "" || o.showPassword):
 		return usageError(errors.New("--password-file and --show-password are for one account"), "leave them out: who hands an account back sets its password")
 	case o.apply != "" && (len(o.accounts) > 0 || o.now):
 		return usageError(errors.New("--apply goes without --account and --now: the plan says whose account it is"), "leave them out")
-	case o.planDir != "" && (len(o.accounts) > 0 || o.now || o.apply != "" || o.passwordFile != "" || o.showPassword):
+	case o.planDir != "" && (len(o.accounts) > 0 || o.now || o.apply != "" || !o.onIMAP() && o.passwordFile != "" || o.showPassword):
 		return usageError(errors.New("--plan-dir goes without --account, --apply, --now, --password-file and --show-password"), "leave them out: who hands an account back sets its password")
-	case o.planDir != "" && strings.Contains(o.admin, "@"):
+	case o.planDir != "" && (strings.Contains(o.admin, "@") || o.onIMAP()):
 		return nil
 	case o.apply == "" && o.planDir == "" && len(o.accounts) == 0:
 		return usageError(errors.New("no account is named"), "add --account alice@example.com, or --accounts-file FILE")
-	case noAddress >= 0:
+	case noAddress >= 0 && !o.onIMAP():
 		return usageError(fmt.Errorf("--account %s is no address", visible.Text(o.accounts[noAddress])), "name the user's primary address")
-	case !strings.Contains(o.admin, "@"):
-		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN: a super administrator, and not the account itself")
+	case !strings.Contains(o.admin, "@") && !o.onIMAP():
+		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN: a super administrator, and not the account itself; or --imap imaps://host for an account of an IMAP server")
 	case o.mode != "" && !slices.Contains(containment.Modes(), containment.Mode(o.mode)):
 		return usageError(fmt.Errorf("--mode knows no %q", visible.Text(o.mode)), "write --mode lock, precaution or suspend")
 	case o.showPassword && !t.interactive:
 		return usageError(errors.New("--show-password needs a terminal"), "write it into a file: --password-file FILE")
-	case !o.now && o.apply == "" && (o.skipPreserve != "" || o.passwordFile != "" || o.yes != ""):
+	case !o.now && o.apply == "" && (o.skipPreserve != "" || o.passwordFile != "" && !o.onIMAP() || o.yes != ""):
 		return usageError(errors.New("--skip-preserve, --password-file and --yes are for applying"), "leave them out, or add --apply PLAN or --now")
 	}
 	return nil
@@ -227,8 +242,16 @@ func (r *containing) of(account string) *containing {
 	return &one
 }
 
-// client reaches the Workspace: with the key that reads, or the one that writes.
-func (r *containing) client(writes bool, password func(string) (secretText, error)) (*workspace.Client, error) {
+// client reaches the mail system: with what may only read, or with what may change things too.
+func (r *containing) client(writes bool, password func(string) (secretText, error)) (provider, error) {
+	if r.opts.onIMAP() {
+		return r.imapProvider(writes)
+	}
+	return r.google(writes, password)
+}
+
+// google reaches the Workspace: with the key that reads, or the one that writes.
+func (r *containing) google(writes bool, password func(string) (secretText, error)) (*workspace.Client, error) {
 	file, variable, flag := r.opts.keyFile, googleKeyVariable, "--google-key"
 	if writes {
 		file, variable, flag = r.opts.writeKey, googleWriteKeyVariable, "--google-write-key"
@@ -291,22 +314,33 @@ func (r *containing) planOnly(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	book := ""
+	if r.opts.onIMAP() {
+		if book, err = r.writeRunbook(p, path); err != nil {
+			return err
+		}
+	}
+	if r.g.json && book != "" {
+		return r.printJSON(map[string]any{"path": path, "sha256": containment.Hash(file), "plan": p, "runbook": book})
+	}
 	if r.g.json {
 		return r.printJSON(map[string]any{"path": path, "sha256": containment.Hash(file), "plan": p})
 	}
 	r.printPlan(p)
 	r.print("SHA-256 %s", containment.Hash(file))
 	if p.Preserved.Bundle == "" {
-		r.say(r.c.words("no sealed bundle holds what this changes yet: ", "aucun paquet scellé ne contient encore ce que ceci change : ")+
-			"mbaudit collect --account %s --workspace --google-admin %s --only emergency", visible.Text(p.Account), visible.Text(r.opts.admin))
+		r.say(r.c.words("no sealed bundle holds what this changes yet: %s", "aucun paquet scellé ne contient encore ce que ceci change : %s"), r.collectFirst(p.Account))
 	}
-	r.say(r.c.words("nothing was changed; read it, correct decisions in %s, then: ", "rien n'a été changé ; relisez-le, corrigez les décisions dans %s, puis : ")+"mbaudit contain --apply %s --google-admin %s",
-		path, path, visible.Text(r.opts.admin))
+	if book != "" {
+		r.say(r.c.words("what is done by hand, and first: %s", "ce qui se fait à la main, et d'abord : %s"), book)
+	}
+	r.say(r.c.words("nothing was changed; read it, correct decisions in %s, then: ", "rien n'a été changé ; relisez-le, corrigez les décisions dans %s, puis : ")+"mbaudit contain --apply %s %s",
+		path, path, r.opts.reach())
 	return nil
 }
 
 // makePlan plans, and keeps the plan.
-func (r *containing) makePlan(ctx context.Context, client *workspace.Client, part workspace.Part) (containment.Plan, string, error) {
+func (r *containing) makePlan(ctx context.Context, client provider, part workspace.Part) (containment.Plan, string, error) {
 	p, err := r.plan(ctx, client, part)
 	if err != nil {
 		return p, "", err
@@ -314,7 +348,7 @@ func (r *containing) makePlan(ctx context.Context, client *workspace.Client, par
 	return r.keepPlan(p)
 }
 
-func (r *containing) plan(ctx context.Context, client *workspace.Client, part workspace.Part) (containment.Plan, error) {
+func (r *containing) plan(ctx context.Context, client provider, part workspace.Part) (containment.Plan, error) {
 	o, err := r.planOptions(part)
 	if err != nil {
 		return containment.Plan{}, err

@@ -25,7 +25,7 @@ func newContainVerifyCommand(t *terminal, g *global) *cobra.Command {
 	opts := &containOptions{}
 	var wait bool
 	cmd := &cobra.Command{
-		Use:   "verify [PLAN]",
+		Use:   "verify [PLAN|DIRECTORY]",
 		Short: "look again whether what was done holds, and whether somebody is still there",
 		Long: `verify looks again at each step that was taken, plans anew to see what has come since, and
 reads the logs for sign-ins and grants after the containment. It changes nothing.
@@ -42,6 +42,7 @@ Exit status 3: something could not be looked at.`,
 		},
 	}
 	opts.addReach(cmd.Flags())
+	cmd.Flags().StringVar(&opts.passwordFile, "password-file", "", "with --imap: file whose first line is the password to log in with")
 	cmd.Flags().BoolVar(&wait, "wait", false, "look again at +1, +15, +60 minutes and +24 hours")
 	return cmd
 }
@@ -50,11 +51,12 @@ func newContainUndoCommand(t *terminal, g *global) *cobra.Command {
 	opts := &containOptions{}
 	var steps []int
 	cmd := &cobra.Command{
-		Use:   "undo [PLAN]",
+		Use:   "undo [PLAN|DIRECTORY]",
 		Short: "put back what a plan changed, as far as that is possible",
 		Long: `undo goes backwards through the steps that were taken and puts back what was there before,
 from the pre-images; it says of each step that cannot be undone that it cannot.
-Without PLAN it takes the one plan that was applied (of --account).`,
+Without PLAN it takes the one plan that was applied (of --account). Plans that were
+made together, in a directory, are undone together.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runContainUndo(cmd.Context(), t, g, opts, args, steps)
@@ -62,6 +64,7 @@ Without PLAN it takes the one plan that was applied (of --account).`,
 	}
 	opts.addReach(cmd.Flags())
 	opts.addWrite(cmd.Flags())
+	cmd.Flags().StringVar(&opts.passwordFile, "password-file", "", "with --imap: file whose first line is the password to log in with")
 	cmd.Flags().IntSliceVar(&steps, "step", nil, "undo only this step (repeatable)")
 	return cmd
 }
@@ -195,11 +198,11 @@ func runContainVerify(ctx context.Context, t *terminal, g *global, opts *contain
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(opts.admin, "@") {
-		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
-	}
 	plans, err := r.applied(args)
 	if err != nil {
+		return err
+	}
+	if plans, err = r.ofThisServer(plans); err != nil {
 		return err
 	}
 	client, err := r.client(false, nil)
@@ -256,7 +259,7 @@ func worse(a, b int) int {
 }
 
 // lookAgain looks at all plans, the newest word on each thing counting, and gives the exit status.
-func (r *containing) lookAgain(ctx context.Context, client *workspace.Client, plans []appliedPlan) (int, error) {
+func (r *containing) lookAgain(ctx context.Context, client provider, plans []appliedPlan) (int, error) {
 	worst := statusDone
 	byAccount := map[string][]appliedPlan{}
 	var accounts []string
@@ -309,7 +312,7 @@ func (l look) status() int {
 }
 
 // lookAtAccount looks at what the plans of one account did. What is new is what no plan of them knows.
-func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client, plans []appliedPlan) (look, error) {
+func (r *containing) lookAtAccount(ctx context.Context, client provider, plans []appliedPlan) (look, error) {
 	l := look{Account: plans[0].Account, At: r.now().UTC()}
 	var fresh []containment.Step
 	var err error
@@ -353,7 +356,7 @@ func (r *containing) lookAtAccount(ctx context.Context, client *workspace.Client
 }
 
 // planAnew plans for an account as if nothing had been done, and says in l what could not be read.
-func (r *containing) planAnew(ctx context.Context, client *workspace.Client, l *look) ([]containment.Step, error) {
+func (r *containing) planAnew(ctx context.Context, client provider, l *look) ([]containment.Step, error) {
 	o, err := r.planOptions(workspace.Everything)
 	if err != nil {
 		return nil, err
@@ -401,6 +404,9 @@ func (r *containing) tellLook(account string, l look) error {
 	if l.status() == statusFound {
 		kind = journal.Detection
 	}
+	if err := r.keepLook(l); err != nil {
+		return err
+	}
 	if err := r.c.note(kind, r.c.words("looked again at the containment of ", "endiguement revu : ")+summary, map[string]string{"account": account}); err != nil {
 		return err
 	}
@@ -427,7 +433,10 @@ func (r *containing) tellLook(account string, l look) error {
 	switch {
 	case l.status() == statusFound:
 		r.say(r.c.words("the intruder, or something of his, is still there: plan again: %s", "l'intrus, ou quelque chose de lui, est encore là ; refaites un plan : %s"),
-			"mbaudit contain --account "+visible.Text(account))
+			"mbaudit contain --account "+visible.Text(account)+" "+r.opts.reach())
+	case r.opts.onIMAP() && r.opts.imap.doveadm == "":
+		r.say("%s", r.c.words("IMAP tells nobody who signs in, and doveadm was not asked: read the server's logs",
+			"IMAP ne dit à personne qui se connecte, et doveadm n'a pas été interrogé : lisez les journaux du serveur"))
 	case len(l.Signs) == 0:
 		r.say("%s", r.c.words("no sign of anybody since; logs come minutes to hours late, so look again",
 			"aucun signe de personne depuis ; les journaux ont des minutes à des heures de retard, revenez-y"))
@@ -443,11 +452,11 @@ func runContainUndo(ctx context.Context, t *terminal, g *global, opts *containOp
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(opts.admin, "@") {
-		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
-	}
 	plans, err := r.applied(args)
 	if err != nil {
+		return err
+	}
+	if plans, err = r.ofThisServer(plans); err != nil {
 		return err
 	}
 	if len(plans) > 1 && len(args) == 0 {
@@ -501,7 +510,7 @@ func (r *containing) confirmUndo(plans []appliedPlan) error {
 		"Ce qui a été retiré à %s sera remis, y compris ce qui vient de l'intrus."), account), "--yes "+hash)
 }
 
-func (r *containing) undoOne(ctx context.Context, client *workspace.Client, p *appliedPlan, steps []int) error {
+func (r *containing) undoOne(ctx context.Context, client provider, p *appliedPlan, steps []int) error {
 	if err := p.open(r.now); err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ func (r *containing) applyFile(ctx context.Context) error {
 		return err
 	}
 	r.opts.account, r.opts.mode = p.Account, string(p.Mode)
+	if err := r.fits(p); err != nil {
+		return err
+	}
 	keeper := &passwordKeeper{containing: r, taken: ledgerIsThere(r.opts.apply)}
 	client, err := r.client(true, keeper.next)
 	if err != nil {
@@ -107,7 +110,11 @@ func (r *containing) anotherHash(english, french, hash string) error {
 
 // anew is the hint to make another plan.
 func (r *containing) anew(account string) string {
-	return r.c.words("make a new plan: ", "faites un nouveau plan : ") + "mbaudit contain --account " + visible.Text(account)
+	command := "mbaudit contain --account " + visible.Text(account)
+	if r.opts.onIMAP() {
+		command += " " + r.opts.reach()
+	}
+	return r.c.words("make a new plan: ", "faites un nouveau plan : ") + command
 }
 
 // confirmPlan has a person type the account's address, or takes the plan's hash for it.
@@ -142,7 +149,7 @@ func (r *containing) confirmAccount(account, what, otherwise string) error {
 }
 
 // run applies a plan with its ledger, and says of each step what came of it.
-func (r *containing) run(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
+func (r *containing) run(ctx context.Context, client provider, sealer *preimageSealer, p containment.Plan, path string, file []byte) (containment.Result, error) {
 	ledger, err := containment.OpenLedger(ledgerPath(path), containment.Hash(file), r.now)
 	if err != nil {
 		return containment.Result{}, withHint(r.c.said(err), r.c.words("a plan that was begun is gone on with as it was; for other decisions ",
@@ -208,7 +215,7 @@ func (r *containing) told(p containment.Plan, results ...containment.Result) err
 			"%s : %d faites, %d déjà tenues, %d en échec, %d laissées par décision, état antérieur dans %s"), visible.Text(p.Account), len(all.Done), len(all.Held), len(all.Failed), len(all.Left), all.Bundle)
 	}
 	r.say(r.c.words("look again at once, and after 1, 15 and 60 minutes and a day: %s", "à revoir tout de suite, puis après 1, 15 et 60 minutes et un jour : %s"),
-		"mbaudit contain verify --wait --google-admin "+visible.Text(r.opts.admin))
+		"mbaudit contain verify --wait "+r.opts.reach())
 	if len(all.Failed) > 0 {
 		return statusError(statusFailed)
 	}
@@ -272,43 +279,35 @@ func (r *containing) atOnce(ctx context.Context) error {
 
 // lockNow seals the emergency snapshot; meanwhile it plans how to lock the account and seals what the plan would change. All of
 // that only reads. When both are sealed, and not before, the account is locked.
-func (r *containing) lockNow(ctx context.Context, client *workspace.Client) (containment.Result, *preimageSealer, error) {
-	var p containment.Plan
-	var sealer *preimageSealer
-	var looked time.Time
+func (r *containing) lockNow(ctx context.Context, client provider) (containment.Result, *preimageSealer, error) {
+	sealer := r.unpreparedSealer(containment.Plan{Account: r.opts.account}, true)
+	var err error
+	// First, for it may ask for a passphrase or make the key that both sign with.
+	if sealer.with.identity, err = openIdentity(r.terminal, r.opts.signKey); err != nil {
+		return containment.Result{}, nil, err
+	}
 	var planning error
 	var group sync.WaitGroup
-	r.askOneByOne()
-	group.Go(func() {
-		looked = r.now()
-		if p, planning = r.plan(ctx, client, workspace.AccessOnly); planning != nil {
-			return
-		}
-		if sealer, planning = r.newSealer(ctx, p, true); planning == nil {
-			planning = sealer.ahead(ctx)
-		}
-	})
-	err := r.emergency(ctx)
+	group.Go(func() { planning = r.planAhead(ctx, client, sealer) })
+	err = r.emergency(ctx)
 	group.Wait()
 	if err := errors.Join(err, planning); err != nil {
-		return containment.Result{}, sealer, err
+		return containment.Result{}, nil, err
 	}
-	result, err := r.part(ctx, client, sealer, p, partOptions{locks: true, looked: looked})
+	result, err := r.part(ctx, client, sealer, sealer.plan, partOptions{locks: true, looked: sealer.looked})
 	return result, sealer, err
 }
 
-// askOneByOne has passphrases asked for one after the other, whoever asks.
-func (r *containing) askOneByOne() {
-	ask := r.readSecret
-	if ask == nil {
-		return
+// planAhead plans how to lock the account, and seals what the plan would change.
+func (r *containing) planAhead(ctx context.Context, client provider, sealer *preimageSealer) (err error) {
+	sealer.looked = r.now()
+	if sealer.plan, err = r.plan(ctx, client, workspace.AccessOnly); err != nil {
+		return err
 	}
-	var mu sync.Mutex
-	r.readSecret = func(prompt string) (string, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return ask(prompt)
+	if err := sealer.with.prepareSealing(ctx); err != nil {
+		return err
 	}
+	return sealer.ahead(ctx)
 }
 
 // emergency collects and seals what changes first, as collect --only emergency does, unless somebody said why not.
@@ -355,7 +354,7 @@ type partOptions struct {
 }
 
 // part keeps a plan and applies it.
-func (r *containing) part(ctx context.Context, client *workspace.Client, sealer *preimageSealer, p containment.Plan, o partOptions) (containment.Result, error) {
+func (r *containing) part(ctx context.Context, client provider, sealer *preimageSealer, p containment.Plan, o partOptions) (containment.Result, error) {
 	kept, err := r.findPreserved(p)
 	if err != nil {
 		return containment.Result{}, err
@@ -390,7 +389,7 @@ type passwordKeeper struct {
 
 // check refuses a file that is there, before anything is changed.
 func (k *passwordKeeper) check() error {
-	if k.opts.passwordFile == "" || k.taken {
+	if k.opts.passwordFile == "" || k.taken || k.opts.onIMAP() {
 		return nil
 	}
 	if _, err := os.Lstat(k.opts.passwordFile); !errors.Is(err, fs.ErrNotExist) {

@@ -59,6 +59,9 @@ func (r *containing) readDir(dir string) ([]readyPlan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", visible.Text(path), err)
 		}
+		if err := r.fits(p); err != nil {
+			return nil, err
+		}
 		if slices.ContainsFunc(plans, func(other readyPlan) bool { return other.Account == p.Account }) {
 			return nil, usageError(fmt.Errorf(r.c.words("%s holds two plans for %s", "%s contient deux plans pour %s"), visible.Text(dir), visible.Text(p.Account)),
 				r.c.words("leave one of each account there", "n'en laissez qu'un par compte"))
@@ -192,9 +195,14 @@ func (r *containing) keepTogether(plans []containment.Plan) error {
 	}
 	r.dir = r.c.path(containmentName, ulid.MustNewDefault(r.now()).String())
 	for i, p := range plans {
-		kept, _, err := r.keepPlan(p)
+		kept, path, err := r.keepPlan(p)
 		if err != nil {
 			return err
+		}
+		if r.opts.onIMAP() && p.Mode != containment.Quarantine {
+			if _, err := r.writeRunbook(kept, path); err != nil {
+				return err
+			}
 		}
 		plans[i] = kept
 		if !r.g.json {
@@ -211,7 +219,7 @@ func (r *containing) keepTogether(plans []containment.Plan) error {
 		return r.printJSON(map[string]any{"directory": r.dir, "sha256": hash, "plans": plans})
 	}
 	r.print("SHA-256 %s", hash)
-	r.say(r.c.words("nothing was changed; read the plans in %s, correct decisions in them, then: mbaudit contain --plan-dir %s --google-admin %s",
-		"rien n'a été changé ; relisez les plans de %s, corrigez-y les décisions, puis : mbaudit contain --plan-dir %s --google-admin %s"), r.dir, r.dir, visible.Text(r.opts.admin))
+	r.say(r.c.words("nothing was changed; read the plans in %s, correct decisions in them, then: mbaudit contain --plan-dir %s %s",
+		"rien n'a été changé ; relisez les plans de %s, corrigez-y les décisions, puis : mbaudit contain --plan-dir %s %s"), r.dir, r.dir, r.opts.reach())
 	return nil
 }

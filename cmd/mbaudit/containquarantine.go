@@ -26,11 +26,11 @@ func (o *containOptions) checkQuarantine() error {
 	switch {
 	case len(o.quarantine) == 0:
 		return usageError(errors.New("--all-users is for --quarantine"), "add --quarantine MESSAGE-ID, or name accounts with --account")
-	case o.now || o.apply != "" || o.planDir != "" || o.passwordFile != "" || o.showPassword || o.yes != "":
+	case o.now || o.apply != "" || o.planDir != "" || o.passwordFile != "" && !o.onIMAP() || o.showPassword || o.yes != "":
 		return usageError(errors.New("--quarantine makes a plan, and changes nothing yet"), "leave --now, --apply, --plan-dir, --yes and the password away; the plan is applied with --plan-dir")
 	case o.allUsers == (len(o.accounts) > 0):
 		return usageError(errors.New("which mailboxes to search is not said"), "add --account alice@example.com (repeatable), or --all-users")
-	case !strings.Contains(o.admin, "@"):
+	case !strings.Contains(o.admin, "@") && !o.onIMAP():
 		return usageError(errors.New("no administrator is named"), "add --google-admin ADMIN@DOMAIN")
 	}
 	return nil
@@ -92,7 +92,7 @@ func (r *containing) planQuarantine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := r.client(false, nil)
+	client, err := r.google(false, nil)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/mbaudit/mbaudit/containment"
+	"github.com/mbaudit/mbaudit/containment/imap"
 	"github.com/mbaudit/mbaudit/containment/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
@@ -30,7 +31,8 @@ const containmentCollector = "containment"
 // A preserved is a sealed bundle of the account, with what of it shows what a plan changes.
 type preserved struct {
 	sealed *evidence.Sealed
-	rows   map[string]shownRow // by resource
+	rows   map[string]shownRow // of Google Workspace, by resource
+	imap   map[string]string   // of an IMAP server: the exhibit that shows it, by what imap.Shown says
 }
 
 // A shownRow is one exhibit, or the gap in its place.
@@ -50,7 +52,7 @@ func (r *containing) findPreserved(p containment.Plan) (*preserved, error) {
 	slices.SortFunc(bundles, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
 	for _, dir := range bundles {
 		sealed, err := evidence.ReadSealed(dir)
-		if err != nil || !evidence.Signed(dir) || !slices.Contains(sealed.Opening.Accounts, p.Account) || !hasEmergencyRows(sealed, p.Account) {
+		if err != nil || !evidence.Signed(dir) || !slices.Contains(sealed.Opening.Accounts, p.Account) || !hasEmergencyRows(sealed, p) {
 			continue // unfinished, damaged or of something else
 		}
 		return r.readPreserved(dir, sealed, p.Account)
@@ -58,9 +60,13 @@ func (r *containing) findPreserved(p containment.Plan) (*preserved, error) {
 	return nil, nil
 }
 
-func hasEmergencyRows(sealed *evidence.Sealed, account string) bool {
+func hasEmergencyRows(sealed *evidence.Sealed, p containment.Plan) bool {
+	resource := "gmail/filters"
+	if p.Provider == imap.Provider {
+		resource = "sieve"
+	}
 	return slices.ContainsFunc(sealed.Coverage, func(row evidence.Coverage) bool {
-		return row.Account == account && row.Collector == workspace.Provider && row.Resource == "gmail/filters"
+		return row.Account == p.Account && row.Collector == p.Provider && row.Resource == resource
 	})
 }
 
@@ -79,7 +85,7 @@ func (r *containing) readPreserved(dir string, sealed *evidence.Sealed, account 
 	if err != nil {
 		return nil, err
 	}
-	kept := &preserved{sealed: sealed, rows: map[string]shownRow{}}
+	kept := &preserved{sealed: sealed, rows: map[string]shownRow{}, imap: map[string]string{}}
 	for record, err := range b.Records() {
 		if err == nil {
 			err = kept.add(b, record, account)
@@ -93,6 +99,8 @@ func (r *containing) readPreserved(dir string, sealed *evidence.Sealed, account 
 
 func (k *preserved) add(b *evidence.Bundle, record evidence.Record, account string) error {
 	switch {
+	case record.Exhibit != nil && record.Exhibit.Account == account && record.Exhibit.Collector == imap.Provider:
+		return k.addIMAP(b, record)
 	case record.Gap != nil && record.Gap.Account == account && record.Gap.Collector == workspace.Provider:
 		k.rows[record.Gap.Resource] = shownRow{id: record.ID(), gap: record.Gap.Reason}
 	case record.Exhibit != nil && record.Exhibit.Account == account && record.Exhibit.Collector == workspace.Provider && !strings.HasPrefix(record.Exhibit.Resource, "reports"):
@@ -150,6 +158,12 @@ func (k *preserved) cite(p *containment.Plan) {
 	}
 	p.Preserved = containment.Preserved{Bundle: k.sealed.Opening.Bundle, TagManifest: k.sealed.TagManifest.String()}
 	for i, s := range p.Steps {
+		if what, _ := imap.Shown(s); p.Provider == imap.Provider {
+			if id := k.imap[what]; id != "" {
+				p.Steps[i].Exhibits = []string{id}
+			}
+			continue
+		}
 		row, _ := workspace.Resource(s.Kind)
 		if shown, ok := k.rows[row]; ok && shown.holds(s.Target) {
 			p.Steps[i].Exhibits = []string{shown.id}
@@ -168,6 +182,12 @@ func (row shownRow) holds(target string) bool {
 func (k *preserved) lacks(p containment.Plan) []string {
 	var lacking []string
 	for _, s := range p.Steps {
+		if p.Provider == imap.Provider {
+			if what, needed := imap.Shown(s); s.Decision == containment.Take && needed && (k == nil || k.imap[what] == "") {
+				lacking = append(lacking, fmt.Sprintf("%d (%s)", s.N, s.Kind))
+			}
+			continue
+		}
 		row, first := workspace.Resource(s.Kind)
 		if s.Decision == containment.Take && first && (k == nil || !k.rows[row].holds(s.Target)) {
 			lacking = append(lacking, fmt.Sprintf("%d (%s)", s.N, s.Kind))
@@ -193,9 +213,7 @@ func (r *containing) mustBePreserved(p containment.Plan) error {
 
 // enough refuses what is preserved where it lacks something that the plan changes.
 func (r *containing) enough(p containment.Plan, kept *preserved) error {
-	hint := fmt.Sprintf(r.c.words("seal it first: mbaudit collect --account %s --workspace --google-admin %s --only emergency   or say why not: --skip-preserve REASON",
-		"scellez-le d'abord : mbaudit collect --account %s --workspace --google-admin %s --only emergency   ou dites pourquoi non : --skip-preserve RAISON"),
-		p.Account, r.opts.admin)
+	hint := r.c.words("seal it first: ", "scellez-le d'abord : ") + r.collectFirst(p.Account) + r.c.words("   or say why not: --skip-preserve REASON", "   ou dites pourquoi non : --skip-preserve RAISON")
 	if kept == nil {
 		return withHint(fmt.Errorf(r.c.words("no sealed bundle of this case holds %s: what is changed now would be lost as evidence",
 			"aucun paquet scellé de ce dossier ne contient %s : ce qui serait changé maintenant serait perdu comme preuve"), p.Account), hint)
@@ -222,10 +240,18 @@ type preimageSealer struct {
 }
 
 func (r *containing) newSealer(ctx context.Context, p containment.Plan, later bool) (*preimageSealer, error) {
+	s := r.unpreparedSealer(p, later)
+	return s, s.with.prepareSealing(ctx)
+}
+
+// unpreparedSealer is a sealer that has not asked yet for what it signs with, nor reached where it sends.
+func (r *containing) unpreparedSealer(p containment.Plan, later bool) *preimageSealer {
 	opts := &collectOptions{accounts: []string{p.Account}, tsa: r.opts.tsa, tsaCA: r.opts.tsaCA, signKey: r.opts.signKey, push: r.opts.push,
 		store: storeOptions{noLock: r.opts.noLock, yes: r.opts.yes != ""}}
-	s := &preimageSealer{containing: r, plan: p, later: later, with: &collection{terminal: r.terminal, c: r.c, opts: opts}}
-	return s, s.with.prepareSealing(ctx)
+	if p.Provider == imap.Provider {
+		opts.imap.url = p.Server
+	}
+	return &preimageSealer{containing: r, plan: p, later: later, with: &collection{terminal: r.terminal, c: r.c, opts: opts}}
 }
 
 // ahead seals the targets as the plan has them, before it is known whether they have changed since. Nothing but their states is
@@ -309,8 +335,11 @@ func (s *preimageSealer) seal(ctx context.Context, images []containment.Preimage
 	return sealed, nil
 }
 
-// address names Google Workspace as a source of pre-images.
+// address names the mail system as a source of pre-images.
 func (r *collection) address() string {
+	if r.opts.imap.url != "" {
+		return r.opts.imap.url
+	}
 	if endpoint := r.getenv(googleEndpointVariable); endpoint != "" {
 		return endpoint
 	}

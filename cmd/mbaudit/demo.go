@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/internal/demo"
 )
 
@@ -20,7 +22,7 @@ func newDemoCommand(t *terminal, g *global) *cobra.Command {
 		Long: `demo starts an IMAP server with a mailbox that was taken over, a stand-in for the Google
 Workspace of the same account and a time-stamping authority, all inside this program, and
 runs the real commands on them: init, log, collect, push to a directory, verify, qualify,
-report, and the plan of containment. It asks nothing and leaves a case directory to look at (--case DIR, or a
+report, contain and contain verify, and the report again. It asks nothing and leaves a case directory to look at (--case DIR, or a
 new one under the current directory).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return runDemo(cmd.Context(), t, g) },
@@ -62,7 +64,7 @@ func (d *demonstration) play(t *terminal) error {
 			return filepath.Join(d.dir, "demo", "config")
 		case googleEndpointVariable:
 			return d.servers.Google
-		case googleKeyVariable:
+		case googleKeyVariable, googleWriteKeyVariable: // a real tenant has two: what collects must not be able to change anything
 			return filepath.Join(d.dir, "demo", "google-key.json")
 		}
 		return ""
@@ -88,10 +90,21 @@ func (d *demonstration) play(t *terminal) error {
 		{"verify", "--case", d.dir, "--tsa-ca", tsaFile, copyTo},
 		{"qualify", "--case", d.dir},
 		{"report", "--case", d.dir, "--lang", "fr"},
-		{"report", "--case", d.dir, "--lang", "en"},
 		{"export", "--case", d.dir, "--format", "contacts"},
 		{"export", "--case", d.dir, "--format", "stix", "--audience", "partenaire"},
 		{"contain", "--case", d.dir, "--account", demo.Account, "--google-admin", demo.GoogleAdmin},
+	} {
+		if err := d.run(&inside, args...); err != nil {
+			return err
+		}
+	}
+	if err := d.contain(&inside); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"qualify", "--case", d.dir},
+		{"report", "--case", d.dir, "--lang", "fr"},
+		{"report", "--case", d.dir, "--lang", "en"},
 		{"log", "verify", "--case", d.dir},
 	} {
 		if err := d.run(&inside, args...); err != nil {
@@ -99,6 +112,24 @@ func (d *demonstration) play(t *terminal) error {
 		}
 	}
 	return d.whatToLookAt(t)
+}
+
+// contain applies the plan that was just made, as a person would who has read it, and looks again. What the look finds is
+// part of the story: an intruder may still be there.
+func (d *demonstration) contain(t *terminal) error {
+	plans, err := filepath.Glob(filepath.Join(d.dir, containmentName, "plan-*.json"))
+	if err != nil || len(plans) == 0 {
+		return errors.Join(err, errors.New("the demo has no plan"))
+	}
+	file, err := os.ReadFile(plans[0])
+	if err != nil {
+		return err
+	}
+	if err := d.run(t, "contain", "--case", d.dir, "--apply", plans[0], "--google-admin", demo.GoogleAdmin, "--tsa", d.servers.TSA, "--yes", containment.Hash(file)); err != nil {
+		return err
+	}
+	// The tenant's clock stands still on the day of its story, so that its logs have nothing of what is done now: a gap.
+	return d.runTo(t, []int{statusDone, statusIncomplete}, "contain", "verify", "--case", d.dir, "--google-admin", demo.GoogleAdmin)
 }
 
 func (d *demonstration) writeFiles(files map[string][]byte) error {
@@ -115,6 +146,11 @@ func (d *demonstration) writeFiles(files map[string][]byte) error {
 
 // run shows a command line as it would be typed and executes it.
 func (d *demonstration) run(t *terminal, args ...string) error {
+	return d.runTo(t, []int{statusDone}, args...)
+}
+
+// runTo runs a command that may end in several ways.
+func (d *demonstration) runTo(t *terminal, statuses []int, args ...string) error {
 	shown := make([]string, len(args))
 	for i, arg := range args {
 		shown[i] = arg
@@ -123,7 +159,7 @@ func (d *demonstration) run(t *terminal, args ...string) error {
 		}
 	}
 	t.print("\n$ mbaudit %s", strings.Join(shown, " "))
-	if status := run(d.ctx, t, args); status != statusDone {
+	if status := run(d.ctx, t, args); !slices.Contains(statuses, status) {
 		return fmt.Errorf("mbaudit %s ended with status %d", args[0], status)
 	}
 	return nil

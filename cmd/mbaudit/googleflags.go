@@ -42,7 +42,8 @@ type googleOptions struct {
 	sweepLimit             int
 	imapServer             string // that the messages are read from; "" for none
 
-	disappeared func(account string, report earlier.Report) // hears what is not in a mailbox any more
+	tryIMAP     func(ctx context.Context, account string) (string, error) // for a preflight; nil: nothing is tried
+	disappeared func(account string, report earlier.Report)               // hears what is not in a mailbox any more
 }
 
 // addAccessFlags adds what says how to get in.
@@ -121,7 +122,7 @@ func (o *googleOptions) checkConsent(accounts []string) error {
 func (o *googleOptions) collector(t *terminal, accounts []string, report collectors.Progress, again *workspace.Again, tries int) (*workspace.Collector, error) {
 	given := map[string]bool{}
 	config := workspace.Config{EmergencyOnly: o.only == onlyEmergency, NoLogs: o.noLogs, Again: again, Endpoint: t.getenv(googleEndpointVariable), Report: report, Now: t.now, Tries: tries,
-		MessagesOverIMAP: o.imapServer, Disappeared: o.disappeared, Say: func(text string) { t.say("%s", visible.Line(text)) },
+		MessagesOverIMAP: o.imapServer, Disappeared: o.disappeared, TryIMAP: o.tryIMAP, Say: func(text string) { t.say("%s", visible.Line(text)) },
 		Sweep: o.sweep, SweepLimit: o.sweepLimit, SweepFor: accounts,
 		Hint: func(hint string) {
 			if !given[hint] {

@@ -33,17 +33,23 @@ type imapOptions struct {
 }
 
 func (o *imapOptions) addFlags(f *pflag.FlagSet) {
+	o.addReach(f)
+	f.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password")
+	f.BoolVar(&o.noCompress, "no-compress", false, "never ask the server to compress what it sends; it is asked over slow lines only")
+	f.IntVar(&o.connections, "connections", imap.MaxConnections, "connections to the server at most; more than one are opened only where that is faster")
+}
+
+// addReach adds what every command needs that reaches an IMAP server.
+func (o *imapOptions) addReach(f *pflag.FlagSet) {
+	o.connections = 1
 	f.StringVar(&o.url, "imap", "", "IMAP server: imaps://host[:port], or imap://host[:port] with STARTTLS")
 	f.StringVar(&o.login, "imap-login", "", "login name, where it is not the account's name")
 	f.StringVar(&o.sieve, "sieve", "", "ManageSieve server: sieve://host[:port] with STARTTLS, sieves://host[:port], or none (default: port 4190 of the IMAP server)")
 	f.StringVar(&o.master, "imap-master", "", "master user who may read every account (its password is asked for)")
 	f.StringVar(&o.separator, "imap-master-separator", "*", `what stands between account and master user; "" for SASL PLAIN with an authorisation identity`)
-	f.StringVar(&o.passwordFile, "password-file", "", "file whose first line is the password")
 	f.StringVar(&o.tokenFile, "imap-token-file", "", "file with an OAuth 2.0 access token (OAUTHBEARER, XOAUTH2)")
 	f.StringVar(&o.caFile, "tls-ca", "", "PEM file of the only authorities to trust for the server's certificate")
 	f.StringVar(&o.serverName, "tls-server-name", "", "name that the server's certificate must have (default: the host)")
-	f.BoolVar(&o.noCompress, "no-compress", false, "never ask the server to compress what it sends; it is asked over slow lines only")
-	f.IntVar(&o.connections, "connections", imap.MaxConnections, "connections to the server at most; more than one are opened only where that is faster")
 	f.StringVar(&o.pin, "tls-pin", "", "accept this certificate of the server and no other, whoever issued it: sha256:FINGERPRINT")
 	f.BoolVar(&o.insecurePlaintext, "insecure-plaintext", false, "allow a login in clear text")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,22 +21,39 @@ type initOptions struct {
 	informant, report, at                      string
 	language, timeZone, retainUntil            string
 	outside                                    string
-	domains                                    []string
+	domains, set                               []string
+	edit, noInput                              bool
 }
 
 func newInitCommand(t *terminal, g *global) *cobra.Command {
 	var opts initOptions
 	cmd := &cobra.Command{
-		Use:   "init CASE",
+		Use:   "init CASE | init --edit",
 		Short: "open the case and its journal before anything else",
 		Long: `init makes the directory CASE with case.yaml and the journal (main courante), and writes
 the first entry: who opened the case, when, and how the incident became known.
 Put the directory outside the system that is examined: on a removable disk, say.
-Nothing is mandatory in an emergency; what is missing shows as open in the report.`,
+Nothing is mandatory in an emergency; what is missing shows as open in the report, with who
+should say it.
+
+On a terminal it then asks what only people know: roles, contacts, business priorities, the
+bank, the insurer, where the machines are. Enter leaves an answer open, a dot ends the
+questions, --no-input asks none. Later: mbaudit init --edit, or case.yaml in an editor.`,
 		Example: `  mbaudit init /mnt/usb/2026-0042 --informant "M. Martin, accounting" \
-    --report "replies to mails that she did not send"`,
-		Args: exactArgs("CASE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return runInit(t, g, args[0], opts) },
+    --report "replies to mails that she did not send"
+  mbaudit init --edit --case /mnt/usb/2026-0042 --set roles.dpo="Mme Roy, 01 02 03 04 05"`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if opts.edit {
+				return noArgs(cmd, args)
+			}
+			return exactArgs("CASE")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.edit {
+				return runInitEdit(cmd.Context(), t, g, &opts)
+			}
+			return runInit(cmd.Context(), t, args[0], opts)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.operator, "operator", "", "who runs mbaudit (default: your login's name)")
@@ -50,11 +68,15 @@ Nothing is mandatory in an emergency; what is missing shows as open in the repor
 	f.StringVar(&opts.retainUntil, "retain-until", "", "day until which pushed evidence is locked, as in 2027-06-30")
 	f.StringVar(&opts.outside, "outside-is-my-decision", "", "why the directory may be a synchronised one, or on another machine; it is journalled")
 	f.StringArrayVar(&opts.domains, "domain", nil, "the organisation's own mail domain (repeatable)")
+	f.StringArrayVar(&opts.set, "set", nil, "an answer that only people know, as in roles.dpo=NAME or insurance.insurer=NAME (repeatable)")
+	f.BoolVar(&opts.edit, "edit", false, "ask again what is open in a case that is there (--case), or take --set answers into it")
+	f.BoolVar(&opts.noInput, "no-input", false, "ask nothing")
 	return cmd
 }
 
-func runInit(t *terminal, g *global, dir string, opts initOptions) error {
+func runInit(ctx context.Context, t *terminal, dir string, opts initOptions) error {
 	now := t.now()
+	asks := t.interactive && !opts.noInput
 	c := casefile.New(filepath.Base(filepath.Clean(dir)), casefile.Operator{Name: opts.operator, Contact: opts.contact}, now)
 	if c.Operator.Name == "" {
 		c.Operator.Name = loginName()
@@ -75,13 +97,26 @@ func runInit(t *terminal, g *global, dir string, opts initOptions) error {
 		}
 		c.Retention.Until = opts.retainUntil
 	}
-	first, err := firstEntry(c, opts, now)
-	if err != nil {
+	if _, err := setAnswers(&c, opts.set); err != nil {
 		return err
 	}
 	warnings := casefile.Placement(dir, opts.domains)
 	if len(warnings) > 0 && strings.TrimSpace(opts.outside) == "" {
 		return misplaced(t, dir, warnings)
+	}
+	var answers <-chan string
+	if asks {
+		answers = readLines(t)
+		err := askReporter(ctx, t, &openCase{Case: c}, answers, &opts)
+		if errors.Is(err, errEnoughAsked) || errors.Is(err, errInputEnded) {
+			asks = false
+		} else if err != nil {
+			return err
+		}
+	}
+	first, err := firstEntry(c, opts, now)
+	if err != nil {
+		return err
 	}
 	if err := casefile.Create(dir, c); err != nil {
 		if errors.Is(err, fs.ErrExist) {
@@ -97,6 +132,14 @@ func runInit(t *terminal, g *global, dir string, opts initOptions) error {
 		return err
 	}
 	t.print("%s opened by %s; its journal has %s", dir, c.Operator.Name, plural2(1+len(warnings), "entry", "entries"))
+	open := &openCase{Case: c, dir: dir, journal: j}
+	if asks {
+		keys, err := askOpen(ctx, t, open, answers)
+		if err := errors.Join(err, open.keepAnswers(t, keys)); err != nil {
+			return err
+		}
+	}
+	open.tellOpen(t)
 	t.say("next: mbaudit collect --case %s --account A --imap imaps://HOST", dir)
 	return nil
 }

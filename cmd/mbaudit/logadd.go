@@ -21,6 +21,8 @@ type logAddOptions struct {
 	approximate                                                                               bool
 	evidence                                                                                  []string
 	corrects, outcomeOf                                                                       uint64
+	step                                                                                      int
+	runbook                                                                                   string
 }
 
 func newLogAddCommand(t *terminal, g *global) *cobra.Command {
@@ -34,6 +36,7 @@ Write facts, no opinion, and no passwords.`,
 		Example: `  mbaudit log add
   mbaudit log add --informant "M. Martin, accounting" --type detection \
     --time "yesterday 17:00" "replies to mails that she did not send"
+  mbaudit log add --step 3 --informant "A. Durand, hosting" --time 14:05
   mbaudit log add --type correction --corrects 4 --informant "J. Petit" "it was 08:14, not 08:40"`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,6 +53,8 @@ Write facts, no opinion, and no passwords.`,
 	f.StringArrayVar(&opts.evidence, "evidence", nil, "exhibit that shows it, as in P-000042 (repeatable)")
 	f.Uint64Var(&opts.corrects, "corrects", 0, "number of the entry that this one corrects")
 	f.Uint64Var(&opts.outcomeOf, "outcome-of", 0, "number of the entry that announced what this one concludes")
+	f.IntVar(&opts.step, "step", 0, "tick this step of a runbook (of contain --imap): an action, done, in the runbook's words")
+	f.StringVar(&opts.runbook, "runbook", "", "the runbook of --step (default: the case's newest)")
 	f.StringVar(&opts.state, "state", "", "of an action: planned, started, done, verified or failed")
 	f.StringVar(&opts.decisionBy, "decision-by", "", "who decided")
 	f.StringVar(&opts.result, "result", "", "what came of it")
@@ -84,6 +89,11 @@ func runLogAdd(ctx context.Context, t *terminal, g *global, description string, 
 			return usageError(fmt.Errorf("--time: %w", err), timeHint)
 		}
 		setTime(&entry, told)
+	}
+	if opts.step != 0 || opts.runbook != "" {
+		if err := c.tick(&entry, opts.runbook, opts.step); err != nil {
+			return err
+		}
 	}
 	if t.interactive {
 		if err := askMissing(ctx, t, c, &entry, times, opts.at == ""); err != nil {

@@ -37,6 +37,7 @@ refused: it has it and says no. unknown: not asked, or not answered.
 With --workspace each source of a Google Workspace is asked once for its smallest page:
 what can be read, which scope, role, licence or API is missing, how long Google keeps each
 log, whether the clocks agree, and what to do about each of these (docs/WORKSPACE.md).
+With --imap imaps://imap.gmail.com beside it, the same delegation logs in there too.
 
 Exit status: 0 if a collection can work, 1 if not, with what to do about it; 3 if some
 sources of a Workspace would be gaps.`,
@@ -62,8 +63,8 @@ func runPreflight(ctx context.Context, t *terminal, g *global, opts *preflightOp
 		return usageError(errors.New("--timeout is not a time to wait"), "write it as in: --timeout 5m")
 	case opts.imap.url == "" && !opts.google.on:
 		return usageError(errors.New("no source is named"), "add --imap imaps://mail.example.com, or --workspace")
-	case opts.imap.url != "" && opts.google.on:
-		return usageError(errors.New("--imap and --workspace are two sources"), "test them one after the other")
+	case opts.imap.url != "" && opts.google.on && !opts.imap.takesDelegation(t):
+		return usageError(errors.New("--imap and --workspace are two sources"), "test them one after the other; the delegation is tried at --imap imaps://imap.gmail.com where no other login is given")
 	}
 	if err := opts.google.check([]string{opts.account}, false); err != nil {
 		return err
@@ -99,6 +100,9 @@ func runPreflight(ctx context.Context, t *terminal, g *global, opts *preflightOp
 		err = t.printJSON(report)
 	} else {
 		printPreflight(t, report)
+	}
+	if c != nil {
+		c.tellOpen(t)
 	}
 	if failed != nil {
 		return failed

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mbaudit/mbaudit/collectors/imap"
 	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/journal"
@@ -22,8 +23,15 @@ func runGooglePreflight(ctx context.Context, t *terminal, g *global, opts *prefl
 	if err != nil {
 		return err
 	}
-	collector, err := opts.google.collector(t, nil, nil, nil, preflightTries)
-	if err != nil {
+	var collector *workspace.Collector
+	if opts.imap.url != "" {
+		opts.google.imapServer = opts.imap.url
+		opts.google.tryIMAP = func(ctx context.Context, account string) (string, error) {
+			opts.imap.tokens = collector.IMAPToken
+			return tryIMAP(ctx, t, &opts.imap, account, opts.patience)
+		}
+	}
+	if collector, err = opts.google.collector(t, nil, nil, nil, preflightTries); err != nil {
 		return err
 	}
 	if err := opts.google.consent(ctx, collector, opts.account); err != nil {
@@ -46,6 +54,9 @@ func runGooglePreflight(ctx context.Context, t *terminal, g *global, opts *prefl
 	} else {
 		printGooglePreflight(t, report)
 	}
+	if c != nil {
+		c.tellOpen(t)
+	}
 	switch {
 	case failed != nil && len(report.Hints) > 0:
 		return withHint(failed, "do what hint 1 says, then run the command again")
@@ -55,6 +66,22 @@ func runGooglePreflight(ctx context.Context, t *terminal, g *global, opts *prefl
 		return statusError(statusIncomplete)
 	}
 	return err
+}
+
+// tryIMAP logs in at an IMAP server and opens a folder for reading, and says how much is there.
+func tryIMAP(ctx context.Context, t *terminal, opts *imapOptions, account string, patience time.Duration) (string, error) {
+	if err := opts.check(1); err != nil {
+		return "", err
+	}
+	sources, err := opts.sources(t, []string{account})
+	if err != nil {
+		return "", err
+	}
+	report, err := sources[account].collector.Preflight(ctx, account, imap.PreflightOptions{Patience: patience})
+	if err != nil {
+		return "", err
+	}
+	return "logged in at " + report.Server + ": " + preflightTotal(report), nil
 }
 
 // sourcesTotal is one line of how many sources can be read.
@@ -155,6 +182,9 @@ func sourceText(s workspace.SourceCheck) string {
 		}
 		if s.Lag != "" {
 			parts = append(parts, "lag "+s.Lag)
+		}
+		if s.Detail != "" {
+			parts = append(parts, visible.Line(s.Detail))
 		}
 	default:
 		if s.Hint > 0 {

@@ -197,6 +197,9 @@ func caseReport(t *terminal, c *openCase, opts *reportOptions, number int) (*rep
 		}
 		in.Timeline = append(in.Timeline, *e)
 	}
+	if in.Plans, err = reportPlans(c); err != nil {
+		return nil, err
+	}
 	in.Facts = jsonLines[facts.Fact](c.path(analysisName, factsName))
 	b := report.NewBuilder(in)
 	if err := readReportBundles(t, c, opts, b); err != nil {

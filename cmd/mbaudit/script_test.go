@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 	makeUnreadable(t, dovecot.MailDir("carol@example.test"))
 	s3.MakeBucket(t, "locked", true)
 	s3.MakeBucket(t, "open", false)
-	variables := append(environment(t, dovecot, s3, tsa), append(googleTenants(t), containTenants(t)...)...)
+	variables := append(environment(t, dovecot, s3, tsa), slices.Concat(googleTenants(t), containTenants(t), containServer(t))...)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -210,6 +210,13 @@ func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir st
 	p := page{t}
 	p.row("bundle", o.Bundle)
 	p.row("case", o.Case)
+	name := "part"
+	for _, text := range aboutBundle(&o) {
+		for _, line := range wrap(text, max(t.width-12, 20)) {
+			p.row(name, line)
+			name = ""
+		}
+	}
 	for _, account := range o.Accounts {
 		p.row("account", account)
 	}
@@ -254,6 +261,26 @@ func showSummary(t *terminal, g *global, c *openCase, b *evidence.Bundle, dir st
 	showDisappeared(t, gone)
 	showCoverage(t, b.Coverage, len(o.Accounts))
 	return nil
+}
+
+// aboutBundle says in words what a bundle is beside others.
+func aboutBundle(o *evidence.Opening) []string {
+	var texts []string
+	switch o.Part {
+	case evidence.PartEmergency:
+		texts = append(texts, "the first of two bundles of a collection: what changes or vanishes first, sealed before all else was read")
+	case evidence.PartRest:
+		texts = append(texts, "the second of two bundles of a collection: all that is not in the first, and what of that was not had")
+	}
+	named := func(text string, link *evidence.EarlierBundle) {
+		if link != nil {
+			texts = append(texts, fmt.Sprintf("%s: bundle %s, SHA-256 %s", text, link.Bundle, link.TagManifest))
+		}
+	}
+	named("the first one", o.First)
+	named("its logs were read again, for what came late, after", o.Again)
+	named("it has only what is new since", o.Since)
+	return texts
 }
 
 // showCoverage prints the ledger of completeness, what is missing first.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // A caps is the set of a server's capabilities, in upper case.

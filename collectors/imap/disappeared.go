@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 

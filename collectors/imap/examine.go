@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // A selection is what EXAMINE said of a folder.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/secret"
 )
 

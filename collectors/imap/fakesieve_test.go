@@ -11,7 +11,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
-	"github.com/mbaudit/mbaudit/collectors/imap/managesieve"
+	"github.com/mbaudit/mbaudit/internal/managesieve"
 )
 
 // A fakeSieve is a scripted ManageSieve server. It speaks clear text and misbehaves as its hooks say. Its zero value with

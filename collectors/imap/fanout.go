@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // When more connections help, measured on a Dovecot of two cores: on the loopback interface a second connection makes

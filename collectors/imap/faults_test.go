@@ -13,7 +13,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // TestPromises holds the collector to what every collector promises, with a server that refuses and one that stalls.

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/signature"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // A fault is one row of the table: what a server does, and what a sealed bundle then says. The account has an INBOX of

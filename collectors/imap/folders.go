@@ -14,8 +14,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 

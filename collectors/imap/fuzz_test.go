@@ -10,8 +10,8 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // FuzzAnswers feeds anything to all that reads the server's answers: nothing may crash, folders must have names of

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-sasl"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )

@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
-	"github.com/mbaudit/mbaudit/collectors/imap/managesieve"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
+	"github.com/mbaudit/mbaudit/internal/managesieve"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 

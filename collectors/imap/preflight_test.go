@@ -17,7 +17,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/secret"
 	"github.com/mbaudit/mbaudit/internal/seedmail"
 	"github.com/mbaudit/mbaudit/internal/servertest"

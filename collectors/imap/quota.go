@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/settings"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // maxRoots is how many quota roots are read.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/settings"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // boxes makes a fake with empty folders of these names, as on the wire.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/settings"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 

@@ -15,8 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/managesieve"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/managesieve"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 

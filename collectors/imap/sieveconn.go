@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -14,8 +15,9 @@ import (
 
 	"github.com/emersion/go-sasl"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/managesieve"
+	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/evidence"
+	"github.com/mbaudit/mbaudit/internal/managesieve"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -55,6 +57,39 @@ func (e *sieveError) final() bool {
 type errNoSieve struct{ why string }
 
 func (e *errNoSieve) Error() string { return e.why }
+
+// ErrNoSieve says that no ManageSieve server is there, and nothing said that there would be.
+var ErrNoSieve = errors.New("no ManageSieve server is there")
+
+// DialSieve opens a connection to the ManageSieve server that is logged in for account and can only read. It is closed when
+// ctx is done. The caller closes the connection below it.
+func (c *Collector) DialSieve(ctx context.Context, account string) (*managesieve.Conn, error) {
+	if c.sieve.none {
+		return nil, fmt.Errorf("%w: it was not asked for", ErrNoSieve)
+	}
+	r := &run{c: c, ctx: ctx, scope: collectors.Scope{Account: account}, sink: keepsNothing{}, link: &link{},
+		shared: &ledger{expected: map[string]map[string]bool{}, paths: map[string]bool{}}}
+	s := &sieveReading{r: r, ctx: ctx, place: c.sieve}
+	err := s.connect()
+	if absent := (*errNoSieve)(nil); errors.As(err, &absent) {
+		return nil, fmt.Errorf("%w: %s", ErrNoSieve, absent.why)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: imap: Sieve: %w", visible.Text(account), err)
+	}
+	return s.conn, nil
+}
+
+// keepsNothing is the sink of a connection that is not made to collect.
+type keepsNothing struct{}
+
+func (keepsNothing) Put(_ evidence.Exhibit, body io.Reader) (evidence.Digest, error) {
+	_, err := io.Copy(io.Discard, body)
+	return evidence.Digest{}, err
+}
+func (keepsNothing) Gap(evidence.Gap) error            { return nil }
+func (keepsNothing) Expect(evidence.Expectation) error { return nil }
+func (keepsNothing) Has(_, _, _ string) bool           { return false }
 
 // connect opens a connection and logs in, keeping what the server says of itself.
 func (s *sieveReading) connect() error {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // How long to wait for a server that is busy, where it does not say so itself: the first time as many times longer than

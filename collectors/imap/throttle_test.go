@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // TestBusyStatus has what servers say, as known from their own documents and from reports of other clients.

@@ -18,7 +18,7 @@ func transitiveStage() stage {
 	return ofRun("groups of groups", func(r *run) []source { return []source{transitiveGroups(r.scope.Account)} })
 }
 
-const ownCustomer = "customers/my_customer"
+const ownCustomer = "customers/" + anyCustomer
 
 // deviceStage are the devices that Cloud Identity knows the account on, and what the programs on them reported.
 func deviceStage() stage {

@@ -34,6 +34,9 @@ type run struct {
 	user   *userState          // nil before it was read
 	lists  map[string]*listing // by resource: what was heard of lists that a fan-out asks about
 	noMail []failedSource      // what Gmail refused because there is no mailbox
+	gaps   map[string]bool     // resources that have one
+	again  []string            // resources of the emergency part that another run did not get
+	said   map[string]*noes    // by resource: what was kept of answers that say no
 	mail   mailState
 }
 
@@ -41,6 +44,9 @@ type run struct {
 type userState struct {
 	Suspended      bool     `json:"suspended"`
 	IsMailboxSetup *bool    `json:"isMailboxSetup"` // nil: not said
+	ID             string   `json:"id"`
+	Customer       string   `json:"customerId"`
+	Unit           string   `json:"orgUnitPath"`
 	Primary        string   `json:"primaryEmail"`
 	Aliases        []string `json:"aliases"`
 	FixedAliases   []string `json:"nonEditableAliases"`
@@ -53,7 +59,7 @@ type failedSource struct {
 
 // newRun is a collection that has not begun.
 func (c *Collector) newRun(scope collectors.Scope, sink collectors.Sink) *run {
-	return &run{c: c, scope: scope, sink: sink, lists: map[string]*listing{}}
+	return &run{c: c, scope: scope, sink: sink, lists: map[string]*listing{}, gaps: map[string]bool{}, said: map[string]*noes{}}
 }
 
 // Collect implements collectors.Collector: it reads one account.
@@ -137,6 +143,15 @@ func (r *run) subject(s source) string {
 	return r.c.cfg.Admin
 }
 
+// asks is the request for a page of a source, by the customer that the account belongs to.
+func (r *run) asks(s source, token string) request {
+	q := s.request(r.c.root(s.api), r.scope.Account, token)
+	if customer := r.customer(); customer != "" {
+		q.address = byCustomer(q.address, customer)
+	}
+	return q
+}
+
 // readAll reads sources side by side. An error means that nothing more can be kept, or that the collection was stopped.
 func (r *run) readAll(ctx context.Context, sources []source) error {
 	return r.sideBySide(ctx, slices.Values(sources), r.read)
@@ -214,7 +229,7 @@ func (r *run) pages(ctx context.Context, s source, keep func(a *answer, page int
 		}
 		if err != nil {
 			r.heard(s, err)
-			return 0, r.failed(s, page, s.request(r.c.root(s.api), r.scope.Account, token), err)
+			return 0, r.failed(s, page, r.asks(s, token), err)
 		}
 		r.hear(s, page, a)
 		partial = partial || a.says(s.partial)
@@ -334,6 +349,7 @@ func (r *run) notice(s source, a *answer) {
 	case userResource:
 		if said := parseUser(a.json); said != nil {
 			r.user = said
+			r.c.customers.note(r.scope.Account, said.Customer)
 		}
 	case profileResource, labelsResource:
 		r.mail.notice(s, a)
@@ -343,8 +359,8 @@ func (r *run) notice(s source, a *answer) {
 // failed writes the gap that a source leaves from a page on. That there is no mailbox is explained at the end, when what
 // the Directory says of the user is known.
 func (r *run) failed(s source, page int, asked request, err error) error {
-	if s.edition != "" && page == 1 && r.withoutLicence(err) {
-		return r.notOffered(s, "not licensed, or not switched on: Gmail opens this mailbox and refuses "+s.edition+": "+err.Error())
+	if s.edition != "" && page == 1 && r.withoutEdition(err) {
+		return r.lacking(s, asked, "not licensed, or not switched on: Gmail opens this mailbox and refuses "+s.edition+": "+err.Error(), err)
 	}
 	if errors.Is(err, ErrNoMailbox) && page == 1 {
 		r.mu.Lock()
@@ -354,15 +370,29 @@ func (r *run) failed(s source, page int, asked request, err error) error {
 	}
 	r.mail.failed(s.resource, err)
 	if errors.Is(err, ErrNotLicensed) && page == 1 && s.item == "" {
-		return r.notOffered(s, "not licensed: "+err.Error())
+		return r.lacking(s, asked, "not licensed: "+err.Error(), err)
 	}
 	return r.gap(s, page, asked, err)
+}
+
+// lacking says that Google has nothing of a row, with the answer that says so.
+func (r *run) lacking(s source, asked request, why string, err error) error {
+	if err := r.keepRefusal(s, asked, err); err != nil {
+		return err
+	}
+	return r.notOffered(s, why)
 }
 
 func (r *run) gap(s source, page int, asked request, err error) error {
 	if note := r.c.withheld(s); note != "" {
 		return r.notOffered(s, note)
 	}
+	if err := r.keepRefusal(s, asked, err); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.gaps[s.resource] = true
+	r.mu.Unlock()
 	reason := err.Error()
 	if page > 1 {
 		reason = fmt.Sprintf("page %d and what follows it: %s", page, reason)
@@ -371,11 +401,7 @@ func (r *run) gap(s source, page int, asked request, err error) error {
 		reason += "; hint: " + hint
 		r.c.hints.give(hint, r.c.cfg.Hint)
 	}
-	kind := class(err)
-	if s.listed && errors.Is(err, ErrSubject) {
-		kind, reason = evidence.GapVanished, "it was listed, and is not there when asked about: "+reason
-	}
-	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: kind,
+	return r.sink.Gap(evidence.Gap{Account: r.scope.Account, Collector: r.c.Name(), Resource: s.resource, Item: s.item, Class: class(err),
 		Request: strings.ToValidUTF8(asked.String(), "\uFFFD"), Reason: reason, At: r.c.cfg.Now()})
 }
 
@@ -392,7 +418,7 @@ func (r *run) explainNoMail(ctx context.Context) error {
 	for _, f := range r.noMail {
 		s := f.source
 		if has := user.IsMailboxSetup; has != nil && !*has && !user.Suspended {
-			if err := r.notOffered(s, "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show"); err != nil {
+			if err := r.lacking(s, r.asks(s, ""), "not licensed: the Directory says that the user has no mailbox now; one that he had before would not show", f.err); err != nil {
 				return err
 			}
 			continue
@@ -401,7 +427,7 @@ func (r *run) explainNoMail(ctx context.Context) error {
 		if user.Suspended {
 			err = fmt.Errorf("the user is suspended, and Google opens no mailbox of such: %w", err)
 		}
-		if err := r.gap(s, 1, s.request(r.c.root(s.api), r.scope.Account, ""), err); err != nil {
+		if err := r.gap(s, 1, r.asks(s, ""), err); err != nil {
 			return err
 		}
 	}

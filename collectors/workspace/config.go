@@ -62,6 +62,10 @@ type Config struct {
 	// they are then not read, and their row says so.
 	MessagesOverIMAP string
 
+	// TryIMAP, if set, is called by Preflight where MessagesOverIMAP is: it logs in there with IMAPToken and opens a folder for
+	// reading, and says in words what is there.
+	TryIMAP func(ctx context.Context, account string) (string, error)
+
 	// Disappeared, if set, hears what became of the messages of an earlier bundle. It is an exhibit too.
 	Disappeared func(account string, report earlier.Report)
 
@@ -103,6 +107,7 @@ type Collector struct {
 
 	limiter   *limiter
 	learned   learned
+	customers customers
 	logMemory logMemory
 	shared    sharedLists
 }
@@ -154,7 +159,7 @@ func New(cfg Config) (*Collector, error) {
 	if cfg.Tries == 0 {
 		cfg.Tries = quotaTries
 	}
-	c := &Collector{cfg: cfg, access: found, limiter: newLimiter(cfg.Quota, cfg.Now, cfg.Pace)}
+	c := &Collector{cfg: cfg, access: found, limiter: newLimiter(cfg.Now, cfg.Pace)}
 	c.tokens = &tokens{c: c, held: map[grant]*heldToken{}}
 	c.client = &http.Client{
 		Transport:     &readOnly{next: cfg.Transport, roots: c.roots(), queries: c.queries(), doors: found.doors()},

@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,5 +209,72 @@ func TestTokensAreAskedForOnce(t *testing.T) {
 	slices.Sort(grants)
 	if n := len(grants); n == 0 || len(slices.Compact(slices.Clone(grants))) != n {
 		t.Errorf("tokens: %q", grants)
+	}
+}
+
+// elsewhere sends what is for one host to a server of the test, and all else to the tenant.
+type elsewhere struct {
+	host, to string
+	others   http.RoundTripper
+}
+
+func (e elsewhere) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host != e.host {
+		return e.others.RoundTrip(req)
+	}
+	here := req.Clone(req.Context())
+	here.URL.Host = e.to
+	return http.DefaultTransport.RoundTrip(here)
+}
+
+// TestCredentialSources reads an account by a workload identity pool whose token comes from a server on this machine, as text and in
+// JSON, or from what AWS tells its machines.
+func TestCredentialSources(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"} {
+		t.Setenv(name, "")
+	}
+	const link = "169.254.169.254"
+	mux := http.NewServeMux()
+	say := func(pattern, header, text string) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if name, value, _ := strings.Cut(header, ": "); r.Header.Get(name) != value {
+				http.Error(w, "not with this header", http.StatusForbidden)
+				return
+			}
+			fmt.Fprint(w, text)
+		})
+	}
+	say("GET /text", "X-Of: case", fakegoogle.PoolToken)
+	say("GET /json", "", `{"value":"`+fakegoogle.PoolToken+`"}`)
+	say("PUT /latest/api/token", "", "session")
+	say("GET /latest/meta-data/placement/availability-zone", "X-aws-ec2-metadata-token: session", "eu-west-3a")
+	say("GET /latest/meta-data/iam/security-credentials", "X-aws-ec2-metadata-token: session", "collector")
+	say("GET /latest/meta-data/iam/security-credentials/collector", "X-aws-ec2-metadata-token: session",
+		`{"Code":"Success","AccessKeyId":"`+fakegoogle.PoolAWSKey+`","SecretAccessKey":"hunter2","Token":"hunter2"}`)
+	local := httptest.NewServer(mux)
+	defer local.Close()
+	host := strings.TrimPrefix(local.URL, "http://")
+	key := rigKey(t)
+	for name, c := range map[string]struct{ host, kind, source string }{
+		"URL, text": {host, "jwt", `{"url":"` + local.URL + `/text","headers":{"X-Of":"case"}}`},
+		"URL, JSON": {host, "jwt", `{"url":"` + local.URL + `/json","format":{"type":"json","subject_token_field_name":"value"}}`},
+		"AWS": {link, "aws", `{"environment_id":"aws1","region_url":"http://` + link + `/latest/meta-data/placement/availability-zone",
+			"url":"http://` + link + `/latest/meta-data/iam/security-credentials","imdsv2_session_token_url":"http://` + link + `/latest/api/token",
+			"regional_cred_verification_url":"https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"}`},
+	} {
+		g := newRig(t, fakegoogle.Config{Messages: 1, Key: key})
+		kind := map[string]string{"jwt": "urn:ietf:params:oauth:token-type:jwt", "aws": "urn:ietf:params:aws:token-type:aws4_request"}[c.kind]
+		text := `{"type":"external_account","audience":"` + fakegoogle.PoolAudience + `","subject_token_type":"` + kind + `","token_url":"` + stsHost + `/v1/token","credential_source":` + c.source + `}`
+		g.config.Key, g.config.ServiceAccount, g.config.EmergencyOnly = secret.New(text), fakegoogle.ServiceAccount, true
+		g.config.Transport = elsewhere{c.host, host, g.config.Transport}
+		collector, err := workspace.New(g.config)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		sink := &collectortest.Sink{}
+		if err := collector.Collect(t.Context(), collectors.Scope{Account: fakegoogle.Victim}, sink); err != nil || len(sink.Gaps()) > 0 || len(sink.Kept()) != 12 {
+			t.Errorf("%s: %v, %d exhibits, %+v", name, err, len(sink.Kept()), sink.Gaps())
+		}
 	}
 }

@@ -21,15 +21,12 @@ func encryptionSources() []source {
 	}
 }
 
-// withoutLicence says whether a refusal means that the user's edition does not have something, or that it is not switched
+// withoutEdition says whether a refusal means that client-side encryption is not in the user's edition, or not switched
 // on: it says so itself, and Gmail opened the mailbox for the same scope before. A refusal without such words stays one.
-func (r *run) withoutLicence(err error) bool {
-	if !errors.Is(err, ErrNotAuthorised) && !errors.Is(err, ErrNoMailbox) || r.mail.historyID() == 0 && !r.sink.Has(r.scope.Account, profileResource, "") {
+func (r *run) withoutEdition(err error) bool {
+	opened := r.mail.historyID() != 0 || r.sink.Has(r.scope.Account, profileResource, "")
+	if !opened || !errors.Is(err, ErrNotAuthorised) && !errors.Is(err, ErrNoMailbox) {
 		return false
 	}
-	return licenceWords().MatchString(err.Error())
-}
-
-func licenceWords() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(encrypt\w*|cse|licen[cs]\w*|edition|subscription)\b`)
+	return licenceWords().MatchString(err.Error()) || regexp.MustCompile(`(?i)\b(encrypt\w*|cse)\b`).MatchString(err.Error())
 }

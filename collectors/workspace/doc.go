@@ -16,18 +16,22 @@
 // page that names itself or an earlier one as the next is a gap, and so is what a page that cannot be had leaves unread.
 // An empty list is an exhibit too, and its row says so: nothing is taken for empty that no answer says is empty.
 //
-// Requests flow at the pace of Google's quotas, one bucket for each API and user (limiter.go, quota.go). Accounts are read side
+// Requests flow at the pace of Google's quotas, one bucket for each limit and those who share it (limiter.go, quota.go); limits
+// that Google does not name are found while asking. Accounts are read side
 // by side by one Collector, in parts where what vanishes first is to be sealed before the rest is read (parts.go); who there
 // is to be read, the Directory says (accounts.go).
 //
 // What is refused is a gap that tells apart a scope that was not delegated, an API that is off, an administrator
 // without the right, a user who is not there and a mailbox that Google does not open (suspended), with what to do about
-// each. A user of whom the Directory says that he has no mailbox has rows that say "not offered".
+// each. A user of whom the Directory says that he has no mailbox has rows that say "not offered". The answer that says no
+// is an exhibit too, of "workspace/refusals" (refusals.go): five different ones of a row at the most.
 //
 // A collection is a list of stages (stages.go), each of sources that are asked side by side. A stage that is a fan-out asks
 // about each thing that a list names: members of each group, access rules of each calendar. What a list named in an
 // earlier run is read again, and not kept twice; a list of the tenant of which each account needs a part is read once for
-// all accounts. A sweep is a fan-out over all users, asked for each user himself.
+// all accounts. A sweep is a fan-out over all users, asked for each user himself. What the first part of an account did not
+// get, the second asks for again (parts.go). What is asked of a tenant is asked of the customer that the account belongs to
+// (customer.go), and of each customer once.
 //
 // Resources (rows of the coverage ledger) are named after the API and what is asked of it, as in docs/WORKSPACE.md. The item
 // of an exhibit is empty, of a fan-out the name of the thing, of gmail/messages, drafts and labelDetails the id. A list of
@@ -36,7 +40,7 @@
 // TenantAccount gives.
 //
 // Exhibits with an attribute "derived" are of our own making: which users were made in the window, which answers of a
-// sweep name an account, the list of what no API tells. Each says what it was made from, and points at it.
+// sweep name an account, which holds of Vault are for it, the list of what no API tells. Each says what it was made from, and points at it.
 //
 // Logs are "reports/APPLICATION", of what an account did, and where others may have done something to it, of the whole tenant
 // too (see Tenant and applications). A log is read in spans of time, side by side, each of them page by page from its newest

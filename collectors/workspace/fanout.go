@@ -25,6 +25,7 @@ type thing struct {
 	when  time.Time // when it was made
 	page  int       // of the list, from 1
 	at    string    // JSON pointer (RFC 6901) into that page
+	what  string    // what it covers, of a hold
 }
 
 // A listing is what was heard of a list.
@@ -201,7 +202,7 @@ func (r *run) perThing(f fanOut, row perThing, list listing) ([]source, error) {
 		}
 		seen[item] = true
 		s := row.source
-		s.item, s.listed, s.things = item, true, nil
+		s.item, s.vanishes, s.things = item, true, nil
 		if row.asThing {
 			s.subject = item
 		}
@@ -303,17 +304,18 @@ type sharedList struct {
 	listing
 }
 
-// sharedListing gives of a list of the tenant the things that are about the account. Whoever asks first reads it, the
-// others wait.
-func (r *run) sharedListing(ctx context.Context, s source) (listing, error) {
+// forAll makes a listing that all accounts of a customer need. Whoever asks first makes it, the others wait. The error is
+// that the collection was stopped.
+func (r *run) forAll(ctx context.Context, name string, read func() (listing, error)) (listing, error) {
 	r.c.shared.mu.Lock()
 	if r.c.shared.lists == nil {
 		r.c.shared.lists = map[string]*sharedList{}
 	}
-	shared := r.c.shared.lists[s.resource]
+	name += " " + r.customer()
+	shared := r.c.shared.lists[name]
 	if shared == nil {
 		shared = &sharedList{turn: make(chan struct{}, 1)}
-		r.c.shared.lists[s.resource] = shared
+		r.c.shared.lists[name] = shared
 	}
 	r.c.shared.mu.Unlock()
 	select {
@@ -324,10 +326,24 @@ func (r *run) sharedListing(ctx context.Context, s source) (listing, error) {
 	}
 	if !shared.done {
 		var err error
-		if shared.listing, err = r.listAgain(ctx, s); err != nil {
+		if shared.listing, err = read(); err != nil {
 			return listing{}, err
 		}
 		shared.done = true
+	}
+	return shared.listing, nil
+}
+
+// sharedList gives a list of the tenant.
+func (r *run) sharedList(ctx context.Context, s source) (listing, error) {
+	return r.forAll(ctx, s.resource, func() (listing, error) { return r.listAgain(ctx, s) })
+}
+
+// sharedListing gives of a list of the tenant the things that are about the account.
+func (r *run) sharedListing(ctx context.Context, s source) (listing, error) {
+	shared, err := r.sharedList(ctx, s)
+	if err != nil {
+		return listing{}, err
 	}
 	own, err := r.addresses(ctx)
 	if err != nil {
@@ -344,18 +360,10 @@ func (r *run) sharedListing(ctx context.Context, s source) (listing, error) {
 
 // addresses are all that the account has, in lower case. Where the Directory does not tell, it is the one that was named.
 func (r *run) addresses(ctx context.Context) ([]string, error) {
-	if r.subject(userRecord()) != "" {
-		r.learn(ctx)
-	}
+	user, _ := r.record(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	r.mu.Lock()
-	var user userState
-	if r.user != nil {
-		user = *r.user
-	}
-	r.mu.Unlock()
 	own := []string{strings.ToLower(r.scope.Account)}
 	for _, address := range slices.Concat([]string{user.Primary}, user.Aliases, user.FixedAliases) {
 		if address = strings.ToLower(address); address != "" && !slices.Contains(own, address) {

@@ -120,7 +120,7 @@ func meet(t *testing.T, key *rsa.PrivateKey, m misfortune, method string, batch 
 		t.Errorf("%s: waited %v, want times %d waits of at least %s", method, g.slept, m.waits, m.atLeast)
 	}
 	for _, other := range allRows() {
-		if !slices.Contains(rows, other) && !slices.Contains(rows, listOf(other)) && !whole(sink, other) {
+		if !slices.Contains(rows, other) && !dependsOn(other, rows) && !whole(sink, other) {
 			t.Errorf("%s: %s suffers from it", method, other)
 		}
 	}
@@ -135,7 +135,7 @@ func whole(sink *collectortest.Sink, row string) bool {
 func checkGaps(t *testing.T, m misfortune, rows []string, sink *collectortest.Sink) {
 	t.Helper()
 	for _, name := range allRows() {
-		own, depends := slices.Contains(rows, name), slices.Contains(rows, listOf(name))
+		own, depends := slices.Contains(rows, name), dependsOn(name, rows)
 		gaps := slices.DeleteFunc(sink.Gaps(), func(g evidence.Gap) bool { return g.Resource != name })
 		if (len(gaps) > 0) != (own || depends) || (own || depends) && whole(sink, name) {
 			t.Errorf("%s: %d gaps, and it is whole: %t", name, len(gaps), whole(sink, name))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,7 @@ import (
 func (r *run) ask(ctx context.Context, s source, token string) (*answer, error) {
 	a, err := r.get(ctx, s, token)
 	var f *failure
-	if s.vanishes && errors.As(err, &f) && f.kind == ErrSubject && strings.HasPrefix(f.text, "404 ") {
+	if s.vanishes && errors.As(err, &f) && f.kind == ErrSubject && (f.status == http.StatusNotFound || s.item != "" && s.subject == s.item) {
 		gone := *f
 		gone.kind, gone.text = ErrGone, strings.Replace(f.text, ErrSubject.Error(), ErrGone.Error(), 1)
 		return nil, &gone

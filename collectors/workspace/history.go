@@ -44,7 +44,7 @@ func (r *run) history(ctx context.Context) error {
 	}
 	whole := historySource(reach.start, 500)
 	if err != nil {
-		return r.failed(whole, 1, whole.request(r.c.root(gmail), r.scope.Account, ""), err)
+		return r.failed(whole, 1, r.asks(whole, ""), err)
 	}
 	whole.note = reach.String()
 	return r.read(ctx, whole)

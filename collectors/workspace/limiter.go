@@ -6,27 +6,35 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // How a bucket follows what its API says.
 const (
-	burst       = time.Second      // what flows in this time may be asked for at once, and makes up for lines that are not even
+	haste       = 2                // a period's units may be spent so many times as fast as they come
 	longestShut = 16 * time.Second // after refusals that do not say how long: 1, 2, 4 … seconds
 	growEvery   = time.Second      // a step up, while nothing is refused
-	growSteps   = 20               // of so many steps is the way from nothing to the whole pace
+	growSteps   = 20               // of so many steps is the way from nothing to the whole pace, and to a limit that was guessed
 	slowest     = 1.0 / 64         // of the whole pace: what no refusal goes below
 	idleAfter   = 10 * time.Minute // a bucket that was not used for so long is as new
+
+	// What is known of a limit that is not the one that was begun with.
+	lessonAfter = 3 * time.Second // of refusals: what passed in the period before them was the limit
+	lessonKeeps = 0.95            // of what passed
+	nearlyAll   = 0.8             // of what is allowed: then it is this limit that was met
+	lessonLeast = 1.0 / 8         // of what is allowed: where less passed, something else than a limit is in the way
+	regrow      = 1.005           // a step up from what was learned
+	guessMost   = 16              // times what was guessed
+	guessGate   = 4               // times as many requests at once
 )
 
-// A limiter keeps requests within the quotas: one bucket for each API and user spoken for, and one for all users of an API
-// that counts them together. Requests flow evenly at the pace of the quota, first come first served, so that accounts that
-// are read side by side get equal parts. An API that refuses for its quota all the same halves the pace of its bucket,
-// which then grows by equal steps, and is left alone for as long as it says, else for a moment: who waits meanwhile is not
-// refused, and uses up no try.
+// A limiter keeps requests within the quotas: one bucket for each limit and those who share it. As many units are let through
+// in a period as the limit has, first come first served, so that accounts that are read side by side get equal parts, and
+// not all at once. Where Google names no limit it begins with a guess, and asks for more as long as nothing is refused.
+//
+// An API that refuses for its quota all the same halves the pace of the bucket that it may be, which then grows by equal
+// steps, and is left alone for as long as it says, else for a moment: who waits meanwhile is not refused, and uses up no
+// try. Where it goes on to refuse, what it let through in the period before is taken for its limit.
 type limiter struct {
-	quota Quota
 	now   func() time.Time
 	sleep func(ctx context.Context, d time.Duration) error
 
@@ -35,42 +43,49 @@ type limiter struct {
 	swept   time.Time
 }
 
-type bucketKey struct {
-	api  api
-	user string // "" for all users together
-}
-
-// A bucket is the part of a quota that some requests share.
+// A bucket is a limit, and what was spent of it.
 type bucket struct {
-	units *rate.Limiter
-	gate  gate
+	gate gate
 
 	mu      sync.Mutex
-	whole   rate.Limit // units a second, when nothing is refused
-	share   float64    // of it, that is used now
-	cut     time.Time  // when it was halved
-	refused int        // cuts in a row
-	grown   time.Time
-	closed  time.Time // left alone until then
+	limit   limit     // that was begun with
+	allowed float64   // units in a period, as is known now
+	spent   window    // what was let through, or will be
+	share   float64   // of the pace, that is used now
+	free    time.Time // when all that was let through would have flowed at the pace
+	last    time.Time // that a request was let through, or will be
+	born    time.Time
 	used    time.Time
+	pressed time.Time // when somebody had to wait last
+	grown   time.Time
+
+	closed  time.Time // left alone until then
+	refused int       // refusals in a row, of requests that were sent one after the other's refusal
+	first   time.Time // of them
+	cut     time.Time // the last of them
+	passed  float64   // units that passed in the period before the first
+	learned bool      // allowed is what passed once
+	opened  time.Time // when the first request passed after refusals, or the first at all: then a period of the API's began
 }
 
-func newLimiter(q Quota, now func() time.Time, sleep func(context.Context, time.Duration) error) *limiter {
-	return &limiter{quota: q, now: now, sleep: sleep, buckets: map[bucketKey]*bucket{}}
+func newLimiter(now func() time.Time, sleep func(context.Context, time.Duration) error) *limiter {
+	return &limiter{now: now, sleep: sleep, buckets: map[bucketKey]*bucket{}}
 }
 
 // A ticket is one request that was let through.
 type ticket struct {
 	l       *limiter
 	api     api
-	buckets []*bucket
+	charges []charge
+	buckets []*bucket // of the charges
 	sent    time.Time
+	at      time.Time // when it was to be sent
 }
 
-// enter waits until a request that costs so many units may be sent for a user.
-func (l *limiter) enter(ctx context.Context, a api, user string, units int) (ticket, error) {
-	t := ticket{l: l, api: a}
-	for _, b := range l.bucketsOf(a, user) {
+// enter waits until a request that costs so much may be sent.
+func (l *limiter) enter(ctx context.Context, a api, charges []charge) (ticket, error) {
+	t := ticket{l: l, api: a, charges: charges}
+	for _, b := range l.bucketsOf(charges) {
 		if err := b.gate.enter(ctx); err != nil {
 			t.leave()
 			return ticket{}, err
@@ -78,48 +93,52 @@ func (l *limiter) enter(ctx context.Context, a api, user string, units int) (tic
 		t.buckets = append(t.buckets, b)
 	}
 	for {
-		until, wait := l.reserve(t.buckets, units)
-		if wait > 0 {
+		if wait := t.reserve(); wait > 0 {
 			if err := l.sleep(ctx, wait); err != nil {
+				t.release()
 				t.leave()
 				return ticket{}, err
 			}
 		}
-		if !shut(t.buckets, until) { // else it was closed while this one waited
+		if !t.shut() { // else it was closed while this one waited
 			t.sent = l.now()
 			return t, nil
 		}
+		t.release()
 	}
 }
 
 // bucketsOf are those that a request is counted in.
-func (l *limiter) bucketsOf(a api, user string) []*bucket {
+func (l *limiter) bucketsOf(charges []charge) []*bucket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sweep()
-	found := []*bucket{l.bucket(bucketKey{a, user}, l.quota.of(a))}
-	if all, ok := l.quota.project(a); ok {
-		found = append(found, l.bucket(bucketKey{a, ""}, all))
+	now := l.now()
+	l.sweep(now)
+	var found []*bucket
+	for _, c := range charges {
+		b := l.buckets[c.of]
+		if b == nil {
+			b = newBucket(c.limit, now)
+			l.buckets[c.of] = b
+		}
+		b.mu.Lock()
+		b.used = now
+		b.mu.Unlock()
+		found = append(found, b)
 	}
 	return found
 }
 
-func (l *limiter) bucket(key bucketKey, of limit) *bucket {
-	b := l.buckets[key]
-	if b == nil {
-		whole := rate.Limit(max(of.perMinute-of.atOnce, of.perMinute/2) / time.Minute.Seconds()) // with what is asked for at once, a minute's units
-		b = &bucket{units: rate.NewLimiter(whole, int(of.atOnce)), whole: whole, share: 1, gate: gate{limit: of.parallel, most: of.parallel}}
-		l.buckets[key] = b
+func newBucket(of limit, now time.Time) *bucket {
+	b := &bucket{limit: of, allowed: of.units, spent: window{period: of.period}, share: 1, born: now, opened: now, gate: gate{limit: of.parallel, most: of.parallel}}
+	if of.guessed {
+		b.gate.most *= guessGate
 	}
-	b.mu.Lock()
-	b.used = l.now()
-	b.mu.Unlock()
 	return b
 }
 
 // sweep forgets buckets of users who are not asked for any more: many accounts cost no more memory than few.
-func (l *limiter) sweep() {
-	now := l.now()
+func (l *limiter) sweep(now time.Time) {
 	if now.Sub(l.swept) < idleAfter {
 		return
 	}
@@ -131,30 +150,75 @@ func (l *limiter) sweep() {
 	}
 }
 
-// reserve takes units out of all buckets and says until when to wait for them.
-func (l *limiter) reserve(buckets []*bucket, units int) (until time.Time, wait time.Duration) {
-	now := l.now()
-	for _, b := range buckets {
-		wait = max(wait, b.reserve(now, units))
-	}
-	return now.Add(wait), wait
-}
-
-func (b *bucket) reserve(now time.Time, units int) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	at := now
-	if b.closed.After(at) {
-		at = b.closed
-	}
-	return b.units.ReserveN(at, min(units, b.units.Burst())).DelayFrom(now)
-}
-
-// shut says whether one of the buckets is to be left alone for longer than until then.
-func shut(buckets []*bucket, until time.Time) bool {
-	for _, b := range buckets {
+// reserve takes what the request costs out of all its buckets at the first moment at which all have it, and says how long
+// that is to be waited for.
+func (t *ticket) reserve() time.Duration {
+	for _, b := range t.buckets { // in the order of the charges, which is the same for all who share two
 		b.mu.Lock()
-		closed := b.closed.After(until)
+		defer b.mu.Unlock()
+	}
+	now := t.l.now()
+	t.at = now
+	for moved := true; moved; {
+		moved = false
+		for i, b := range t.buckets {
+			if at := b.earliest(now, t.at, float64(t.charges[i].units)); at.After(t.at) {
+				t.at, moved = at, true
+			}
+		}
+	}
+	for i, b := range t.buckets {
+		b.take(t.at, float64(t.charges[i].units))
+	}
+	return t.at.Sub(now)
+}
+
+// release gives back what a request cost that was not sent, or that was refused.
+func (t *ticket) release() {
+	for i, b := range t.buckets {
+		b.mu.Lock()
+		b.spent.add(t.at, -float64(t.charges[i].units))
+		b.mu.Unlock()
+	}
+}
+
+// rate is how many units may flow in a second.
+func (b *bucket) rate() float64 { return haste * b.share * b.allowed / b.limit.period.Seconds() }
+
+// earliest is the first moment from at on at which so many units may be spent.
+func (b *bucket) earliest(now, at time.Time, units float64) time.Time {
+	from := at
+	for _, t := range []time.Time{b.last, b.free.Add(seconds((units - b.limit.atOnce) / b.rate()))} {
+		if t.After(from) {
+			from = t
+		}
+	}
+	from = b.spent.earliest(now, from, units, b.allowed)
+	if from.After(at) {
+		b.pressed = now
+	}
+	if b.closed.After(from) {
+		return b.closed
+	}
+	return from
+}
+
+func (b *bucket) take(at time.Time, units float64) {
+	if at.After(b.free) {
+		b.free = at
+	}
+	b.free = b.free.Add(seconds(units / b.rate()))
+	b.last = at
+	b.spent.add(at, units)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// shut says whether one of the buckets was closed for longer than until the request was to be sent.
+func (t *ticket) shut() bool {
+	for _, b := range t.buckets {
+		b.mu.Lock()
+		closed := b.closed.After(t.at)
 		b.mu.Unlock()
 		if closed {
 			return true
@@ -170,46 +234,93 @@ func (b *bucket) idle(now time.Time) bool {
 }
 
 // leave ends a request, whatever came of it.
-func (t ticket) leave() {
+func (t *ticket) leave() {
 	for _, b := range t.buckets {
 		b.gate.leave()
 	}
 }
 
 // heard tells the buckets what came of a request.
-func (t ticket) heard(err error) {
+func (t *ticket) heard(err error) {
 	now := t.l.now()
-	f := quotaRefusal(t.api, err)
-	for _, b := range t.buckets {
-		switch {
-		case f != nil:
+	if f := quotaRefusal(t.api, err); f != nil {
+		for _, b := range t.blamed(now) {
 			b.slow(now, t.sent, f)
-		case err == nil:
-			b.grow(now)
+		}
+		t.release()
+		return
+	}
+	if err == nil {
+		for _, b := range t.buckets {
+			b.grow(now, t.sent)
 		}
 	}
 }
 
-// slow halves the pace and closes the bucket. A refusal of what was sent before it was cut last says nothing new but how
-// long the API wants to be left alone.
+// blamed are the buckets whose limit may be what refused a request, which no API says: those of which nearly all is spent; if
+// there are none, those of which so much is that their limit may be lower than was said; else the fullest.
+func (t *ticket) blamed(now time.Time) []*bucket {
+	parts, most := make([]float64, len(t.buckets)), 0.0
+	for i, b := range t.buckets {
+		b.mu.Lock()
+		parts[i] = b.spent.until(now) / b.allowed
+		b.mu.Unlock()
+		most = max(most, parts[i])
+	}
+	least := min(most, lessonLeast)
+	if most >= nearlyAll {
+		least = nearlyAll
+	}
+	var found []*bucket
+	for i, b := range t.buckets {
+		if parts[i] >= least {
+			found = append(found, b)
+		}
+	}
+	return found
+}
+
+// slow halves the pace at the first refusal, and closes the bucket. A refusal of what was sent before the last refusal says
+// nothing new but how long the API wants to be left alone.
 func (b *bucket) slow(now, sent time.Time, f *failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f.after > 0 && f.after <= longestWait {
+	told := f.after > 0 && f.after <= longestWait
+	if told {
 		b.close(now.Add(f.after))
 	}
 	if sent.Before(b.cut) {
 		return
 	}
-	if b.refused++; f.after == 0 {
-		b.close(now.Add(min(firstWait<<min(b.refused-1, 10), longestShut)))
+	if b.refused++; b.refused == 1 {
+		b.first, b.passed = now, b.spent.until(now)
+		b.share = max(b.share/2, slowest)
 	}
 	b.cut, b.grown = now, now
-	b.share = max(b.share/2, slowest)
-	b.units.SetLimitAt(now, b.whole*rate.Limit(b.share))
+	if now.Sub(b.first) >= lessonAfter || told && f.after >= lessonAfter {
+		b.learn()
+	}
+	if !told {
+		b.close(b.again(now, min(firstWait<<min(b.refused-1, 10), longestShut)))
+	}
 	if f.status == http.StatusTooManyRequests {
 		b.gate.narrow()
 	}
+}
+
+// learn takes what passed in the period before the refusals for the limit, if there was one, and it was near enough to what
+// is allowed that a limit may be what was in the way.
+func (b *bucket) learn() {
+	if b.first.Sub(b.born) < b.limit.period || b.passed >= b.allowed || b.passed < b.allowed*lessonLeast {
+		return
+	}
+	b.allowed, b.learned, b.share = b.passed*lessonKeeps, true, 1
+}
+
+// again is when to ask again after a pause: not later than when the API's period is over, if it counts by whole ones.
+func (b *bucket) again(now time.Time, pause time.Duration) time.Time {
+	left := b.limit.period - now.Sub(b.opened)%b.limit.period + b.limit.period/slots
+	return now.Add(min(pause, max(left, firstWait/2)))
 }
 
 func (b *bucket) close(until time.Time) {
@@ -218,29 +329,115 @@ func (b *bucket) close(until time.Time) {
 	}
 }
 
-// grow gives the pace back, step by step.
-func (b *bucket) grow(now time.Time) {
+// grow gives the pace back, step by step, and lets more through where the limit is not known and is what holds up.
+func (b *bucket) grow(now, sent time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.refused = 0
-	if b.share >= 1 || now.Sub(b.grown) < growEvery {
+	if b.refused > 0 && !sent.Before(b.cut) {
+		b.refused, b.opened = 0, sent
+	}
+	if now.Sub(b.grown) < growEvery {
 		return
 	}
 	b.grown = now
 	b.share = min(b.share+1.0/growSteps, 1)
-	b.units.SetLimitAt(now, b.whole*rate.Limit(b.share))
+	if now.Sub(b.pressed) <= growEvery {
+		b.allow()
+	}
 	b.gate.widen()
 }
 
-// quotaRefusal is the failure of a request that was refused because too much was asked; nil for all others. Reports says
-// so with 503.
+// allow is a step up.
+func (b *bucket) allow() {
+	most := b.limit.units
+	if b.limit.guessed {
+		most *= guessMost
+	}
+	if b.learned {
+		b.allowed = min(b.allowed*regrow, most)
+		return
+	}
+	b.allowed = min(b.allowed+b.limit.units/growSteps, most)
+}
+
+// slots is into how many parts a window cuts its period.
+const slots = 240
+
+// A window knows what was spent in the period before a moment, in parts of time: up to two of them too long, so that what is
+// under way for longer than what comes after it does not arrive within the same period. (A token bucket, as
+// golang.org/x/time/rate is, either lets a period have more than its limit or never uses it up.)
+type window struct {
+	period time.Duration
+	parts  []spentIn // in the order of time
+}
+
+type spentIn struct {
+	slot  int64
+	units float64
+}
+
+func (w *window) slot() time.Duration { return w.period / slots }
+
+// over is when what was spent in a slot does not count any more.
+func (w *window) over(slot int64) time.Time {
+	return time.Unix(0, (slot+2)*int64(w.slot())).Add(w.period)
+}
+
+// add notes what is spent at a moment; less than nothing takes it back.
+func (w *window) add(at time.Time, units float64) {
+	slot := at.UnixNano() / int64(w.slot())
+	for i := len(w.parts) - 1; i >= 0 && w.parts[i].slot >= slot; i-- {
+		if w.parts[i].slot == slot {
+			w.parts[i].units += units
+			return
+		}
+	}
+	if units > 0 {
+		w.parts = append(w.parts, spentIn{slot, units})
+	}
+}
+
+// earliest is the first moment from at on in whose period so many units may be spent besides those that are.
+func (w *window) earliest(now, at time.Time, units, allowed float64) time.Time {
+	for len(w.parts) > 0 && !w.over(w.parts[0].slot).After(now) {
+		w.parts = w.parts[1:]
+	}
+	total := 0.0
+	for _, p := range w.parts {
+		total += p.units
+	}
+	for _, p := range w.parts {
+		if over := w.over(p.slot); over.After(at) {
+			if total+units <= allowed {
+				break
+			}
+			at = over
+		}
+		total -= p.units
+	}
+	return at
+}
+
+// until is what was spent in the period before a moment.
+func (w *window) until(now time.Time) float64 {
+	total := 0.0
+	for _, p := range w.parts {
+		if at := time.Unix(0, p.slot*int64(w.slot())); !at.After(now) && now.Sub(at) < w.period {
+			total += p.units
+		}
+	}
+	return total
+}
+
+// quotaRefusal is the failure of a request that was refused because too much was asked; nil for all others. Reports and
+// Alert Center say so with 503.
 func quotaRefusal(a api, err error) *failure {
 	var f *failure
 	if !errors.As(err, &f) || !f.again || f.kind != ErrUnavailable {
 		return nil
 	}
 	switch {
-	case f.status == http.StatusForbidden, f.status == http.StatusTooManyRequests, f.status == http.StatusServiceUnavailable && (a == reports || f.after > 0):
+	case f.status == http.StatusForbidden, f.status == http.StatusTooManyRequests, f.status == http.StatusServiceUnavailable && (a == reports || a == alertCenter || f.after > 0):
 		return f
 	}
 	return nil

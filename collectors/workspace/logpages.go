@@ -366,7 +366,7 @@ func (l *logReading) broken(c chain, s source, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.log.holes = append(c.log.holes, hole{of: c.span, rest: left, page: c.page, asked: s.request(l.r.c.root(s.api), l.r.scope.Account, c.token), err: err})
+	c.log.holes = append(c.log.holes, hole{of: c.span, rest: left, page: c.page, asked: l.r.asks(s, c.token), err: err})
 }
 
 // goesOnByTime says whether another way to ask may bring what a page's token did not: a token may be old or broken. Where

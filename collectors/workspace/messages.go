@@ -280,7 +280,7 @@ func (m *mailReading) readOne(ctx context.Context, wanted source) error {
 	} else {
 		m.streak.Add(1)
 	}
-	asked := s.request(r.c.root(s.api), r.scope.Account, "")
+	asked := r.asks(s, "")
 	switch {
 	case err != nil:
 		return r.gap(s, 1, asked, err)

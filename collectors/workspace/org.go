@@ -29,14 +29,67 @@ func groupDetails() stage {
 	return fanOut{name: "groups", list: groups(), rows: []perThing{
 		{source: source{resource: "directory/groupMembers", api: directory, path: "admin/directory/v1/groups/{thing}/members",
 			query: url.Values{"includeDerivedMembership": {"true"}, "maxResults": {"200"}}, scope: scopeGroup, list: "members"}, part: address},
+		{source: source{resource: "directory/groupAliases", api: directory, path: "admin/directory/v1/groups/{thing}/aliases", scope: scopeGroup, list: "aliases"}, part: address},
 		{source: source{resource: "groupssettings/groups", api: groupsSettings, path: "groups/v1/groups/{thing}", query: url.Values{"alt": {"json"}}, scope: scopeGroupSettings,
 			needs: "Groups, or the role of a Groups Reader"}, part: address},
 	}}.stage()
 }
 
+const unitResource = "directory/orgunit"
+
+// unitStage is the organisational unit that the user is in: policies, licences and holds go by it.
+func unitStage() stage {
+	return stage{"organisational unit", oneRow(unitResource), func(ctx context.Context, r *run) error { return r.unit(ctx) }}
+}
+
+func (r *run) unit(ctx context.Context) error {
+	row := source{resource: unitResource, api: directory, scope: scopeUnits}
+	if r.sink.Has(r.scope.Account, unitResource, "") {
+		return nil
+	}
+	user, err := r.record(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	path := strings.Trim(user.Unit, "/")
+	switch {
+	case err != nil:
+		row.scope = scopeUser
+		return r.gap(row, 1, request{}, err)
+	case path == "": // Google answers for no path of it
+		return r.expect(row, 0, "empty: the user is in the root unit, of which directory/orgunits of the tenant tells")
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if segments[i] = url.PathEscape(s); s == "." || s == ".." {
+			return r.gap(row, 1, request{}, fmt.Errorf("%w: this is no unit to ask about", ErrDamaged))
+		}
+	}
+	row.path = "admin/directory/v1/customer/" + anyCustomer + "/orgunits/" + strings.Join(segments, "/")
+	return r.readAll(ctx, []source{row})
+}
+
+// record is what the Directory says of the user, asked for where no run of this collector has heard it; the error says why
+// it is not known.
+func (r *run) record(ctx context.Context) (userState, error) {
+	if r.subject(userRecord()) != "" {
+		r.learn(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.user != nil {
+		return *r.user, nil
+	}
+	err := r.mail.failure(userResource)
+	if err == nil {
+		err = ErrNoAdmin
+	}
+	return userState{}, fmt.Errorf("%s is not known: %w", userResource, err)
+}
+
 // chromeDevices are all of the tenant's, with what tells who used them and from where.
 func chromeDevices() source {
-	return source{resource: "directory/chromeosdevices", api: directory, path: "admin/directory/v1/customer/my_customer/devices/chromeos",
+	return source{resource: "directory/chromeosdevices", api: directory, path: "admin/directory/v1/customer/" + anyCustomer + "/devices/chromeos",
 		query: url.Values{"projection": {"FULL"}, "maxResults": {"300"}, "fields": {"nextPageToken,chromeosdevices(deviceId,serialNumber,status,model,osVersion," +
 			"orgUnitPath,annotatedUser,lastSync,recentUsers,lastKnownNetwork)"}},
 		scope: scopeChrome, list: "chromeosdevices", needs: "managing ChromeOS devices", things: chromeUsers}
@@ -64,16 +117,34 @@ func chromeUsers(item json.RawMessage) []thing {
 // chromeDetails are the whole records of the devices that the account used of late.
 func chromeDetails() stage {
 	return fanOut{name: "ChromeOS devices", list: chromeDevices(), shared: true, rows: []perThing{
-		{source: source{resource: "directory/chromeosdevice", api: directory, path: "admin/directory/v1/customer/my_customer/devices/chromeos/{thing}",
+		{source: source{resource: "directory/chromeosdevice", api: directory, path: "admin/directory/v1/customer/" + anyCustomer + "/devices/chromeos/{thing}",
 			query: url.Values{"projection": {"FULL"}}, scope: scopeChrome, needs: "managing ChromeOS devices"}},
 	}}.stage()
 }
 
+// orgUnits are all organisational units.
+func orgUnits() source {
+	return source{resource: "directory/orgunits", api: directory, path: "admin/directory/v1/customer/" + anyCustomer + "/orgunits",
+		query: url.Values{"type": {"allIncludingParent"}, "orgUnitPath": {"/"}}, scope: scopeUnits, list: "organizationUnits", things: unitThings}
+}
+
+// unitThings names a unit by its path, with its id.
+func unitThings(item json.RawMessage) []thing {
+	var unit struct {
+		Path string `json:"orgUnitPath"`
+		ID   string `json:"orgUnitId"`
+	}
+	if json.Unmarshal(item, &unit) != nil || unit.Path == "" {
+		return nil
+	}
+	return []thing{{name: unit.Path, about: []string{unitOf(unit.ID)}}}
+}
+
 // organisationSources are what the Directory tells of the customer, read once for all accounts.
 func organisationSources() []source {
-	const customer = "admin/directory/v1/customer/my_customer/"
+	const customer = "admin/directory/v1/customer/" + anyCustomer + "/"
 	users := func(resource string, query url.Values) source {
-		query.Set("customer", "my_customer")
+		query.Set("customer", anyCustomer)
 		query.Set("maxResults", "500")
 		return source{resource: resource, api: directory, path: "admin/directory/v1/users", query: query, scope: scopeUser, list: "users"}
 	}
@@ -86,9 +157,8 @@ func organisationSources() []source {
 		users("directory/deletedUsers", url.Values{"showDeleted": {"true"}}),
 		{resource: "directory/domains", api: directory, path: customer + "domains", scope: scopeDomains, list: "domains"},
 		{resource: "directory/domainAliases", api: directory, path: customer + "domainaliases", scope: scopeDomains, list: "domainAliases"},
-		{resource: "directory/orgunits", api: directory, path: customer + "orgunits", query: url.Values{"type": {"allIncludingParent"}, "orgUnitPath": {"/"}},
-			scope: scopeUnits, list: "organizationUnits"},
-		{resource: "directory/customer", api: directory, path: "admin/directory/v1/customers/my_customer", scope: scopeCustomer},
+		orgUnits(),
+		{resource: "directory/customer", api: directory, path: "admin/directory/v1/customers/" + anyCustomer, scope: scopeCustomer},
 		chromeDevices(),
 	}
 }
@@ -97,7 +167,7 @@ func organisationSources() []source {
 // apart that an intruder made, or took over, is asked for.
 func allUsers() source {
 	return source{resource: usersResource, api: directory, path: "admin/directory/v1/users", scope: scopeUser, list: "users", things: userThings,
-		query: url.Values{"customer": {"my_customer"}, "maxResults": {"500"}, "fields": {"nextPageToken,users(id,primaryEmail,aliases,nonEditableAliases,creationTime," +
+		query: url.Values{"customer": {anyCustomer}, "maxResults": {"500"}, "fields": {"nextPageToken,users(id,primaryEmail,aliases,nonEditableAliases,creationTime," +
 			"lastLoginTime,isAdmin,isDelegatedAdmin,suspended,archived,isMailboxSetup,isEnrolledIn2Sv,isEnforcedIn2Sv,orgUnitPath)"}}}
 }
 

@@ -1,6 +1,7 @@
 package workspace_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -9,7 +10,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +102,8 @@ func (p *paced) collect(t testing.TB, sink collectors.Sink, accounts []string, a
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			if err := c.Collect(t.Context(), collectors.Scope{Account: account, Messages: collectors.MessagesNone}, sink); err != nil {
+			scope := collectors.Scope{Account: account, Messages: collectors.MessagesNone, Since: fakegoogle.Start().AddDate(0, 0, -60)}
+			if err := c.Collect(t.Context(), scope, sink); err != nil {
 				t.Errorf("%s: %v", account, err)
 			}
 			mu.Lock()
@@ -115,11 +119,34 @@ func (p *paced) collect(t testing.TB, sink collectors.Sink, accounts []string, a
 func (p *paced) refused() int {
 	n := 0
 	for _, r := range p.tenant.Requests() {
-		if r.Status == http.StatusTooManyRequests || r.Reason == "rateLimitExceeded" || r.Reason == "userRateLimitExceeded" || r.Reason == "backendError" {
+		if r.OverQuota() {
 			n++
 		}
 	}
 	return n
+}
+
+// used prints what the quotas take of which most was used, one of each API, and gives the longest.
+func (p *paced) used(t testing.TB, accounts int) time.Duration {
+	t.Helper()
+	requests, took := p.tenant.Requests(), time.Since(p.began)
+	bound := p.tenant.LowerBound(requests)
+	t.Logf("%d accounts, %d requests (%d refused for a quota): %s; the quotas take %s at least", accounts, len(requests), p.refused(), took.Round(time.Second), bound)
+	if bound > 0 {
+		t.Logf("    ratio %.3f", took.Seconds()/bound.Seconds())
+	}
+	seen := map[string]bool{}
+	for _, b := range p.tenant.Bounds(requests) {
+		api, of, _ := strings.Cut(b.Quota, " ")
+		if strings.Contains(of, "@") {
+			of = "user"
+		}
+		if !seen[api+of] && b.Units >= b.Limit/10 { // what is less than a tenth of a period's is nowhere near
+			t.Logf("    %-12s %-9s %6d units, %7d in a period: %s at least", api, of, b.Units, b.Limit, b.Least)
+		}
+		seen[api+of] = true
+	}
+	return bound
 }
 
 // ordinary are so many users with a mailbox, without a part in the story.
@@ -132,11 +159,6 @@ func ordinary(t testing.TB, tenant *fakegoogle.Tenant, n int) []string {
 	return emails[:n]
 }
 
-// tenth are quotas a tenth as large as Google's.
-func tenth() fakegoogle.Quotas {
-	return fakegoogle.Quotas{GmailUnits: 600, GmailProject: 120_000, Directory: 240, Reports: 240, Others: 30}
-}
-
 func wantNoGap(t testing.TB, sink *collectortest.Sink) {
 	t.Helper()
 	for _, gap := range sink.Gaps() {
@@ -147,30 +169,60 @@ func wantNoGap(t testing.TB, sink *collectortest.Sink) {
 	}
 }
 
-// TestQuotaIsNeverPassed reads many accounts at the edge of a known quota: nothing is refused, nothing is lost, and little
-// time beyond what the quota itself takes.
-func TestQuotaIsNeverPassed(t *testing.T) {
-	key, file := keyFile(t)
-	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(fakegoogle.Config{Key: key, Users: 220, Messages: 1, Quiet: true, Quotas: tenth()}, file)
-		p.config.Quota, _ = workspace.ParseQuota("0.1")
-		p.config.NoLogs = true
-		sink := &collectortest.Sink{DigestsOnly: true}
-		p.collect(t, sink, ordinary(t, p.tenant, 200), 16)
-		took := time.Since(p.began)
-		wantNoGap(t, sink)
-		if n := p.refused(); n > 0 {
-			t.Errorf("%d requests were refused for their quota", n)
-		}
-		bound := p.tenant.LowerBound(p.tenant.Requests())
-		t.Logf("200 accounts, %d requests: %s; the quotas take %s at least", len(p.tenant.Requests()), took, bound)
-		if bound < 3*time.Minute || took > bound+bound/3 {
-			t.Errorf("it took %s, the quotas take %s", took, bound)
-		}
-	})
+// paceAccounts is how many accounts the tests of pace read: few, or as many as MBAUDIT_TEST_PACE says.
+func paceAccounts(t testing.TB) int {
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("MBAUDIT_TEST_PACE"), "10"))
+	if err != nil || n < 1 {
+		t.Fatalf("MBAUDIT_TEST_PACE: %v", err)
+	}
+	return n
 }
 
-// TestQuotaSmallerThanSaid meets quotas that are a quarter of what they are believed to be, in each way that they refuse.
+// TestQuotaIsNeverPassed reads accounts, all their sources and 60 days of their logs, at the edge of Google's own quotas:
+// nothing is refused, nothing is lost, and little time goes beyond what the quotas themselves take. Of that the lower bound
+// counts whole minutes only, which is much where there are few.
+func TestQuotaIsNeverPassed(t *testing.T) {
+	key, file := keyFile(t)
+	accounts := paceAccounts(t)
+	for name, c := range map[string]struct {
+		quota  string
+		noLogs bool
+	}{"Google's quotas": {"1", false}, "a tenth of them, without logs": {"0.1", true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				factor, _ := strconv.ParseFloat(c.quota, 64)
+				q := fakegoogle.UsualQuotas(factor)
+				q.Others /= 2 // as guessed
+				p := newPaced(fakegoogle.Config{Key: key, Users: accounts + 20, Messages: 1, Quiet: true, Quotas: q}, file)
+				p.config.Quota, _ = workspace.ParseQuota(c.quota)
+				p.config.NoLogs = c.noLogs
+				sink := &collectortest.Sink{DigestsOnly: true}
+				p.collect(t, sink, ordinary(t, p.tenant, accounts), 16)
+				took := time.Since(p.began)
+				wantNoGap(t, sink)
+				bound := p.used(t, accounts)
+				for _, r := range p.tenant.Requests() {
+					if r.OverQuota() && !guessed(r.Method) {
+						t.Errorf("refused for its quota: %s", r.Method)
+					}
+				}
+				if took > bound+bound/20+time.Minute || accounts >= 200 && took > bound*115/100 {
+					t.Errorf("it took %s, the quotas take %s", took, bound)
+				}
+			})
+		})
+	}
+}
+
+// guessed says whether a method belongs to an API of which Google names no quota by the minute: there the bound is looked for.
+func guessed(method string) bool {
+	api, _, _ := strings.Cut(method, ".")
+	return slices.Contains([]string{"cloudidentity", "driveactivity", "script", "groupsSettings"}, api)
+}
+
+// TestQuotaSmallerThanSaid meets quotas that are a quarter of what they are believed to be, or less, in each way that they
+// refuse.
 func TestQuotaSmallerThanSaid(t *testing.T) {
 	key, file := keyFile(t)
 	for name, q := range map[string]fakegoogle.Quotas{
@@ -181,14 +233,15 @@ func TestQuotaSmallerThanSaid(t *testing.T) {
 		"Retry-After of a second":   {RetryAfter: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				q.GmailUnits, q.Directory, q.Reports = 120, 300, 300
-				p := newPaced(fakegoogle.Config{Key: key, Users: 60, Messages: 1, Quiet: true, Quotas: q}, file)
+				q.GmailUnits, q.Directory, q.Reports, q.ReportsFiltered = 120, 40, 100, 62
+				p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: q}, file)
 				sink := &collectortest.Sink{DigestsOnly: true}
-				p.collect(t, sink, ordinary(t, p.tenant, 16), 16)
+				p.collect(t, sink, ordinary(t, p.tenant, 3), 3)
 				wantNoGap(t, sink)
+				p.used(t, 3)
 				refused, all := p.refused(), len(p.tenant.Requests())
-				t.Logf("%d of %d requests refused, %s; the quotas take %s at least", refused, all, time.Since(p.began), p.tenant.LowerBound(p.tenant.Requests()))
 				if refused == 0 {
 					t.Error("nothing was refused: the quotas were not met")
 				}
@@ -200,14 +253,86 @@ func TestQuotaSmallerThanSaid(t *testing.T) {
 	}
 }
 
+// TestGuessedQuota asks an API of which Google names no quota, and which has four times what is guessed, or a quarter:
+// the one is used nearly whole, and of the other nothing is lost.
+func TestGuessedQuota(t *testing.T) {
+	key, file := keyFile(t)
+	for name, c := range map[string]struct {
+		others, accounts, devices int
+		most                      float64 // times what the quota takes
+	}{"four times": {1200, 3, 900, 1.15}, "a quarter": {75, 1, 300, 1.15}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				q := fakegoogle.UsualQuotas(1)
+				q.Others = c.others
+				p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: q}, file)
+				accounts := ordinary(t, p.tenant, c.accounts)
+				for i, account := range accounts {
+					var devices []map[string]any
+					for j := range c.devices {
+						id := fmt.Sprintf("device-%d-%04d", i, j)
+						devices = append(devices, map[string]any{"resourceId": id, "deviceId": id, "status": "APPROVED", "email": []any{account}})
+					}
+					if err := p.tenant.Seed(fakegoogle.Seed{Account: account, MobileDevices: devices}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				p.config.NoLogs = true
+				sink := &collectortest.Sink{DigestsOnly: true}
+				p.collect(t, sink, accounts, len(accounts))
+				took := time.Since(p.began)
+				wantNoGap(t, sink)
+				p.used(t, c.accounts)
+				exact := p.exactly("cloudidentity")
+				if exact < 3*time.Minute || took.Seconds() > exact.Seconds()*c.most {
+					t.Errorf("it took %s, the quota takes %s", took, exact)
+				}
+			})
+		})
+	}
+}
+
+// exactly is what a quota takes, with the part of a minute that the lower bound leaves out.
+func (p *paced) exactly(quota string) time.Duration {
+	for _, b := range p.tenant.Bounds(p.tenant.Requests()) {
+		if strings.HasPrefix(b.Quota, quota) {
+			return time.Duration(float64(b.Units) / float64(b.Limit) * float64(time.Minute))
+		}
+	}
+	return 0
+}
+
+// TestLowerLimitIsLearned reads logs of a project that has a quarter of Google's usual quota left, and nobody said so: the
+// quarter is used nearly whole.
+func TestLowerLimitIsLearned(t *testing.T) {
+	key, file := keyFile(t)
+	synctest.Test(t, func(t *testing.T) {
+		q := fakegoogle.UsualQuotas(1)
+		q.ReportsFiltered /= 4
+		p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: q}, file)
+		sink := &collectortest.Sink{DigestsOnly: true}
+		p.collect(t, sink, ordinary(t, p.tenant, 8), 8)
+		took := time.Since(p.began)
+		wantNoGap(t, sink)
+		p.used(t, 8)
+		if exact := p.exactly("reports filtered"); took.Seconds() > exact.Seconds()*1.15 {
+			t.Errorf("it took %s, the quota takes %s", took, exact)
+		}
+		if refused := p.refused(); refused == 0 || refused > 50 {
+			t.Errorf("%d requests were refused", refused)
+		}
+	})
+}
+
 // TestEqualParts reads an account with a long list beside others: it does not hold them up.
 func TestEqualParts(t *testing.T) {
 	key, file := keyFile(t)
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: tenth()}, file)
+		p := newPaced(fakegoogle.Config{Key: key, Users: 30, Messages: 1, Quiet: true, Quotas: fakegoogle.UsualQuotas(0.1)}, file)
 		accounts := ordinary(t, p.tenant, 6)
 		var devices []map[string]any
-		for i := range 5_000 {
+		for i := range 1_500 {
 			devices = append(devices, map[string]any{"resourceId": fmt.Sprintf("device-%04d", i), "email": []any{accounts[0]}})
 		}
 		if err := p.tenant.Seed(fakegoogle.Seed{Account: accounts[0], MobileDevices: devices}); err != nil {
@@ -224,7 +349,7 @@ func TestEqualParts(t *testing.T) {
 		}
 		for _, account := range accounts[1:] {
 			if done[account] > done[accounts[0]]*4/5 {
-				t.Errorf("%s was done after %s, the one with 50 pages after %s", account, done[account], done[accounts[0]])
+				t.Errorf("%s was done after %s, the one with 1,500 devices after %s", account, done[account], done[accounts[0]])
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +15,8 @@ import (
 // A Part is what of an account is read into one bundle.
 type Part int
 
-// The parts. Emergency is the dozen that changes or vanishes first, Rest all that is not in it.
+// The parts. Emergency is the dozen that changes or vanishes first, Rest all that is not in it, and again what of it was
+// not had.
 const (
 	Whole Part = iota
 	Emergency
@@ -41,9 +43,16 @@ func (rd Reader) stages() []stage {
 	case rd.part == Emergency:
 		return all[:1]
 	case rd.part == Rest:
-		return all[1:]
+		return append([]stage{againStage()}, all[1:]...)
 	}
 	return all
+}
+
+// againStage are the sources of the emergency part that another run did not get.
+func againStage() stage {
+	return ofRun("what was not had", func(r *run) []source {
+		return slices.DeleteFunc(emergencySources(), func(s source) bool { return !slices.Contains(r.again, s.resource) })
+	})
 }
 
 // Collect implements collectors.Collector: it reads the part of one account.
@@ -51,14 +60,14 @@ func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink colle
 	r, stages := rd.c.newRun(scope, sink), rd.stages()
 	r.part = rd.part
 	err := r.checkAccount()
+	if rd.part == Rest {
+		r.recall()
+	}
 	if err == nil {
 		err = r.announce(stages)
 	}
 	if err == nil {
 		err = r.enter(ctx, r.firstAsked(stages))
-	}
-	if rd.part == Rest {
-		r.recall()
 	}
 	if err == nil {
 		err = r.readStages(ctx, stages)
@@ -76,7 +85,7 @@ func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink colle
 // firstAsked are the sources of the first stage of which it is known for whom and by which scope they are asked.
 func (r *run) firstAsked(stages []stage) []source {
 	for _, st := range stages {
-		rows := slices.DeleteFunc(st.rows(r), func(s source) bool { return s.scope == "" })
+		rows := slices.DeleteFunc(st.rows(r), func(s source) bool { return s.scope == "" || slices.Contains(r.again, s.resource) }) // what was refused before may be so again
 		if len(rows) > 0 {
 			return rows
 		}
@@ -89,6 +98,9 @@ func (r *run) firstAsked(stages []stage) []source {
 func (rd Reader) Missed(scope collectors.Scope, sink collectors.Sink, cause error) error {
 	r := rd.c.newRun(scope, sink)
 	cause = &oneLine{cause}
+	if rd.part == Emergency {
+		defer r.remember()
+	}
 	for _, st := range rd.stages() {
 		for _, s := range st.rows(r) {
 			if sink.Has(scope.Account, s.resource, s.item) {
@@ -130,6 +142,7 @@ type lesson struct {
 	user   *userState // nil: not read
 	sendAs *listing   // nil: not read
 	newest uint64     // history id of the profile; 0: not read
+	missed []string   // resources that have a gap
 }
 
 func (l *learned) at(account string) *lesson {
@@ -148,6 +161,7 @@ func (r *run) remember() {
 	defer r.c.learned.mu.Unlock()
 	one := r.c.learned.at(r.scope.Account)
 	one.user, one.sendAs, one.newest = r.user, r.lists[sendAsResource], r.mail.historyID()
+	one.missed = slices.Sorted(maps.Keys(r.gaps))
 }
 
 // recall takes what an earlier run learned. It is not needed again afterwards.
@@ -155,7 +169,7 @@ func (r *run) recall() {
 	r.c.learned.mu.Lock()
 	defer r.c.learned.mu.Unlock()
 	one := r.c.learned.at(r.scope.Account)
-	r.user, r.mail.newest = one.user, one.newest
+	r.user, r.mail.newest, r.again = one.user, one.newest, one.missed
 	if one.sendAs != nil {
 		r.lists[sendAsResource] = one.sendAs
 	}
@@ -196,6 +210,16 @@ func (c *Collector) Recall(account, resource, encoding string, body []byte) {
 	}
 }
 
+// RecallGap teaches that the emergency part has a gap of a resource, where another run read it: the rest asks for it again.
+func (c *Collector) RecallGap(account, resource string) {
+	c.learned.mu.Lock()
+	defer c.learned.mu.Unlock()
+	one := c.learned.at(account)
+	if !slices.Contains(one.missed, resource) {
+		one.missed = append(one.missed, resource)
+	}
+}
+
 // learn asks for what is not known of the user, to explain what Gmail refused. The answer is an exhibit of another run.
 func (r *run) learn(ctx context.Context) {
 	elsewhere := r.part == Rest || r.sink.Has(r.scope.Account, userResource, "")
@@ -206,9 +230,12 @@ func (r *run) learn(ctx context.Context) {
 		if s.resource != userResource {
 			continue
 		}
-		if a, err := r.get(ctx, s, ""); err == nil {
-			r.notice(s, a)
+		a, err := r.get(ctx, s, "")
+		if err != nil {
+			r.mail.failed(s.resource, err)
+			return
 		}
+		r.notice(s, a)
 	}
 }
 

@@ -147,6 +147,9 @@ func (p *preflight) askAll(ctx context.Context) {
 		}
 	}
 	add(account, p.c.accountStages())
+	if p.c.cfg.MessagesOverIMAP != "" {
+		p.report.Sources = append(p.report.Sources, SourceCheck{Resource: imapResource, API: p.c.cfg.MessagesOverIMAP, Scope: ScopeIMAP, Subject: p.account})
+	}
 	ofAccount := len(p.report.Sources)
 	add(tenant, p.c.tenantStages())
 	for i := range p.report.Sources {
@@ -157,10 +160,27 @@ func (p *preflight) askAll(ctx context.Context) {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			p.ask(ctx, r, &p.report.Sources[i])
+			if check := &p.report.Sources[i]; check.Resource == imapResource {
+				p.tryIMAP(ctx, check)
+			} else {
+				p.ask(ctx, r, check)
+			}
 		})
 	}
 	group.Wait()
+}
+
+// imapResource is the row of Gmail's IMAP server, where messages are to be read from it.
+const imapResource = "imap"
+
+// tryIMAP gets the token for IMAP and, where somebody knows how, logs in with it.
+func (p *preflight) tryIMAP(ctx context.Context, check *SourceCheck) {
+	if _, check.err = p.c.tokens.get(ctx, grant{p.account, ScopeIMAP}); check.err != nil || p.c.cfg.TryIMAP == nil {
+		return
+	}
+	if check.Detail, check.err = p.c.cfg.TryIMAP(ctx, p.account); check.err != nil {
+		check.err = &failure{kind: ErrRefused, text: cut(check.err.Error(), longestWords)}
+	}
 }
 
 // A preflightUser is what the Directory says of the user that explains refusals.
@@ -276,7 +296,7 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 		}
 		return NoMailbox
 	}
-	if unlicensed(check.err) {
+	if errors.Is(check.err, ErrNotLicensed) || check.source.api == reports && notOffered(check.err) {
 		return NotLicensed
 	}
 	if errors.Is(check.err, ErrNotAuthorised) && !check.source.api.facts().asUser {
@@ -295,16 +315,6 @@ func (p *preflight) verdict(check *SourceCheck) Verdict {
 		}
 	}
 	return Refused
-}
-
-// unlicensed says whether a refusal is about what the tenant pays for. Google has no reason of its own for that; its words
-// tell.
-func unlicensed(err error) bool {
-	if class(err) != evidence.GapRefused || errors.Is(err, ErrDelegation) || errors.Is(err, ErrKeyRefused) {
-		return false
-	}
-	said := strings.ToLower(err.Error())
-	return slices.ContainsFunc([]string{"license", "licence", "edition", "subscription"}, func(word string) bool { return strings.Contains(said, word) })
 }
 
 // outlook notes for how long Google keeps a log and after what time it shows an event, as its help pages say

@@ -189,8 +189,10 @@ func (p *preflight) hintLine() {
 	p.hint(PreflightHint{Text: "see whether this machine reaches https://oauth2.googleapis.com and the APIs' hosts; a proxy is named with HTTPS_PROXY; " +
 		"a longer wait with --timeout 5m"}, has(Unreachable))
 	p.hint(PreflightHint{Text: "Google is busy, or the project's quota is spent: try again in some minutes"}, has(Busy))
+	p.hint(PreflightHint{Text: "Gmail's IMAP server does not let the delegation in. Look at row gmail/imap once it is collected: where IMAP is off for the user, do not switch it on, " +
+		"which changes what is examined, but leave --imap out and read the messages by the API"}, func(s SourceCheck) bool { return s.Verdict == Refused && s.Resource == imapResource })
 	p.hint(PreflightHint{Text: fmt.Sprintf("the policy of the domain may keep applications from these: see API controls in the admin console, whether %s is blocked there",
-		p.c.access.client())}, has(Refused))
+		p.c.access.client())}, func(s SourceCheck) bool { return s.Verdict == Refused && s.Resource != imapResource })
 }
 
 // hintAdmin warns of an administrator who is the examined account: who has the one has the other.

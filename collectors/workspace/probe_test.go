@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 )
@@ -25,18 +26,19 @@ func TestProbesOfLogs(t *testing.T) {
 	}
 }
 
-// TestUnlicensed takes Google's words about what is not paid for, and no broken line for it.
+// TestUnlicensed takes Google's words about what is not paid for, and nothing else for it.
 func TestUnlicensed(t *testing.T) {
-	for text, want := range map[string]bool{
-		"403 not authorised: The customer does not have a license for this service": true,
-		"400 refused: not available in your Google Workspace edition":               true,
-		"403 not authorised: Not Authorized to access this resource/api":            false,
+	for text, want := range map[string]error{
+		"The customer does not have a license for this service": ErrNotLicensed,
+		"Not available in your Google Workspace edition":        ErrNotLicensed,
+		"Not Authorized to access this resource/api":            ErrNotAuthorised,
 	} {
-		if unlicensed(&failure{kind: ErrRefused, text: text}) != want {
-			t.Errorf("%s: want %t", text, want)
+		body := `{"error":{"code":403,"message":"` + text + `","errors":[{"reason":"forbidden"}]}}`
+		if f := refusal(http.StatusForbidden, http.Header{}, []byte(body)); !errors.Is(f, want) {
+			t.Errorf("%s: %v, want %v", text, f.kind, want)
 		}
 	}
-	if unlicensed(&failure{kind: ErrLost, text: "license"}) || unlicensed(errors.Join(ErrDelegation, errors.New("license"))) {
-		t.Error("another failure is taken for it")
+	if f := refusal(http.StatusServiceUnavailable, http.Header{}, []byte(`{"error":{"message":"the license server is busy"}}`)); !errors.Is(f, ErrUnavailable) {
+		t.Errorf("a busy server is %v", f.kind)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,7 @@ type failure struct {
 	expired bool          // the access token is not valid any more
 	after   time.Duration // that the server wants to be left alone for
 	tries   int
+	answer  *answer // that says no; nil where there was none
 }
 
 func (f *failure) Error() string {
@@ -104,7 +106,7 @@ func refusal(status int, header http.Header, body []byte) *failure {
 		reasons = append(reasons, d.Reason)
 	}
 	f := &failure{after: retryAfter(header), status: status}
-	f.kind, f.again = kindOf(status, reasons)
+	f.kind, f.again = kindOf(status, reasons, said.Error.Message)
 	f.expired = status == http.StatusUnauthorized
 	if f.expired && strings.Contains(said.Error.Message, "not authorized to read activity records") {
 		f.kind, f.expired = ErrNotAuthorised, false // so the Reports API says that an administrator lacks the right
@@ -114,7 +116,7 @@ func refusal(status int, header http.Header, body []byte) *failure {
 }
 
 // kindOf tells refusals apart. Quotas are refused with 403 too, and only the reason tells.
-func kindOf(status int, reasons []string) (kind error, again bool) {
+func kindOf(status int, reasons []string, message string) (kind error, again bool) {
 	is := func(names ...string) bool {
 		return slices.ContainsFunc(reasons, func(r string) bool { return slices.Contains(names, r) })
 	}
@@ -134,12 +136,19 @@ func kindOf(status int, reasons []string) (kind error, again bool) {
 		return ErrServiceOff, false
 	case is("failedPrecondition", "FAILED_PRECONDITION") && status == http.StatusBadRequest:
 		return ErrNoMailbox, false
+	case (status == http.StatusForbidden || status == http.StatusBadRequest) && licenceWords().MatchString(message):
+		return ErrNotLicensed, false
 	case status == http.StatusNotFound && is("notFound", "NOT_FOUND"):
 		return ErrSubject, false
 	case status == http.StatusForbidden:
 		return ErrNotAuthorised, false
 	}
 	return ErrRefused, false
+}
+
+// licenceWords are in what Google says of what the tenant does not pay for. It has no reason of its own for that.
+func licenceWords() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(licen[cs]\w*|editions?|subscriptions?)\b`)
 }
 
 // tokenRefusal reads a refusal of the token endpoint (RFC 6749, section 5.2).
@@ -203,9 +212,9 @@ func retryAfter(header http.Header) time.Duration {
 // hint says what to do about a failure to read a source; "" where there is nothing.
 func (c *Collector) hint(err error, s source, account string) string {
 	switch {
-	case s.listed && errors.Is(err, ErrSubject):
+	case errors.Is(err, ErrGone) && s.api != gmail:
 		return "it went between the list and the question: the logs of Reports may say who removed it"
-	case s.listed && errors.Is(err, ErrNotAuthorised) && s.api != gmail && s.api.facts().asUser:
+	case s.vanishes && errors.Is(err, ErrNotAuthorised) && s.api != gmail && s.api.facts().asUser:
 		return "Google does not show it to the user himself: collect its owner's account too"
 	case errors.Is(err, ErrServiceOff):
 		return fmt.Sprintf("the service behind the %s is off for the user: an administrator can switch it on for his organisational unit, which changes the source; else the gap stays", s.api.facts().console)

@@ -285,11 +285,5 @@ func notOffered(err error) bool {
 	if !errors.As(err, &f) || class(err) != evidence.GapRefused {
 		return false
 	}
-	said := strings.ToLower(f.text)
-	for _, word := range []string{"applicationname", "license", "licence", "licensed", "edition", "subscription"} {
-		if strings.Contains(said, word) {
-			return true
-		}
-	}
-	return false
+	return f.kind == ErrNotLicensed || licenceWords().MatchString(f.text) || strings.Contains(strings.ToLower(f.text), "applicationname")
 }

@@ -51,12 +51,12 @@ type answer struct {
 // get asks for one page of a source until it comes whole, or it is clear that it will not.
 func (r *run) get(ctx context.Context, s source, token string) (*answer, error) {
 	g := grant{r.subject(s), s.scope}
-	wanted := s.request(r.c.root(s.api), r.scope.Account, token)
+	wanted := r.asks(s, token)
 	var got *answer
 	renewed, tries := false, 0
 	err := r.c.persist(ctx, func(ctx context.Context) error {
 		tries++
-		pass, err := r.c.limiter.enter(ctx, s.api, g.subject, r.c.cfg.Quota.cost(s))
+		pass, err := r.c.limiter.enter(ctx, s.api, r.c.cfg.Quota.charges(s, g.subject))
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,11 @@ func (r *run) once(ctx context.Context, g grant, wanted request) (*answer, secre
 	a.at, a.status, a.header, a.packed = r.c.cfg.Now(), resp.StatusCode, resp.Header, strings.ToLower(resp.Header.Get("Content-Encoding"))
 	if a.status != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, refusalLimit)) // a refusal that is cut off is one all the same
-		return nil, used, refusal(a.status, resp.Header, body)
+		f := refusal(a.status, resp.Header, body)
+		if a.body = body; !bytes.Contains(body, []byte(used.Reveal())) {
+			f.answer = a
+		}
+		return nil, used, f
 	}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, bodyLimit+1))
 	if err != nil {

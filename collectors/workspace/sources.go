@@ -92,7 +92,7 @@ type source struct {
 	secret   bool   // the answer must not be kept
 	units    int    // what a page costs of the quota of a new project (see Quota); 0 is 1
 	messages int64  // that an answer is, for who waits
-	vanishes bool   // "404" says that a thing that was listed is gone, not that there is no such user
+	vanishes bool   // "404" says that the thing that was listed is gone, not that there is no such user
 	edition  string // what it is called, where not all editions of Google Workspace have it
 	note     string // for the ledger, where the list came whole
 
@@ -100,7 +100,6 @@ type source struct {
 	about   func(a *answer, attrs map[string]string)
 	needs   string // what an administrator must be allowed to do, for the hint
 	partial string // the field that is true where Google itself says that the list is not whole; "" has none
-	listed  bool   // it is about one of the things that a list names
 
 	// before is called with an answer before it is kept; nil does nothing.
 	before func(s source, a *answer) error
@@ -136,10 +135,10 @@ func otherSources() []source {
 		setting("language", ""),
 		labelsSource(),
 		{resource: "directory/aliases", api: directory, path: "admin/directory/v1/users/{user}/aliases", scope: scopeUser, list: "aliases"},
-		{resource: "directory/mobiledevices", api: directory, path: "admin/directory/v1/customer/my_customer/devices/mobile",
+		{resource: "directory/mobiledevices", api: directory, path: "admin/directory/v1/customer/" + anyCustomer + "/devices/mobile",
 			query: url.Values{"query": {"email:{user}"}, "projection": {"FULL"}, "maxResults": {"100"}}, scope: scopeMobile, list: "mobiledevices"},
 		groups(),
-		{resource: "directory/roleAssignments", api: directory, path: "admin/directory/v1/customer/my_customer/roleassignments",
+		{resource: "directory/roleAssignments", api: directory, path: "admin/directory/v1/customer/" + anyCustomer + "/roleassignments",
 			query: url.Values{"userKey": {"{user}"}, "includeIndirectRoleAssignments": {"true"}, "maxResults": {"200"}}, scope: scopeRoles, list: "items"},
 		{resource: "directory/verificationCodes", api: directory, path: "admin/directory/v1/users/{user}/verificationCodes", scope: scopeSecurity,
 			list: "items", secret: true},

@@ -21,7 +21,7 @@ func (c *Collector) accountStages() []stage {
 	logs := c.logStages(applications(), "{user}")
 	switch {
 	case c.cfg.EmergencyOnly:
-		return []stage{emergency}
+		return []stage{emergency, manualStage(ofAccount)}
 	case c.cfg.Again != nil:
 		return logs
 	}
@@ -29,6 +29,7 @@ func (c *Collector) accountStages() []stage {
 		emergency,
 		{"history", oneRow(historyResource), func(ctx context.Context, r *run) error { return r.history(ctx) }}, // it goes after a week, or after hours
 		listed("settings", otherSources),
+		unitStage(),
 		smimeStage(),
 		listed("client-side encryption", encryptionSources),
 		{"labels", oneRow(labelDetails), func(ctx context.Context, r *run) error { return r.labelDetails(ctx) }},
@@ -42,6 +43,7 @@ func (c *Collector) accountStages() []stage {
 		activityStage(),
 		calendarStage(),
 		scriptStage(),
+		heldStage(),
 		manualStage(ofAccount),
 	}
 	messages := stage{"messages", messageRows, func(ctx context.Context, r *run) error { return r.messages(ctx) }} // the longest
@@ -56,7 +58,10 @@ func oneRow(resource string) func(*run) []source {
 // tenantStages are what is read once of a whole tenant, for the administrator.
 func (c *Collector) tenantStages() []stage {
 	logs := c.logStages(tenantApplications(), everybody)
-	if c.cfg.Again != nil {
+	switch {
+	case c.cfg.EmergencyOnly:
+		return []stage{manualStage(ofTenant)}
+	case c.cfg.Again != nil:
 		return logs
 	}
 	stages := append([]stage{

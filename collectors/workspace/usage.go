@@ -68,7 +68,7 @@ func (r *run) readUsage(ctx context.Context, user string) error {
 			day = day.AddDate(0, 0, -1)
 			continue
 		case err != nil && class(err) == evidence.GapRefused: // so are all other days
-			return r.failed(whole, 1, newest.request(r.c.root(newest.api), r.scope.Account, ""), err)
+			return r.failed(whole, 1, r.asks(newest, ""), err)
 		case err == nil && a.next == "":
 			err = r.keep(newest, a, 1, 1)
 		}

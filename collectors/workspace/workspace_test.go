@@ -39,6 +39,9 @@ type rig struct {
 
 func newRig(t *testing.T, config fakegoogle.Config) *rig {
 	t.Helper()
+	if config.Quotas.ReportsFiltered == 0 {
+		config.Quotas.ReportsFiltered = -1 // Pace does not wait, and an account with its logs is a fifth of it
+	}
 	g := &rig{tenant: fakegoogle.New(config)}
 	g.server = g.tenant.Start(t)
 	g.enrich(t)
@@ -134,7 +137,9 @@ func table() []row {
 		{"directory/user", directory + "users.get", "", false}, {"directory/aliases", directory + "users.aliases.list", "", false},
 		{"directory/mobiledevices", directory + "mobiledevices.list", "", false}, {"directory/groups", directory + "groups.list", "", false},
 		{"directory/groupMembers", directory + "members.list", "directory/groups", false},
+		{"directory/groupAliases", directory + "groups.aliases.list", "directory/groups", false},
 		{"groupssettings/groups", "groupsSettings.groups.get", "directory/groups", false},
+		{"directory/orgunit", directory + "orgunits.get", "directory/user", false},
 		{"directory/roleAssignments", directory + "roleAssignments.list", "", false}, {"directory/verificationCodes", directory + "verificationCodes.list", "", false},
 		{"directory/chromeosdevice", directory + "chromeosdevices.get", "directory/chromeosdevices", false},
 		{"cloudidentity/transitiveGroups", identity + "groups.memberships.searchTransitiveGroups", "", false},
@@ -148,6 +153,7 @@ func table() []row {
 		{"driveactivity/activity", "driveactivity.activity.query", "", true},
 		{"calendar/calendarList", "calendar.calendarList.list", "", true}, {"calendar/acl", "calendar.acl.list", "calendar/calendarList", true},
 		{"script/processes", "script.processes.list", "", true},
+		{"vault/underHold", "", "vault/holds", false},
 
 		{"directory/roles", directory + "roles.list", "", false}, {"directory/privileges", directory + "privileges.list", "", false},
 		{"directory/allRoleAssignments", directory + "roleAssignments.list", "", false},
@@ -165,6 +171,7 @@ func table() []row {
 		{"cloudidentity/inboundSsoAssignments", identity + "inboundSsoAssignments.list", "", false},
 		{"cloudidentity/allowlistedDomains", identity + "allowlistedDomains.list", "", false},
 		{"vault/matters", "vault.matters.list", "", false}, {"vault/holds", "vault.matters.holds.list", "vault/matters", false},
+		{"vault/exports", "vault.matters.exports.list", "vault/matters", false},
 		{"workspace/manual-checklist", "", "", true},
 	}
 }
@@ -187,6 +194,12 @@ func ofUser(name string) bool {
 func listOf(name string) string {
 	all := table()
 	return all[slices.IndexFunc(all, func(r row) bool { return r.name == name })].list
+}
+
+// dependsOn says whether a row goes by what one of some rows lists.
+func dependsOn(name string, rows []string) bool {
+	list := listOf(name)
+	return list != "" && (slices.Contains(rows, list) || dependsOn(list, rows))
 }
 
 // enrich puts into the tenant what each row needs to have something: a hold, a file on a shared drive.

@@ -91,7 +91,7 @@ func (m *maker) expiries() []Clock {
 			}
 			ends := m.expiry(resource)
 			c := Clock{ID: "log:" + resource + ":" + account, Name: Text{"journal " + resource + ", " + account, "log " + resource + ", " + account}, Starts: m.since(), Ends: ends, State: clockRunning,
-				Why: Text{"Google garde 180 jours ; compté du premier acte suspect, sinon du signalement", "Google keeps 180 days; counted from the first suspect deed, else from the report"}}
+				Why: Text{"Google conserve 180 jours, comptés à partir du premier acte suspect, sinon du signalement", "Google keeps 180 days; counted from the first suspect deed, else from the report"}}
 			if m.Now.After(ends) {
 				c.State = clockOver
 			}

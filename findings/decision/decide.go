@@ -227,7 +227,7 @@ func (m *maker) sensitive() {
 	m.d.Sensitive = []Sensitive{}
 	for _, account := range m.accounts {
 		if why := m.Case.Sensitivity(account); why != "" {
-			m.d.Sensitive = append(m.d.Sensitive, Sensitive{Account: account, Why: Text{"le dossier le dit : " + why, "the case says so: " + why}, Source: "case"})
+			m.d.Sensitive = append(m.d.Sensitive, Sensitive{Account: account, Why: Text{"case.yaml l'indique : " + why, "the case says so: " + why}, Source: "case"})
 			continue
 		}
 		u := m.Survey.users[key(account)]

@@ -196,7 +196,7 @@ func coverage(counts map[reading]int, lacking []string) (string, Text) {
 	missing := strings.Join(lacking, ", ")
 	switch {
 	case counts[wholly]+counts[partly]+counts[notRead] == 0:
-		return NotApplicable, Text{"cette messagerie n'a pas de telle source", "this mail system has no such source"}
+		return NotApplicable, Text{"cette messagerie n'a pas de source de ce type", "this mail system has no such source"}
 	case counts[partly]+counts[notRead] == 0:
 		return Done, Text{"lu en entier", "read as a whole"}
 	case counts[wholly]+counts[partly] == 0:
@@ -268,7 +268,7 @@ func contactsFilled(m *maker) (string, Text) {
 	if n := len(m.Case.Contacts); n > 0 {
 		return Done, Text{fmt.Sprintf("%d contacts dans le dossier", n), fmt.Sprintf("%d contacts in the case", n)}
 	}
-	return ForPeople, Text{"aucun contact dans le dossier", "no contact in the case"}
+	return ForPeople, Text{"aucun contact d'urgence enregistré", "no contact in the case"}
 }
 
 // gapsOnly says whether everything that was asked for was read.
@@ -345,9 +345,9 @@ func hypothesesMade(m *maker) (string, Text) {
 func sealed(m *maker) (string, Text) {
 	n := len(m.Result.Bundles)
 	if n == 0 {
-		return NotDone, Text{"aucun paquet scellé", "no sealed bundle"}
+		return NotDone, Text{"aucun scellé", "no sealed bundle"}
 	}
-	return Done, Text{fmt.Sprintf("%d paquets scellés", n), fmt.Sprintf("%d sealed bundles", n)}
+	return Done, Text{fmt.Sprintf("%d scellés", n), fmt.Sprintf("%d sealed bundles", n)}
 }
 
 func addressesFound(m *maker) (string, Text) {

@@ -265,6 +265,9 @@ func (m *maker) suspectName() string {
 	return best
 }
 
+// longBefore is how long before the first suspect source a finding may begin and still count as the beginning.
+const longBefore = 7 * 24 * time.Hour
+
 // story says in a few lines what happened, since when, and whether it goes on.
 func (m *maker) story() Story {
 	s := Story{StillOpen: Unknown}
@@ -290,7 +293,11 @@ func (m *maker) story() Story {
 	for _, w := range m.all {
 		if w.Examined && w.weight >= medium && m.suspectOf(w.Account) {
 			if w.family != "source" {
-				take(w.First, w.Last)
+				first := w.First
+				if !s.First.IsZero() && first.Before(s.First.Add(-longBefore)) {
+					first = w.Last // a rule that the person's own deeds fulfil as well: they do not begin the story
+				}
+				take(first, w.Last)
 			}
 			if strongest == nil || w.weight > strongest.weight {
 				strongest = w

@@ -65,7 +65,7 @@ type Collection struct {
 	coverage Coverage
 	content  *content.Reader // nil where bodies are not read
 	seen     *seenTexts
-	topics   map[string][]string
+	topics   topicIndex
 	changes  *changes
 	own      *own
 	compared bool // the changes between bundles are among the facts
@@ -76,7 +76,7 @@ func NewCollection(options Options) *Collection {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: topicWords(),
+	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: newTopicIndex(),
 		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}}}
 	maps.Copy(c.listings, serviceListings())
 	if options.Content {

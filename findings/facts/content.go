@@ -103,7 +103,7 @@ func (s *source) content(f *Fact, h *mailheader.Header, body io.Reader, personal
 	if slices.Sort(sorts); len(sorts) > 0 {
 		f.Set("data", List(sorts))
 	}
-	if topics := topicsIn(s.c.topics, report.Own, len(report.Own)); len(topics) > 0 {
+	if topics := s.c.topics.in(report.Own, len(report.Own)); len(topics) > 0 {
 		f.Set("body.topics", List(topics))
 	}
 	if n := len(report.Attachments); n > 0 {

@@ -12,7 +12,7 @@ import (
 type enricher struct {
 	options   Options
 	known     *known
-	topics    map[string][]string
+	topics    topicIndex
 	addresses []string
 	sightings *sightings
 	same      duplicates
@@ -22,7 +22,7 @@ type enricher struct {
 }
 
 func newEnricher(o Options, k *known, ours *own) *enricher {
-	return &enricher{options: o, known: k, own: ours, topics: topicWords(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
+	return &enricher{options: o, known: k, own: ours, topics: newTopicIndex(), addresses: kindsOfAddresses(), sightings: newSightings(o.Location),
 		payments: newPayments(k.sentOf), partners: newPartners(k)}
 }
 
@@ -38,16 +38,16 @@ func (e *enricher) enrich(f *Fact) {
 	case KindRuleAction:
 		e.parties(f)
 	case KindDraft, KindDisappeared:
-		f.setTopics(topicsOf(e.topics, f.Text("subject")))
+		f.setTopics(e.topics.ofSubject(f.Text("subject")))
 	case KindMessage:
 		e.partners.see(f)
 		e.payments.see(f)
-		f.setTopics(topicsOf(e.topics, f.Text("subject")))
+		f.setTopics(e.topics.ofSubject(f.Text("subject")))
 		if orphan, sure := e.known.orphan(f); sure {
 			f.Set("reply.orphan", Bool(orphan))
 		}
 	case KindAudit:
-		f.setTopics(topicsOf(e.topics, f.Text("message_info.subject")))
+		f.setTopics(e.topics.ofSubject(f.Text("message_info.subject")))
 		if e.same.mark(f) {
 			return // what the first one made known holds already
 		}

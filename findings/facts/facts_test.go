@@ -117,10 +117,10 @@ func TestScopes(t *testing.T) {
 
 // TestTopics: what a subject is about, in five languages, and not by parts of words.
 func TestTopics(t *testing.T) {
-	words := topicWords()
+	words := newTopicIndex()
 	for subject, want := range map[string]string{"Réinitialisation de votre mot de passe": "[reset]", "Votre RIB": "[money]", "Distribution des prix": "[]", "New sign-in from Linux": "[security]",
 		"Undeliverable: hello": "[bounce]", "Neue Anmeldung": "[security]", "FATTURA n. 7": "[money]", "Cambio de contraseña": "[reset]", "": "[]", "Code de vérification": "[credential]"} {
-		if got := fmt.Sprint(topicsOf(words, subject)); got != want {
+		if got := fmt.Sprint(words.ofSubject(subject)); got != want {
 			t.Errorf("%q: %s, want %s", subject, got, want)
 		}
 	}

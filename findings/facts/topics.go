@@ -57,22 +57,40 @@ func wordsOf(text string) string {
 	return b.String()
 }
 
-// topicsOf says what a subject is about.
-func topicsOf(words map[string][]string, subject string) []string {
-	return topicsIn(words, subject, maxSubject)
+// A topicIndex finds words and phrases by their first word, so that a text is gone through once.
+type topicIndex map[string][]topicPhrase
+
+type topicPhrase struct{ topic, phrase string } // the phrase with a blank behind it
+
+func newTopicIndex() topicIndex {
+	index := topicIndex{}
+	for topic, list := range topicWords() {
+		for _, phrase := range list {
+			first, _, _ := strings.Cut(phrase, " ")
+			index[first] = append(index[first], topicPhrase{topic, phrase + " "})
+		}
+	}
+	return index
 }
 
-// topicsIn says what the first bytes of a text are about.
-func topicsIn(words map[string][]string, text string, most int) []string {
+// ofSubject says what a subject is about.
+func (x topicIndex) ofSubject(subject string) []string { return x.in(subject, maxSubject) }
+
+// in says what the first bytes of a text are about.
+func (x topicIndex) in(text string, most int) []string {
 	if text == "" {
 		return nil
 	}
-	text = wordsOf(text[:min(len(text), most)])
+	rest := wordsOf(text[:min(len(text), most)])[1:]
 	var topics []string
-	for topic, list := range words {
-		if slices.ContainsFunc(list, func(w string) bool { return strings.Contains(text, " "+w+" ") }) {
-			topics = append(topics, topic)
+	for rest != "" {
+		first, behind, _ := strings.Cut(rest, " ")
+		for _, p := range x[first] {
+			if strings.HasPrefix(rest, p.phrase) && !slices.Contains(topics, p.topic) {
+				topics = append(topics, p.topic)
+			}
 		}
+		rest = behind
 	}
 	slices.Sort(topics)
 	return topics

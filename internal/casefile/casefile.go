@@ -46,6 +46,10 @@ type Case struct {
 	Roles        map[string]string `yaml:"roles"`
 	Contacts     []Contact         `yaml:"contacts"`
 	Business     Business          `yaml:"business"`
+	Complainant  Complainant       `yaml:"complainant"`
+	Insurance    Insurance         `yaml:"insurance"`
+	Bank         Contact           `yaml:"bank"` // whom to call for a recall of funds
+	Hosting      Hosting           `yaml:"hosting"`
 	OwnDomains   []string          `yaml:"own_domains"`
 	Sensitive    map[string]string `yaml:"sensitive_accounts"` // address: management, finance, staff, computing …
 	Retention    Retention         `yaml:"retention"`
@@ -60,17 +64,40 @@ type Operator struct {
 
 // A Contact is whom to call.
 type Contact struct {
-	Name  string `yaml:"name"`
-	Role  string `yaml:"role"`
-	Phone string `yaml:"phone"`
-	Email string `yaml:"email"`
+	Name  string `yaml:"name" json:"name,omitempty"`
+	Role  string `yaml:"role" json:"role,omitempty"`
+	Phone string `yaml:"phone" json:"phone,omitempty"`
+	Email string `yaml:"email" json:"email,omitempty"`
 }
 
 // Business says what the organisation lives on, so that urgency can be judged.
 type Business struct {
-	CriticalActivities []string `yaml:"critical_activities"`
-	DependsOnMailbox   []string `yaml:"depends_on_mailbox"`
-	MoneyWorkflows     []string `yaml:"money_workflows"`
+	CriticalActivities []string `yaml:"critical_activities" json:"critical_activities,omitempty"`
+	DependsOnMailbox   []string `yaml:"depends_on_mailbox" json:"depends_on_mailbox,omitempty"`
+	MoneyWorkflows     []string `yaml:"money_workflows" json:"money_workflows,omitempty"`
+	Continuity         string   `yaml:"continuity" json:"continuity,omitempty"` // the procedure to work without the mailbox, or "no"; empty: nobody said
+}
+
+// Complainant is who would file a complaint: for a company its legal person.
+type Complainant struct {
+	Name           string `yaml:"name" json:"name,omitempty"`
+	Registration   string `yaml:"registration" json:"registration,omitempty"`     // in France the SIREN
+	Representative string `yaml:"representative" json:"representative,omitempty"` // who signs, and in what quality
+	Address        string `yaml:"address" json:"address,omitempty"`               // postal
+}
+
+// Insurance is who insures against this.
+type Insurance struct {
+	Insurer string `yaml:"insurer" json:"insurer,omitempty"`
+	Policy  string `yaml:"policy" json:"policy,omitempty"`
+	Phone   string `yaml:"phone" json:"phone,omitempty"`
+}
+
+// Hosting says where the attacked machines are: the place of the facts decides who is competent, and their clock how a log is read.
+type Hosting struct {
+	Provider string `yaml:"provider" json:"provider,omitempty"`
+	Address  string `yaml:"address" json:"address,omitempty"`     // postal
+	TimeZone string `yaml:"time_zone" json:"time_zone,omitempty"` // IANA name, of the servers' logs
 }
 
 // Retention says how long pushed evidence is locked.
@@ -79,9 +106,9 @@ type Retention struct {
 	MaxDays int    `yaml:"max_days"` // no lock may end later than this many days from the push
 }
 
-// Roles that the doctrine asks a crisis cell to fill.
-func roles() []string {
-	return []string{"decision_maker", "technical_lead", "scribe", "dpo", "legal", "communication", "business", "provider", "csirt"}
+// Roles are those that the doctrine asks a crisis cell to fill.
+func Roles() []string {
+	return []string{"decision_maker", "technical_lead", "scribe", "dpo", "legal", "communication", "business", "finance", "provider", "csirt"}
 }
 
 // New is a case with its defaults.
@@ -89,7 +116,7 @@ func New(reference string, operator Operator, now time.Time) Case {
 	c := Case{Version: 1, Case: reference, OpenedAt: now.UTC().Truncate(time.Second), TimeZone: now.Location().String(), Language: "en",
 		Operator: operator, Roles: make(map[string]string), Sensitive: make(map[string]string), Timestamp: DefaultTimestampURLs(),
 		Retention: Retention{Until: now.UTC().AddDate(0, 0, DefaultMaxDays-1).Format(time.DateOnly), MaxDays: DefaultMaxDays}}
-	for _, role := range roles() {
+	for _, role := range Roles() {
 		c.Roles[role] = ""
 	}
 	return c
@@ -101,29 +128,43 @@ func Create(dir string, c Case) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	var doc bytes.Buffer
-	doc.WriteString("# mbaudit case. Fill in what you know; what stays empty shows as open in the report.\n")
-	enc := yaml.NewEncoder(&doc)
-	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(c), enc.Close()); err != nil {
+	doc, err := c.encode()
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(doc.Bytes())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(f.Name())
+	if err := create(filepath.Join(dir, Name), doc); err != nil {
 		return err
 	}
 	if err := os.Mkdir(filepath.Join(dir, BundlesName), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil
+}
+
+// encode writes case.yaml.
+func (c Case) encode() ([]byte, error) {
+	var doc bytes.Buffer
+	doc.WriteString("# mbaudit case. Fill in what you know, here or with mbaudit init --edit; what stays empty shows as open in the report.\n")
+	enc := yaml.NewEncoder(&doc)
+	enc.SetIndent(2)
+	err := errors.Join(enc.Encode(c), enc.Close())
+	return doc.Bytes(), err
+}
+
+// create makes a file that was not there.
+func create(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(path)
+	}
+	return err
 }
 
 // Load reads the case in dir.
@@ -157,6 +198,11 @@ func (c Case) Check() error {
 	}
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
 		return fmt.Errorf("time_zone %q is not known; write it as in Europe/Paris", c.TimeZone)
+	}
+	if zone := c.Hosting.TimeZone; zone != "" {
+		if _, err := time.LoadLocation(zone); err != nil {
+			return fmt.Errorf("hosting.time_zone %q is not known; write it as in Europe/Paris", zone)
+		}
 	}
 	if c.Retention.MaxDays < 0 {
 		return fmt.Errorf("retention.max_days is %d; write a number of days from 1 on", c.Retention.MaxDays)

@@ -22,7 +22,7 @@ func TestCreateAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := Load(dir)
-	if err != nil || got.Authority != c.Authority || got.Retention != c.Retention || len(got.Roles) != len(roles()) {
+	if err != nil || got.Authority != c.Authority || got.Retention != c.Retention || len(got.Roles) != len(Roles()) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if err := Create(dir, c); !errors.Is(err, fs.ErrExist) {

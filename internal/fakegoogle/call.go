@@ -36,6 +36,8 @@ type call struct {
 	entered bool
 	read    map[string]bool // parameters that the answer takes account of
 	finish  func()          // completes the answer, without the lock; nil is nothing
+	items   int             // how many things the answer lists
+	total   int             // how many things the whole list has, of which the answer is a page
 	large   int             // about how many bytes the answer has, where that is known
 }
 
@@ -61,7 +63,7 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 	host, _, _ := strings.Cut(r.Host, ":")
 	m, path := t.discovery.route(host, r.Method, r.URL.EscapedPath())
 	c := &call{tenant: t, request: r, method: m, path: path, query: r.URL.Query(), page: 1, read: map[string]bool{}}
-	c.page = pageNumber(c.query.Get("pageToken"))
+	c.page = pageNumber(c.pageToken())
 
 	t.mu.Lock()
 	c.now = t.config.Now()
@@ -78,6 +80,21 @@ func (t *Tenant) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.write(w, c, c.answer(fault), fault)
+}
+
+// pageToken is the token of the page that is asked for, which a search that is posted has in its body.
+func (c *call) pageToken() string {
+	if c.method == nil || c.method.ID != "driveactivity.activity.query" {
+		return c.query.Get("pageToken")
+	}
+	raw, err := io.ReadAll(io.LimitReader(c.request.Body, bodyLimit+1))
+	if err != nil {
+		return ""
+	}
+	c.request.Body = io.NopCloser(bytes.NewReader(raw))
+	var posted struct{ PageToken string }
+	_ = json.Unmarshal(raw, &posted) // what is no JSON is refused when it is read
+	return posted.PageToken
 }
 
 // id names the method in the log and in faults; a path that no API has is "".
@@ -288,6 +305,8 @@ func (c *call) succeeded(result object) answer {
 		}
 	}
 	h.Set("Content-Type", "application/json; charset=UTF-8")
+	c.items = listed(result)
+	c.total = max(c.total, c.items) // of a list that has no pages
 	if fields := c.query.Get("fields"); fields != "" {
 		masked, err := mask(result, fields)
 		if err != nil {
@@ -296,6 +315,17 @@ func (c *call) succeeded(result object) answer {
 		result = masked
 	}
 	return answer{status: http.StatusOK, header: h, body: c.encode(result)}
+}
+
+// listed counts the things in the lists of an answer.
+func listed(result object) int {
+	n := 0
+	for _, field := range result {
+		if items, ok := field.([]any); ok {
+			n += len(items)
+		}
+	}
+	return n
 }
 
 // hasETags tells the APIs that answer with entity tags.
@@ -328,7 +358,7 @@ func (c *call) encode(o object) []byte {
 // finds it in the log.
 func (t *Tenant) write(w http.ResponseWriter, c *call, a answer, fault *Fault) {
 	t.mu.Lock()
-	t.log(c, a)
+	t.log(c, a, fault)
 	date := t.config.Now()
 	t.mu.Unlock()
 	for name, values := range a.header {

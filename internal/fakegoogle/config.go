@@ -79,6 +79,10 @@ type Config struct {
 	Latency      func(methodID string) time.Duration
 	TokenLatency func() time.Duration
 
+	// Page is how many things a page of a method's list has at the most, whatever is asked for, as Google may give fewer; nil
+	// and 0 are Google's own limits.
+	Page func(methodID string) int
+
 	// Lag is how long after it happened an activity of an application shows; nil means the lags that Google
 	// documents or people measure. About one activity in a hundred is hours later still.
 	Lag func(application string) time.Duration
@@ -124,6 +128,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Latency == nil {
 		c.Latency = func(string) time.Duration { return 0 }
+	}
+	if c.Page == nil {
+		c.Page = func(string) int { return 0 }
 	}
 	if c.TokenLatency == nil {
 		c.TokenLatency = func() time.Duration { return 0 }

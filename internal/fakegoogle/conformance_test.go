@@ -127,7 +127,7 @@ func (b *bench) values() map[string]string {
 	}
 	return map[string]string{
 		"userId": "me", "userKey": Victim, "customer": "my_customer", "customerId": CustomerID, "customerKey": "my_customer", "groupKey": "factures@example.test",
-		"groupUniqueId": "factures@example.test", "memberKey": Victim, "roleId": roleHelpdesk, "roleAssignmentId": "3894208461012994", "alias": "compta@example.test",
+		"orgunitsId": "Direction", "groupUniqueId": "factures@example.test", "memberKey": Victim, "roleId": roleHelpdesk, "roleAssignmentId": "3894208461012994", "alias": "compta@example.test",
 		"clientId": intruderClient, "codeId": "1", "resourceId": "AFiQxQ9999999", "deviceId": "c0ffee00-0000-4000-8000-000000000000",
 		"applicationName": "login", "date": "2026-10-10", "forwardingEmail": IntruderForward, "delegateEmail": "stage@example.test",
 		"sendAsEmail": "compta@menuiserie-du1ac.example", "messageId": victim.Messages[2], "alertId": "a0000000-0000-4000-8000-000000000002",

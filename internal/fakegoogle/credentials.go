@@ -17,6 +17,7 @@ import (
 
 // What stands for credentials other than the service account's key.
 const (
+	PoolAWSKey   = "ASIAFAKEGOOGLE000001"    // or who asks AWS who he is with this access key id
 	PoolToken    = "token-of-another-system" // what the workload identity pool of the tenant's project takes
 	PoolAudience = "//iam.googleapis.com/projects/314159265358/locations/global/workloadIdentityPools/case/providers/ci"
 	OAuthClient  = "314159265358-case.apps.googleusercontent.com"
@@ -189,11 +190,32 @@ func (t *Tenant) exchangePool(c *call) (object, *tokenError) {
 	if r.Method != http.MethodPost || r.ParseForm() != nil || r.PostForm.Get("grant_type") != "urn:ietf:params:oauth:grant-type:token-exchange" {
 		return nil, &tokenError{http.StatusBadRequest, "invalid_request", "Bad Request"}
 	}
-	if r.PostForm.Get("audience") != PoolAudience || strings.TrimSpace(r.PostForm.Get("subject_token")) != PoolToken {
+	if r.PostForm.Get("audience") != PoolAudience || !inPool(r.PostForm.Get("subject_token_type"), r.PostForm.Get("subject_token")) {
 		return nil, &tokenError{http.StatusBadRequest, "invalid_grant", "The given credential is rejected by the attribute condition."}
 	}
 	return object{"access_token": t.issue(c, "", strings.Fields(r.PostForm.Get("scope"))), "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
 		"token_type": "Bearer", "expires_in": 3599}, nil
+}
+
+// inPool says whether the pool takes a token: its own, or a signed request to AWS (AIP-4117) that Google would send on. Whether AWS
+// takes the signature is not looked at.
+func inPool(kind, token string) bool {
+	if kind != "urn:ietf:params:aws:token-type:aws4_request" {
+		return strings.TrimSpace(token) == PoolToken
+	}
+	text, err := url.QueryUnescape(token)
+	var signed struct {
+		URL, Method string
+		Headers     []struct{ Key, Value string }
+	}
+	if err != nil || json.Unmarshal([]byte(text), &signed) != nil || !strings.HasPrefix(signed.URL, "https://sts.") || signed.Method != http.MethodPost {
+		return false
+	}
+	said := map[string]string{}
+	for _, h := range signed.Headers {
+		said[strings.ToLower(h.Key)] = h.Value
+	}
+	return strings.HasPrefix(said["authorization"], "AWS4-HMAC-SHA256 Credential="+PoolAWSKey+"/") && said["x-goog-cloud-target-resource"] == PoolAudience
 }
 
 // maySign checks who asks to be a service account or to sign for it.

@@ -10,6 +10,7 @@ func directoryOrg() map[string]handler {
 	const d = "directory."
 	return map[string]handler{
 		d + "orgunits.list":          ofCustomer("customerId", listUnits),
+		d + "orgunits.get":           ofCustomer("customerId", getUnit),
 		d + "domains.list":           ofCustomer("customer", listDomains),
 		d + "domainAliases.list":     ofCustomer("customer", listDomainAliases),
 		d + "customers.get":          getCustomer,
@@ -38,6 +39,19 @@ func listUnits(t *Tenant, c *call) (object, *apiError) {
 		}
 	}
 	return list(object{"kind": "admin#directory#orgUnits"}, "organizationUnits", tagged(items)), nil
+}
+
+// getUnit gives a unit by its path without the slash before it, or by its id. The root has no such path.
+func getUnit(t *Tenant, c *call) (object, *apiError) {
+	key := c.path["orgunitsId"]
+	i := where(t.org.units, "orgUnitPath", "/"+key)
+	if i < 0 {
+		i = where(t.org.units, "orgUnitId", key)
+	}
+	if i < 0 {
+		return nil, notFoundKey("orgUnitPath")
+	}
+	return tagged(t.org.units[i : i+1])[0], nil
 }
 
 func listDomains(t *Tenant, c *call) (object, *apiError) {

@@ -34,8 +34,10 @@
 //   - All 42 applications of the Reports API have activities. Several may have the same time, and some the same time and
 //     qualifier; every activity of user_accounts stands in login too; machines and the people at Google have no address.
 //   - History records go after a week: an older startHistoryId is 404.
-//   - Quotas are counted in units per minute and user, and refused as each API refuses: Gmail and Directory with 403,
-//     Reports with 503, others with 429. Quotas has Gmail's other ways to refuse, and Retry-After.
+//   - Quotas are counted as each API counts them, by the minute, the second or the day, for a user or for the project, in
+//     calls or in units, and refused as each API refuses: Gmail and Directory with 403, Reports and Alert Center with 503,
+//     others with 429. Quotas has Gmail's other ways to refuse, and Retry-After. activities.list has a quota of its own
+//     where it asks for a user.
 //   - What the edition does not include (Config.Unlicensed), an API that is not enabled, a role without the privilege and
 //     a scope that is not delegated are each refused in their own way. How Google refuses the log of an edition that
 //     has none is not documented: it is taken for 401 as to whoever may not read logs, and Denial says otherwise.
@@ -56,6 +58,6 @@
 // everything should get, user by user and application by application, and Served what was sent. Quotas go by the
 // tenant's clock: with Config.Now nil that is one that runs, and Quotas.Minute shortens the minute, so that a run that
 // would take an hour takes three minutes with the same refusals. LowerBound is the time that the quotas alone cost the
-// requests of a run; what a reader took beyond that is his own. BenchmarkSmall and
+// requests of a run (Bounds has each quota's); what a reader took beyond that is his own. BenchmarkSmall and
 // BenchmarkVolume measure what the tenant can do itself, read by somebody who does nothing with it.
 package fakegoogle

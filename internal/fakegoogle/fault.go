@@ -101,7 +101,7 @@ func (f *Fault) error() *apiError {
 	}
 	e := failure(f.Status, reason, "%s", http.StatusText(f.Status))
 	e.info = map[string]string{"insufficientPermissions": "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "accessNotConfigured": "SERVICE_DISABLED",
-		"userRateLimitExceeded": "RATE_LIMIT_EXCEEDED", "rateLimitExceeded": "RATE_LIMIT_EXCEEDED"}[reason] // all that the newer APIs say of it
+		"userRateLimitExceeded": "RATE_LIMIT_EXCEEDED", "rateLimitExceeded": "RATE_LIMIT_EXCEEDED", "quotaExceeded": "RATE_LIMIT_EXCEEDED"}[reason] // all that the newer APIs say of it
 	e.domain, e.retry = domain, int(f.RetryAfter/time.Second)
 	return e
 }

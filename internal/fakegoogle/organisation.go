@@ -19,9 +19,9 @@ type organisation struct {
 	profiles, single []object // SSO profiles and assignments
 	credentials      map[string][]object
 	matters          []object
-	holds            map[string][]object
-	files            map[int][]object // by user
-	calendars        map[int][]object // access rules by user
+	holds, exports   map[string][]object // by matter
+	files            map[int][]object    // by user
+	calendars        map[int][]object    // access rules by user
 }
 
 // A group is a Directory group.
@@ -32,7 +32,7 @@ type group struct {
 }
 
 func (t *Tenant) newOrganisation() *organisation {
-	o := &organisation{credentials: map[string][]object{}, holds: map[string][]object{}, files: map[int][]object{}, calendars: map[int][]object{}}
+	o := &organisation{credentials: map[string][]object{}, holds: map[string][]object{}, exports: map[string][]object{}, files: map[int][]object{}, calendars: map[int][]object{}}
 	unit := func(number int, path, parent string) {
 		u := object{"kind": "admin#directory#orgUnit", "name": path[strings.LastIndex(path, "/")+1:], "description": "", "orgUnitPath": path,
 			"orgUnitId": fmt.Sprintf("id:03ph8a2z%d", number)}

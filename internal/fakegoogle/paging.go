@@ -73,6 +73,9 @@ func (c *call) asked() (pageToken, *apiError) {
 
 // size is how many things the caller wants on a page, at most the API's limit.
 func (c *call) size(usual, limit int) int {
+	if most := c.tenant.config.Page(c.method.ID); most > 0 {
+		limit = min(limit, most)
+	}
 	for _, name := range []string{"maxResults", "pageSize"} {
 		if n, err := strconv.Atoi(c.arg(name)); err == nil && n > 0 {
 			return min(n, limit)
@@ -87,6 +90,7 @@ func pageOf[T any](c *call, items []T, usual, limit int) ([]T, string, *apiError
 	if err != nil {
 		return nil, "", err
 	}
+	c.total = len(items)
 	from := min(p.From, len(items))
 	to := min(from+c.size(usual, limit), len(items))
 	if to == len(items) {

@@ -86,6 +86,44 @@ func TestLowerBound(t *testing.T) {
 	}
 }
 
+// TestEachQuotaIsCountedAsItsPageSays asks until an API refuses, and once more when its period is over.
+func TestEachQuotaIsCountedAsItsPageSays(t *testing.T) {
+	for name, c := range map[string]struct {
+		scope, host, path string
+		query             url.Values
+		calls, status     int
+		period            time.Duration
+	}{
+		"logs of a user":      {reports.AdminReportsAuditReadonlyScope, "admin.googleapis.com", "admin/reports/v1/activity/users/" + Victim + "/applications/vault", nil, 250, 503, time.Minute},
+		"logs of an event":    {reports.AdminReportsAuditReadonlyScope, "admin.googleapis.com", "admin/reports/v1/activity/users/all/applications/vault", url.Values{"eventName": {"x"}}, 250, 503, time.Minute},
+		"alerts":              {"https://www.googleapis.com/auth/apps.alerts", "alertcenter.googleapis.com", "v1beta1/alerts", nil, 150, 503, time.Second},
+		"matters":             {"https://www.googleapis.com/auth/ediscovery.readonly", "vault.googleapis.com", "v1/matters", nil, 12, 429, time.Minute},
+		"calendars of a user": {"https://www.googleapis.com/auth/calendar.readonly", "www.googleapis.com", "calendar/v3/users/me/calendarList", nil, 600, 429, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t, Config{})
+			token := w.token(Admin, c.scope)
+			ask := func() int {
+				status, _ := w.do(token, "GET", c.host, c.path, c.query, nil)
+				return status
+			}
+			for i := range c.calls {
+				if status := ask(); status != http.StatusOK {
+					t.Fatalf("call %d: %d", i+1, status)
+				}
+			}
+			if status := ask(); status != c.status {
+				t.Errorf("call %d: %d, not %d", c.calls+1, status, c.status)
+			}
+			w.clock.Advance(c.period)
+			if status := ask(); status != http.StatusOK {
+				t.Errorf("after %s: %d", c.period, status)
+			}
+		})
+	}
+}
+
 // TestNobodyIsFasterThanTheLowerBound asks as fast as a reader can who knows when a minute ends.
 func TestNobodyIsFasterThanTheLowerBound(t *testing.T) {
 	b := newBench(t, Config{Quotas: Quotas{GmailUnits: 100}})

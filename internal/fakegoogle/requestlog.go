@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"crypto/sha256"
 	"net/http"
 	"slices"
 	"time"
@@ -21,6 +22,11 @@ type Request struct {
 	Units   int    // of quota
 	Bytes   int    // of the body before compression
 	Gzip    bool   // the body was sent compressed
+	Broken  bool   // a fault cut or damaged the answer: it did not arrive
+
+	Digest [sha256.Size]byte // of the body before compression, as it should have arrived
+	Items  int               // of a list: how many things this page has
+	Total  int               // of a list: how many things all its pages have; of a log, which Held counts, as Items
 }
 
 // Reads says that the request cannot change anything: it is a GET, a query that is posted, or asks for a token.
@@ -43,9 +49,10 @@ func (t *Tenant) ForgetRequests() {
 }
 
 // log writes a call down. It holds the lock.
-func (t *Tenant) log(c *call, a answer) {
-	line := Request{Time: c.now, Subject: c.subject, Verb: c.request.Method, Path: c.request.URL.EscapedPath(), Query: c.request.URL.RawQuery,
-		Page: c.page, Status: a.status, Reason: a.reason, Units: c.units, Bytes: len(a.body),
+func (t *Tenant) log(c *call, a answer, fault *Fault) {
+	line := Request{Broken: fault != nil && (fault.Reset || fault.Truncate || fault.Garbage),
+		Time: c.now, Subject: c.subject, Verb: c.request.Method, Path: c.request.URL.EscapedPath(), Query: c.request.URL.RawQuery,
+		Page: c.page, Digest: sha256.Sum256(a.body), Items: c.items, Total: c.total, Status: a.status, Reason: a.reason, Units: c.units, Bytes: len(a.body),
 		Gzip: len(a.body) > 0 && c.method != nil && t.compresses(c.request)}
 	line.Method = c.id()
 	if c.token != nil {

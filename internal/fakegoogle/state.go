@@ -116,7 +116,7 @@ type Seed struct {
 	SendAs, Tokens, AppPasswords, MobileDevices []map[string]any
 	Computers                                   []map[string]any // devices that Cloud Identity knows and Directory does not, in the form of mobile devices
 	Files                                       []map[string]any // each with its permissions
-	Holds                                       []map[string]any // of Vault, in a matter of their own
+	Holds, Exports                              []map[string]any // of Vault, in a matter of their own
 	Messages                                    []seedmail.Message
 	Activities                                  []SeedActivity
 }
@@ -165,10 +165,10 @@ func (t *Tenant) Seed(s Seed) error {
 	if len(s.Files) > 0 {
 		t.org.files[a.number] = append(t.files(a), clone(s.Files)...)
 	}
-	if len(s.Holds) > 0 {
+	if len(s.Holds)+len(s.Exports) > 0 {
 		id := fmt.Sprintf("0b0b0b0b-0000-4000-8000-%012d", t.next())
 		t.org.matters = append(t.org.matters, object{"matterId": id, "name": "Dossier", "state": "OPEN"})
-		t.org.holds[id] = clone(s.Holds)
+		t.org.holds[id], t.org.exports[id] = clone(s.Holds), clone(s.Exports)
 	}
 	t.box(a)
 	for _, msg := range s.Messages {

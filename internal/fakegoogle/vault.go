@@ -9,6 +9,7 @@ func vaultAPI() map[string]handler {
 		m + "get":          onlyAdmins(getMatter),
 		m + "create":       onlyAdmins(createMatter),
 		m + "holds.list":   onlyAdmins(listHolds),
+		m + "exports.list": onlyAdmins(listExports),
 		m + "holds.create": onlyAdmins(createHold),
 		m + "holds.delete": onlyAdmins(deleteHold),
 	}
@@ -35,6 +36,13 @@ func listHolds(t *Tenant, c *call) (object, *apiError) {
 		return nil, err
 	}
 	return c.paged(object{}, "holds", t.org.holds[c.path["matterId"]], 100, 100)
+}
+
+func listExports(t *Tenant, c *call) (object, *apiError) {
+	if _, err := c.matter(); err != nil {
+		return nil, err
+	}
+	return c.paged(object{}, "exports", t.org.exports[c.path["matterId"]], 100, 100)
 }
 
 // createHold keeps what a user has from being purged; it names users by id or address.

@@ -3,6 +3,7 @@ package servertest
 import (
 	"bytes"
 	"crypto/tls"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -25,6 +26,9 @@ type DovecotServer struct {
 	// StrictHost and StrictPort refuse LOGIN before STARTTLS (LOGINDISABLED).
 	StrictHost string
 	StrictPort int
+
+	DoveadmURL string // of doveadm's HTTP API
+	DoveadmKey string
 
 	CAFile          string   // the authority of the server's certificate, PEM
 	Users           []string // alice@example.test, bob@example.test, carol@example.test
@@ -52,6 +56,10 @@ func Dovecot(t testing.TB) *DovecotServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key, err := os.ReadFile(s["DOVECOT_DOVEADM_KEY_FILE"])
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &DovecotServer{
 		Host:            s["DOVECOT_HOST"],
 		IMAPPort:        s.port(t, "DOVECOT_IMAP_PORT"),
@@ -59,6 +67,8 @@ func Dovecot(t testing.TB) *DovecotServer {
 		SievePort:       s.port(t, "DOVECOT_SIEVE_PORT"),
 		StrictHost:      s["DOVECOT_STRICT_HOST"],
 		StrictPort:      s.port(t, "DOVECOT_STRICT_PORT"),
+		DoveadmURL:      s["DOVECOT_DOVEADM_URL"],
+		DoveadmKey:      strings.TrimSpace(string(key)),
 		CAFile:          s["DOVECOT_CA_FILE"],
 		Users:           strings.Fields(s["DOVECOT_USERS"]),
 		Password:        s["DOVECOT_PASSWORD"],
@@ -91,7 +101,19 @@ func (d *DovecotServer) MailDir(user string) string {
 // Doveadm runs doveadm on this server and returns what it prints on standard output.
 func (d *DovecotServer) Doveadm(t testing.TB, args ...string) string {
 	t.Helper()
+	return d.doveadm(t, nil, args...)
+}
+
+// Save puts a message into a folder of a user's.
+func (d *DovecotServer) Save(t testing.TB, user, folder, message string) {
+	t.Helper()
+	d.doveadm(t, strings.NewReader(message), "save", "-u", user, "-m", folder)
+}
+
+func (d *DovecotServer) doveadm(t testing.TB, stdin io.Reader, args ...string) string {
+	t.Helper()
 	cmd := exec.Command("doveadm", append([]string{"-c", d.conf}, args...)...)
+	cmd.Stdin = stdin
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -11,14 +11,14 @@ recipe=$here/../docker/dovecot
 
 start_once() {
 	local port ports=()
-	while [ ${#ports[@]} -lt 4 ]; do
+	while [ ${#ports[@]} -lt 5 ]; do
 		port=$(random_port)
 		case " ${ports[*]:-} " in
 		*" $port "*) ;;
 		*) ports+=("$port") ;;
 		esac
 	done
-	IMAP_PORT=${ports[0]} IMAPS_PORT=${ports[1]} STRICT_PORT=${ports[2]} SIEVE_PORT=${ports[3]} "$recipe/prepare.sh" "$dir"
+	IMAP_PORT=${ports[0]} IMAPS_PORT=${ports[1]} STRICT_PORT=${ports[2]} SIEVE_PORT=${ports[3]} DOVEADM_PORT=${ports[4]} "$recipe/prepare.sh" "$dir"
 	: >"$dir/log/start.log"
 	setsid "$recipe/run.sh" "$dir" </dev/null >>"$dir/log/start.log" 2>&1 &
 	echo $! >"$dir/server.pid"
@@ -31,6 +31,8 @@ DOVECOT_IMAPS_PORT='${ports[1]}'
 DOVECOT_STRICT_HOST='127.0.0.2'
 DOVECOT_STRICT_PORT='${ports[2]}'
 DOVECOT_SIEVE_PORT='${ports[3]}'
+DOVECOT_DOVEADM_URL='http://127.0.0.1:${ports[4]}'
+DOVECOT_DOVEADM_KEY_FILE='$dir/doveadm.key'
 DOVECOT_CA_FILE='$dir/ca.pem'
 DOVECOT_USERS='alice@example.test bob@example.test carol@example.test'
 DOVECOT_PASSWORD='correct horse'

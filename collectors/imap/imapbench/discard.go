@@ -12,7 +12,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/imap"
-	"github.com/mbaudit/mbaudit/collectors/imap/imapwire"
+	"github.com/mbaudit/mbaudit/internal/imapwire"
 )
 
 // Discard fetches what the collector would fetch of the account's messages over one connection, one command a folder,

@@ -4,6 +4,7 @@
 # by testdata/servers/dovecot.sh. Takes from the environment:
 #   LISTEN, STRICT_LISTEN     addresses of the ports and of the port without LOGIN in clear (127.0.0.1, 127.0.0.2)
 #   IMAP_PORT IMAPS_PORT STRICT_PORT SIEVE_PORT
+#   DOVEADM_PORT              port of doveadm's HTTP API, in clear, with the key in DIR/doveadm.key; none without
 #   SERVER_NAME               a further name for the certificate (localhost)
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -63,6 +64,18 @@ passdb {
   args = $dir/oauth2/oauth2.conf
 }
 EOF
+
+if [ -n "${DOVEADM_PORT:-}" ]; then
+	[ -s "$dir/doveadm.key" ] || openssl rand -hex 24 >"$dir/doveadm.key"
+	cat >>"$dir/local.conf" <<EOF
+doveadm_api_key = $(cat "$dir/doveadm.key")
+service doveadm {
+  inet_listener http {
+    port = $DOVEADM_PORT
+  }
+}
+EOF
+fi
 
 : >"$dir/users"
 for user in "${users[@]}"; do

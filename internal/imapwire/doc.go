@@ -11,8 +11,9 @@
 // deadline on the whole), the server says BYE, or something is larger than [Limits] allow. Each is an error of its own type.
 //
 // A [Conn] sends commands and matches tagged answers to them. [Check] stands before every byte that it sends: what is
-// not on the list of commands that only read is refused with a [RefusedError].
+// not on the list of commands that only read is refused with a [RefusedError], but for what [Conn.AllowChanges] named.
 //
 // The package exists because the client of github.com/emersion/go-imap/v2 loses its connection on many legal
-// responses; testdata/imap/responses holds them. Who does not read or extend the IMAP collector need not read on.
+// responses; testdata/imap/responses holds them. Who does not read or extend
+// what collects from IMAP servers, or contains there, need not read on.
 package imapwire

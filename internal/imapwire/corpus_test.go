@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-const corpus = "../../../testdata/imap/responses"
+const corpus = "../../testdata/imap/responses"
 
 // TestCorpus reads every odd response that is known. What is expected is written as describe writes it.
 func TestCorpus(t *testing.T) {

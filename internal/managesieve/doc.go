@@ -1,4 +1,5 @@
-// Package managesieve reads Sieve scripts from a server by RFC 5804 and sends nothing that could change one.
+// Package managesieve reads Sieve scripts from a server by RFC 5804, and sends nothing that could change one unless it is
+// told to ([Conn.AllowChanges]).
 //
 // A [Reader] splits the server's stream into lines with the strings in them, quoted or literal, and keeps each as
 // received. It never guesses where an answer ends: where the syntax does not tell, the connection is over. What a
@@ -9,6 +10,6 @@
 // AUTHENTICATE, LISTSCRIPTS, GETSCRIPT and LOGOUT are all that it lets pass. A server's referral to another one (RFC 5804 section
 // 1.3) is in the error that the refusal becomes; following it would send the login to a place that nobody named.
 //
-// The package exists because no ManageSieve client is to be had as a Go module. Who does not read or extend the IMAP
-// collector need not read on.
+// The package exists because no ManageSieve client is to be had as a Go module. Who does not read or extend what
+// collects from IMAP servers, or contains there, need not read on.
 package managesieve

@@ -43,13 +43,14 @@ type Answer struct {
 // OK says whether the server did what it was asked.
 func (a *Answer) OK() bool { return a.Status.Name == "OK" }
 
-// A Conn is a connection to a ManageSieve server that can only read. It is not safe for use by several goroutines; to
-// stop it from another one, close the connection that New was given.
+// A Conn is a connection to a ManageSieve server that can only read, unless AllowChanges said otherwise. It is not safe
+// for use by several goroutines; to stop it from another one, close the connection that New was given.
 type Conn struct {
 	nc      net.Conn
 	r       *Reader
 	lim     Limits
 	timeout time.Duration
+	changes bool
 }
 
 // New returns a Conn on nc, which is a TLS connection already where encryption begins with the connection. timeout is
@@ -87,7 +88,7 @@ func (c *Conn) Do(cmd *Command) (*Answer, error) {
 }
 
 func (c *Conn) send(cmd *Command) error {
-	if err := Check(cmd); err != nil {
+	if err := c.check(cmd); err != nil {
 		return err
 	}
 	return c.write(cmd.encode())
