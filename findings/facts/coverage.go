@@ -17,10 +17,11 @@ type Coverage struct {
 	content   *ContentCount
 
 	sorted []*Row            // Rows, until there is another one
-	index  map[string][]*Row // of an account, in lower case; those that hold everybody are everybodys
+	index  map[string][]*Row // by the account or tenant that they are kept under, in lower case; those that hold everybody are everybodys
+	owners []string          // the tenants in index
 }
 
-// everybodys is the account of rows that concern all accounts: logs that were imported.
+// everybodys is the owner of rows that concern all accounts: logs that were imported.
 const everybodys = ""
 
 // A ContentCount says of how many messages the body was read, and of which not.
@@ -81,19 +82,25 @@ func compareRows(a, b *Row) int {
 // in @example.com, and those of logs that were imported, which hold everybody.
 func (c *Coverage) Of(account string) []*Row {
 	if c.index == nil {
-		c.index = map[string][]*Row{}
+		c.index, c.owners = map[string][]*Row{}, nil
 		for _, r := range c.Rows() {
 			owner := strings.ToLower(r.Account)
 			if strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
 				owner = everybodys
+			}
+			if strings.HasPrefix(owner, "@") && c.index[owner] == nil {
+				c.owners = append(c.owners, owner)
 			}
 			c.index[owner] = append(c.index[owner], r)
 		}
 	}
 	account = strings.ToLower(account)
 	rows := slices.Concat(c.index[account], c.index[everybodys])
-	if _, domain, ok := strings.Cut(account, "@"); ok && account != "@"+domain {
-		rows = append(rows, c.index["@"+domain]...)
+	_, domain, _ := strings.Cut(account, "@")
+	for _, tenant := range c.owners {
+		if tenant != account && tenant == "@"+domain {
+			rows = append(rows, c.index[tenant]...)
+		}
 	}
 	slices.SortFunc(rows, compareRows)
 	return rows
