@@ -24,6 +24,7 @@ import (
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/internal/ahead"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report"
 	"github.com/mbaudit/mbaudit/report/browser"
@@ -248,7 +249,7 @@ func readAnalysis[T any](path string) (*T, error) {
 
 // jsonLines goes through a file with one document in each line; a file that is not there has none.
 func jsonLines[T any](path string) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
+	return ahead.Of(func(yield func(*T, error) bool) {
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
@@ -278,7 +279,7 @@ func jsonLines[T any](path string) iter.Seq2[*T, error] {
 				return
 			}
 		}
-	}
+	})
 }
 
 // parseLine reads a line. What reads itself checks itself, and needs no second pass.

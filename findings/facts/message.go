@@ -165,9 +165,9 @@ func (s *source) keepMessage(f *Fact, h *mailheader.Header, body io.Reader) erro
 		f.Fields = slices.DeleteFunc(f.Fields, func(x Field) bool { return x.Name == "attachments" })
 	}
 	correspondents(f, h, personal)
-	for name, field := range map[string]string{"Message-ID": "message_id", "In-Reply-To": "in_reply_to"} {
-		if ids := h.IDs(name); len(ids) > 0 {
-			f.say(field, ids[0])
+	for _, one := range [...]struct{ name, field string }{{"Message-ID", "message_id"}, {"In-Reply-To", "in_reply_to"}} {
+		if ids := h.IDs(one.name); len(ids) > 0 {
+			f.say(one.field, ids[0])
 		}
 	}
 	refs := h.IDs("References")
