@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -50,45 +49,47 @@ func (f *Fact) put(name string, x any, depth int) {
 			f.put(name, one, depth+1)
 		}
 	case map[string]any:
+		f.putObject(name, objectOf(x), depth)
+	case object:
 		f.putObject(name, x, depth)
 	}
 }
 
 func scalar(x any) bool {
 	switch x.(type) {
-	case map[string]any, []any:
+	case map[string]any, object, []any:
 		return false
 	}
 	return true
 }
 
-func (f *Fact) putObject(name string, x map[string]any, depth int) {
-	if parameters, ok := x["parameter"].([]any); ok {
+func (f *Fact) putObject(name string, x object, depth int) {
+	parameter, _ := x.get("parameter")
+	if parameters, ok := parameter.([]any); ok {
 		for _, p := range parameters {
-			if p, ok := p.(map[string]any); ok {
+			switch p := p.(type) {
+			case object:
 				f.putParameter(name, p, depth)
+			case map[string]any:
+				f.putParameter(name, objectOf(p), depth)
 			}
 		}
 		return
 	}
-	names := make([]string, 0, len(x))
-	for n := range x {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	for _, n := range names {
-		f.put(join(name, n), x[n], depth+1)
+	for _, m := range x.sorted() {
+		f.put(join(name, m.name), m.value, depth+1)
 	}
 }
 
 // putParameter reads one of Google's parameters: a name and one of several kinds of values.
-func (f *Fact) putParameter(name string, p map[string]any, depth int) {
-	n, _ := p["name"].(string)
+func (f *Fact) putParameter(name string, p object, depth int) {
+	given, _ := p.get("name")
+	n, _ := given.(string)
 	if n == "" {
 		return
 	}
-	for _, kind := range []string{"value", "intValue", "boolValue", "multiValue", "multiIntValue", "multiBoolValue", "messageValue", "multiMessageValue"} {
-		if v, there := p[kind]; there {
+	for _, kind := range [...]string{"value", "intValue", "boolValue", "multiValue", "multiIntValue", "multiBoolValue", "messageValue", "multiMessageValue"} {
+		if v, there := p.get(kind); there {
 			f.put(join(name, n), number64(kind, v), depth+1)
 		}
 	}

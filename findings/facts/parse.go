@@ -2,6 +2,8 @@ package facts
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -12,6 +14,43 @@ type jsonParser struct {
 	rest  string
 	depth int
 	bad   bool
+}
+
+// An object is a JSON object, its members as they came. Of those with one name the last counts.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+func objectOf(x map[string]any) object {
+	o := make(object, 0, len(x))
+	for name, value := range x {
+		o = append(o, member{name, value})
+	}
+	return o
+}
+
+func (o object) get(name string) (any, bool) {
+	for _, m := range slices.Backward(o) {
+		if m.name == name {
+			return m.value, true
+		}
+	}
+	return nil, false
+}
+
+// sorted puts the members into the order of their names, each once.
+func (o object) sorted() object {
+	slices.SortStableFunc(o, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	out := o[:0]
+	for i, m := range o {
+		if i+1 == len(o) || o[i+1].name != m.name {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // maxParsed is how deep values may be nested here.
@@ -79,7 +118,7 @@ func (p *jsonParser) value() any {
 }
 
 func (p *jsonParser) object() any {
-	x := make(map[string]any, 4)
+	var x object
 	for first := true; !p.bad && !p.take('}'); first = false {
 		if !first && !p.take(',') {
 			p.bad = true
@@ -89,7 +128,7 @@ func (p *jsonParser) object() any {
 		if !p.take(':') {
 			p.bad = true
 		}
-		x[name] = p.value()
+		x = append(x, member{name, p.value()})
 	}
 	return x
 }
