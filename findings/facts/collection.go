@@ -232,7 +232,7 @@ func (s *source) reader() (kind string, read func() error) {
 // fact begins a fact of the exhibit.
 func (s *source) fact(kind, locator string) *Fact {
 	return &Fact{Kind: kind, Account: s.Account, Collector: s.Collector, Resource: s.Resource, Bundle: s.bundle.Opening.Bundle, Exhibit: s.record.ID(),
-		Locator: locator, Collected: s.FetchedAt.UTC(), Fields: make(Fields, 0, 16)}
+		Locator: locator, Collected: s.FetchedAt.UTC(), Fields: make(Fields, 0, 32)}
 }
 
 // keep puts a fact into the collection.
