@@ -257,14 +257,14 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 		holds[f.Rule+"\x00"+strings.ToLower(f.Account)] = true
 	}
 	var outcomes []Outcome
-	missing := map[string][]Missing{}
+	missing, same := map[string][]Missing{}, shared{}
 	for _, account := range coverage.Accounts() {
 		rows := coverage.Of(account)
 		for _, r := range a.set.Rules {
 			if r.Serves() || strings.HasPrefix(account, "@") {
 				continue
 			}
-			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: a.missing(r, account, rows, coverage)}
+			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: same.one(a.missing(r, account, rows, coverage))}
 			missing[r.Name+"\x00"+strings.ToLower(account)] = o.Missing
 			switch {
 			case holds[r.Name+"\x00"+strings.ToLower(account)]:

@@ -257,7 +257,7 @@ func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, di
 	if err != nil {
 		return result, nil, err
 	}
-	return result, decided, writeIndented(c.path(analysisName, findingsName), result)
+	return result, decided, writeDerived(c.path(analysisName, findingsName), func(w *bufio.Writer) error { return result.Write(w) })
 }
 
 func readBundle(ctx context.Context, collection *facts.Collection, b *evidence.Bundle) error {

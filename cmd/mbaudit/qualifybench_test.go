@@ -58,6 +58,37 @@ func BenchmarkQualify(b *testing.B) {
 	}
 }
 
+// BenchmarkQualifyAccounts measures qualify and report on a collection of 2,000 accounts with 80 rows of the ledger each, and on a
+// quarter of that.
+func BenchmarkQualifyAccounts(b *testing.B) {
+	p := buildProduct(b)
+	for _, count := range []int{500, 2000} {
+		b.Run(fmt.Sprint(count), func(b *testing.B) {
+			p.dir = filepath.Join(b.TempDir(), "case")
+			if err := os.Mkdir(p.dir, 0o700); err != nil {
+				b.Fatal(err)
+			}
+			p.want(b, "init", p.dir)
+			accounts := make([]string, count)
+			for i := range accounts {
+				accounts[i] = fmt.Sprintf("user%d@example.test", i)
+			}
+			w := findingstest.NewIn(b, filepath.Join(p.dir, "bundles"), "01JSCALE00000000000000000B", accounts...)
+			w.Fill(findingstest.Volume{Events: 10_000})
+			w.Ledger(accounts, 80)
+			w.Open()
+			for range b.N {
+				for _, args := range [][]string{{"qualify"}, {"report", "--format", "html"}} {
+					f := p.want(b, args...)
+					fmt.Printf("%d accounts: %-8s %.2f s, %.2f s of CPU, peak %d MiB\n", count, args[0], f.wall.Seconds(), f.cpu.Seconds(), f.peakMemory>>20)
+					b.ReportMetric(float64(f.peakMemory>>20), args[0]+"-MiB")
+				}
+				fmt.Printf("  analysis %.0f MB, report %.2f MB\n", float64(sizeOf(b, p.dir, "analysis"))/1e6, float64(sizeOf(b, p.dir, "reports"))/1e6)
+			}
+		})
+	}
+}
+
 // measured are the figures of several runs: seconds, and MiB.
 type measured struct{ wall, cpu, peak []float64 }
 

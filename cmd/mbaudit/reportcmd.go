@@ -181,7 +181,7 @@ func nextReport(dir string) (int, error) {
 func caseReport(t *terminal, c *openCase, opts *reportOptions, number int) (*report.Model, error) {
 	in := report.Inputs{Case: c.Case, Now: t.now(), Tool: strings.TrimSpace(versionText()), Number: number}
 	in.Journal, in.JournalBroken = c.journal.Lines()
-	found, err := readAnalysis[findings.Result](c.path(analysisName, findingsName))
+	found, err := readFindings(c)
 	if err != nil {
 		return nil, err
 	}
@@ -233,15 +233,32 @@ func readReportBundles(t *terminal, c *openCase, opts *reportOptions, b *report.
 
 // readAnalysis reads a document of the analysis; nil if it is not there.
 func readAnalysis[T any](path string) (*T, error) {
-	data, err := os.ReadFile(path)
+	return readFile(path, func(in io.Reader) (*T, error) {
+		data, err := io.ReadAll(in)
+		if err != nil {
+			return nil, err
+		}
+		doc := new(T)
+		return doc, json.Unmarshal(data, doc)
+	})
+}
+
+// readFindings reads findings.json; nil if it is not there.
+func readFindings(c *openCase) (*findings.Result, error) {
+	return readFile(c.path(analysisName, findingsName), findings.Read)
+}
+
+func readFile[T any](path string, read func(io.Reader) (*T, error)) (*T, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	doc := new(T)
-	if err := json.Unmarshal(data, doc); err != nil {
+	defer f.Close() //nolint:errcheck // it was only read
+	doc, err := read(bufio.NewReaderSize(f, 256<<10))
+	if err != nil {
 		return nil, withHint(fmt.Errorf("reading %s: %w", filepath.Base(path), err), "make it again: mbaudit qualify")
 	}
 	return doc, nil

@@ -123,3 +123,25 @@ func (w *Writer) header(n int, at time.Time) {
 			client, w.account, n%200, n, w.account, at.Format(time.RFC1123Z), n%200, network, n, at.Format(time.RFC1123Z), authentication,
 			at.Unix(), strings.Repeat("Zm9vYmFy", 42), from, to, n, at.Format(time.RFC1123Z), n, id, answers, answers, n))
 }
+
+// Ledger announces so many resources of each of so many accounts of the first account's domain; of one in 20 nothing came, the others
+// are empty.
+func (w *Writer) Ledger(accounts []string, resources int) {
+	w.t.Helper()
+	known := []string{"reports/login", "reports/token", "reports/gmail", "reports/drive", "gmail/filters", "gmail/delegates", "gmail/sendAs", "gmail/forwardingAddresses", "gmail/autoForwarding", "directory/tokens", "directory/asps"}
+	for _, account := range accounts {
+		for n := range resources {
+			resource := fmt.Sprintf("gmail/settings-%d", n)
+			if n < len(known) {
+				resource = known[n]
+			}
+			e := evidence.Expectation{Account: account, Collector: "workspace", Resource: resource}
+			if n%20 == 19 {
+				e.Count = 3
+			}
+			if err := w.Expect(e); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
