@@ -226,6 +226,8 @@ func TestServices(t *testing.T) {
 		{"@example.test", "cloudidentity/policies", "", `{"policies":[{"name":"policies/1","setting":{"type":"settings/gmail.auto_forwarding","value":{"enableAutoForwarding":true}}}]}`},
 		{"@example.test", "cloudidentity/inboundSamlSsoProfiles", "", `{"inboundSamlSsoProfiles":[{"name":"inboundSamlSsoProfiles/1","idpConfig":{"entityId":"https://idp.example"}}]}`},
 		{"@example.test", "cloudidentity/idpCredentials", "1", `{"idpCredentials":[{"name":"inboundSamlSsoProfiles/1/idpCredentials/1","updateTime":"2026-10-14T21:01:50Z"}]}`},
+		{"", "groupssettings/groups", "factures@example.test", `{"email":"factures@example.test","whoCanJoin":"ANYONE_CAN_JOIN","allowExternalMembers":"true"}`},
+		{"", "cloudidentity/clientStates", "1", `{"clientStates":[{"name":"devices/1/deviceUsers/2/clientStates/3","complianceState":"NON_COMPLIANT"}]}`},
 		{"", "calendar/acl", "alice@example.test", `{"items":[{"role":"reader","scope":{"type":"default"}},{"role":"writer","scope":{"type":"user","value":"x@stranger.example"}}]}`},
 		{"", "script/processes", "", `{"processes":[{"projectName":"Synchronisation","functionName":"sync","processType":"TIME_DRIVEN","startTime":"2026-10-15T05:40:00Z"}]}`},
 		{"", "reports-usage", "2026-10-12", `{"usageReports":[{"date":"2026-10-12","entity":{"type":"USER","userEmail":"alice@example.test"},"parameters":[{"name":"gmail:last_imap_time","datetimeValue":"2026-10-12T19:50:00.000Z"},{"name":"gmail:num_emails_sent","intValue":"7"}]}]}`},
@@ -236,7 +238,7 @@ func TestServices(t *testing.T) {
 	w.Add(evidence.Exhibit{Collector: "files", Resource: "manual/security-keys", MediaType: "image/png", Name: "keys.png", Attrs: map[string]string{"slot": "security-keys", "taken-by": "Operator", "taken-at": "2026-10-15T09:00:00+02:00"}}, "PNG")
 	result, all := qualified(t, facts.Options{}, w.Open())
 	for rule, account := range map[string]string{"history-sent-deleted": alice, "draft-money": alice, "file-open-to-anyone": alice, "file-shared-free": alice, "file-shared-look-alike": alice, "file-opened-to-anyone": alice,
-		"device-known-recent": alice, "device-known-compromised": alice, "policy-lets-mail-out": "@example.test", "sso-profile": "@example.test", "sso-key-recent": "@example.test", "calendar-open-to-anyone": alice,
+		"device-known-recent": alice, "device-known-compromised": alice, "group-open-to-anybody": alice, "group-takes-outsiders": alice, "device-state-bad": alice, "policy-lets-mail-out": "@example.test", "sso-profile": "@example.test", "sso-key-recent": "@example.test", "calendar-open-to-anyone": alice,
 		"calendar-shared-outside": alice, "script-runs-by-itself": alice, "mail-program-counted": alice, "delegate-of-another": alice} {
 		if found := find(result, rule, account); len(found) != 1 || len(found[0].Exhibits) != 1 {
 			t.Errorf("%s: %v", rule, found)

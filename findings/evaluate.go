@@ -183,7 +183,7 @@ func sameAddress(all []*Finding) {
 
 // result finishes: pairs confirm each other, and of each rule and account it is said whether it holds.
 func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
-	r := &Result{V: 1, MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, OwnTraces: a.ownTraces, Content: coverage.Content(),
+	r := &Result{V: 1, NotRead: coverage.Unread(), MadeAt: time.Now().UTC().Truncate(time.Second), Attack: a.set.Attack.Version, Facts: a.counts, Repeated: a.repeated, OwnTraces: a.ownTraces, Content: coverage.Content(),
 		LeftOut: a.leftOut, Findings: []*Finding{}}
 	for _, f := range a.findings {
 		r.Findings = append(r.Findings, f)
@@ -191,11 +191,13 @@ func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
 	a.confirm(r.Findings)
 	sameAddress(r.Findings)
 	examined := map[string]bool{}
-	for _, account := range coverage.Accounts() {
-		examined[strings.ToLower(account)] = true
-	}
 	for _, f := range r.Findings {
-		f.Examined = examined[strings.ToLower(f.Account)]
+		is, known := examined[f.Account]
+		if !known {
+			is = coverage.Examined(f.Account)
+			examined[f.Account] = is
+		}
+		f.Examined = is
 	}
 	slices.SortFunc(r.Findings, compareFindings)
 	r.Outcomes = a.outcomes(coverage, r.Findings)
@@ -253,15 +255,23 @@ func (a *assembly) confirm(all []*Finding) {
 // outcomes says of each rule and account whether it holds, and what was not read.
 func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome {
 	holds := map[string]bool{}
+	hold := func(rule, account string) { holds[rule+"\x00"+strings.ToLower(account)] = true }
 	for _, f := range all {
-		holds[f.Rule+"\x00"+strings.ToLower(f.Account)] = true
+		hold(f.Rule, f.Account)
+		if facts.IsTenant(f.Account) { // what is so of the whole tenant is so of each of its accounts
+			for _, account := range coverage.Accounts() {
+				if coverage.Concerns(f.Account, account) {
+					hold(f.Rule, account)
+				}
+			}
+		}
 	}
 	var outcomes []Outcome
 	missing, same := map[string][]Missing{}, shared{}
 	for _, account := range coverage.Accounts() {
 		rows := coverage.Of(account)
 		for _, r := range a.set.Rules {
-			if r.Serves() || strings.HasPrefix(account, "@") {
+			if r.Serves() || facts.IsTenant(account) {
 				continue
 			}
 			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: same.one(a.missing(r, account, rows, coverage))}
@@ -276,7 +286,9 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 		}
 	}
 	for _, f := range all {
-		f.Missing = missing[f.Rule+"\x00"+strings.ToLower(f.Account)]
+		if f.Missing = missing[f.Rule+"\x00"+strings.ToLower(f.Account)]; facts.IsTenant(f.Account) {
+			f.Missing = a.missing(a.set.Rule(f.Rule), f.Account, coverage.Of(f.Account), coverage)
+		}
 	}
 	return outcomes
 }
@@ -296,7 +308,7 @@ func (a *assembly) missing(r *rules.Rule, account string, rows []*facts.Row, cov
 		}
 		what := map[string]string{"fr": cmp.Or(r.About.FR.Gap, source.FR), "en": cmp.Or(r.About.EN.Gap, source.EN)}
 		if base.Logsource.Category != facts.KindSettingChange { // of each of its sources two collections are compared, or none
-			for _, m := range lacking(source, account, rows) {
+			for _, m := range lacking(source, account, rows, coverage) {
 				m.What = what
 				add(m)
 			}
@@ -308,6 +320,10 @@ func (a *assembly) missing(r *rules.Rule, account string, rows []*facts.Row, cov
 			}
 		}
 	}
+	for _, u := range coverage.UnreadOf(account) {
+		add(Missing{Source: UnreadBundle + u.Bundle, Reason: u.Reason,
+			What: map[string]string{"fr": "ce que contient le lot scellé " + u.Bundle + ", qui n'a pas pu être lu", "en": "what bundle " + u.Bundle + " holds, which could not be read"}})
+	}
 	return all
 }
 
@@ -315,6 +331,7 @@ func (a *assembly) missing(r *rules.Rule, account string, rows []*facts.Row, cov
 const (
 	SecondCollection = "second collection"
 	MessageText      = "text of messages"
+	UnreadBundle     = "bundle " // and its ULID
 )
 
 // need says what of a rule's needs beyond its source is not met.
@@ -351,11 +368,11 @@ func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing
 }
 
 // lacking says of the rows that concern an account what of a source was not read. Logs that were imported hold all accounts, whichever they were imported for.
-func lacking(source rules.Source, account string, rows []*facts.Row) []Missing {
+func lacking(source rules.Source, account string, rows []*facts.Row, coverage *facts.Coverage) []Missing {
 	var found, whole []*facts.Row
 	var lacks []Missing
 	for _, row := range rows {
-		if !serves(source, row, account) {
+		if !serves(source, row, account, coverage) {
 			continue
 		}
 		found = append(found, row)
@@ -382,23 +399,17 @@ func overlap(found, whole []*facts.Row) bool {
 }
 
 // ofTenant says whether a row is of a whole tenant: collectors name it by its domain, as in @example.com.
-func ofTenant(row *facts.Row) bool { return strings.HasPrefix(row.Account, "@") }
-
-// concerns says whether a row is of an account or of its tenant.
-func concerns(row *facts.Row, account string) bool {
-	_, domain, _ := strings.Cut(account, "@")
-	return strings.EqualFold(row.Account, account) || ofTenant(row) && strings.EqualFold(row.Account[1:], domain)
-}
+func ofTenant(row *facts.Row) bool { return facts.IsTenant(row.Account) }
 
 // serves says whether a row of the ledger is one of a source's.
-func serves(source rules.Source, row *facts.Row, account string) bool {
+func serves(source rules.Source, row *facts.Row, account string, coverage *facts.Coverage) bool {
 	if strings.HasPrefix(row.Resource, "report-events:") {
 		return source.Category == facts.KindAudit && slices.ContainsFunc(row.Services, func(s string) bool {
 			return s == source.Service || source.Service == "login" && s == "user_accounts"
 		})
 	}
 	everybody := strings.HasPrefix(row.Resource, "log-events:")
-	if !everybody && !concerns(row, account) {
+	if !everybody && !coverage.Concerns(row.Account, account) {
 		return false
 	}
 	return slices.ContainsFunc(source.Resources, func(pattern string) bool {

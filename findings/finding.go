@@ -117,6 +117,9 @@ type Result struct {
 	ThirdParty []ThirdParty `json:"third_party,omitempty"`
 	NotLoaded  []string     `json:"third_party_not_loaded,omitempty"`
 
+	// NotRead are the bundles of the case that could not be read, or not to their ends: what they hold is unknown.
+	NotRead []facts.Unread `json:"bundles_not_read,omitempty"`
+
 	// OwnTraces are events that the case's own collections left in the logs: they are facts and nothing is found by them.
 	OwnTraces int64 `json:"own_traces,omitempty"`
 

@@ -295,10 +295,8 @@ func (w *watch) source(f *facts.Fact) {
 	s.Agent = cmp.Or(s.Agent, f.Text("user_agent"))
 	s.Events++
 	s.Last = later(s.Last, f.Time)
-	for account := range strings.SplitSeq(f.Account, ", ") { // an event about something shared names several
-		if account != "" && !slices.Contains(s.Accounts, account) && len(s.Accounts) < 20 {
-			s.Accounts = append(s.Accounts, account)
-		}
+	if f.Account != "" && !slices.Contains(s.Accounts, f.Account) && len(s.Accounts) < 20 {
+		s.Accounts = append(s.Accounts, f.Account)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -229,6 +230,7 @@ func (r *collection) chooseBundle() (dir string, sealed bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
+	unfinished = slices.DeleteFunc(unfinished, madeByWatch)
 	ended, _, between, err := r.between()
 	if err != nil {
 		return "", false, err

@@ -70,6 +70,7 @@ func (r *collection) readGoogle(ctx context.Context) ([]missed, error) {
 	if r.workspace == nil {
 		return nil, nil
 	}
+	r.workspace.Several(len(r.scopes))
 	reader := r.workspace.Part(r.googlePart())
 	r.shown.accounts(len(r.scopes))
 	ctx, cancel := context.WithCancelCause(ctx)

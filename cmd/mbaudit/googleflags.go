@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -130,6 +131,9 @@ func (o *googleOptions) collector(t *terminal, accounts []string, report collect
 			}
 			given[hint] = true
 		}}
+	if t.until != nil {
+		config.Sleep = func(ctx context.Context, d time.Duration) error { return t.until(ctx, t.now().Add(d)) }
+	}
 	var err error
 	if config.Quota, err = workspace.ParseQuota(o.quota); err != nil {
 		return nil, usageError(err, "write --google-quota new, old, or a factor as in 0.5")

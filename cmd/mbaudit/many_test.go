@@ -56,16 +56,16 @@ func (g *workspaceRig) asked() map[string]int {
 }
 
 // TestKillManyAccounts kills the real program at random moments while it collects all users of a Workspace, in the first
-// bundle, between the two and in the second, and goes on with --resume, until it has been killed 24 times (or
+// bundle, between the two and in the second, and goes on with --resume, until it has been killed eight times (or
 // MBAUDIT_TEST_KILLS). Both bundles verify, the second names the first, each exhibit is there once, each row of each account
 // is there, and little more was asked of Google than once.
 func TestKillManyAccounts(t *testing.T) {
-	kills := 24
+	kills := 8
 	if n, err := strconv.Atoi(os.Getenv("MBAUDIT_TEST_KILLS")); err == nil {
 		kills = n
 	}
 	g := newWorkspaceRig(t, fakegoogle.Config{Messages: 1, Quotas: fakegoogle.Quotas{Directory: -1, Reports: -1, GmailUnits: -1, Others: -1},
-		Volume: func(string) int { return -1 }}, "--google-quota", "20")
+		Volume: func(string) int { return -1 }}, "--google-quota", "200")
 	g.newCase(t)
 	usual := g.run(t, g.collect("--all-users")...)
 	if usual.status != statusIncomplete { // suspended users
@@ -98,7 +98,7 @@ func TestKillManyAccounts(t *testing.T) {
 				break
 			}
 			if args = g.collect("--all-users"); state != "nothing" {
-				args = []string{"collect", "--resume", "--google-quota", "20"}
+				args = []string{"collect", "--resume", "--google-quota", "200"}
 			}
 		}
 		killed += here
@@ -166,8 +166,8 @@ func (g *workspaceRig) holdings(t *testing.T) map[string]string {
 		}
 		for _, row := range b.Coverage {
 			key := row.Account + " " + row.Resource
-			if found[key] != "" {
-				t.Errorf("the row %s is in both bundles", key)
+			if found[key] != "" && found[key] != evidence.StatusIncomplete && row.Resource != "workspace/refusals" {
+				t.Errorf("the row %s is in both bundles, and nothing was missing in the first", key)
 			}
 			found[key] = row.Status
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -102,10 +103,15 @@ func runQualify(ctx context.Context, t *terminal, g *global, args []string, opts
 		printDecision(t, c.Language, decided)
 		printFindings(t, c.Language, result)
 	}
-	if err == nil && failOn != "" && decided.InForce.Rank() >= failOn.Rank() {
+	switch {
+	case err != nil:
+		return err
+	case failOn != "" && decided.InForce.Rank() >= failOn.Rank():
 		return statusError(statusFindings)
+	case len(result.NotRead) > 0:
+		return statusError(statusIncomplete)
 	}
-	return err
+	return nil
 }
 
 // qualifyCase reads bundles of the case, journals that, and writes the analysis.
@@ -201,7 +207,9 @@ func bundlesToRead(t *terminal, c *openCase, names []string) ([]string, error) {
 		if !entry.IsDir() {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(dir, "tagmanifest-sha256.txt")); err != nil {
+		_, sealed := os.Stat(filepath.Join(dir, "tagmanifest-sha256.txt"))
+		_, described := os.Stat(filepath.Join(dir, "acquisition.json"))
+		if sealed != nil && described != nil { // with a description of what was done and no manifest it was sealed, and is damaged
 			t.say("mbaudit: note: %s is not sealed, and is not read", visible.Text(entry.Name()))
 			continue
 		}
@@ -224,22 +232,15 @@ type qualification struct {
 
 // qualify reads the bundles, writes what comes of them, and gives the result and the decision.
 func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, dirs []string, opts *qualifyOptions) (*findings.Result, *decision.Decision, error) {
-	var bundles []string
-	for _, dir := range dirs {
-		b, err := openBundle(t, dir, &opts.identity)
-		if err != nil {
-			return nil, nil, err
-		}
-		bundles = append(bundles, b.Opening.Bundle)
-		if err := errors.Join(readBundle(ctx, q.collection, b), b.Close()); err != nil {
-			return nil, nil, err
-		}
+	bundles, err := readBundles(ctx, t, q.collection, dirs, &opts.identity)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := os.MkdirAll(c.path(analysisName), 0o700); err != nil {
 		return nil, nil, err
 	}
 	var result *findings.Result
-	err := writeDerived(c.path(analysisName, factsName), func(w *bufio.Writer) (err error) {
+	err = writeDerived(c.path(analysisName, factsName), func(w *bufio.Writer) (err error) {
 		var line []byte
 		result, err = findings.Evaluate(q.set, q.collection, q.foreign, func(f *facts.Fact) error {
 			q.survey.See(f)
@@ -258,6 +259,65 @@ func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, di
 		return result, nil, err
 	}
 	return result, decided, writeDerived(c.path(analysisName, findingsName), func(w *bufio.Writer) error { return result.Write(w) })
+}
+
+// readBundles reads the bundles into facts, and gives their ids. One that cannot be read is told of, and what it holds is unknown
+// then; if that is so of all of them there is nothing to qualify, and the first one's error says why.
+func readBundles(ctx context.Context, t *terminal, collection *facts.Collection, dirs []string, identity *identityOptions) ([]string, error) {
+	keys, err := identity.read(t)
+	if err != nil {
+		return nil, err
+	}
+	var bundles []string
+	var first error
+	for _, dir := range dirs {
+		b, err := evidence.Open(dir, keys...)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			collection.Coverage().NotRead(facts.Unread{Bundle: filepath.Base(dir), Accounts: accountsOf(dir), Reason: unreadReason(err, dir)})
+			continue
+		}
+		bundles = append(bundles, b.Opening.Bundle)
+		if err := errors.Join(readBundle(ctx, collection, b), b.Close()); err != nil {
+			return nil, err
+		}
+	}
+	if len(bundles) == 0 {
+		return nil, first
+	}
+	for _, u := range collection.Coverage().Unread() {
+		whole := "was not read"
+		if u.Partly {
+			whole = "was read in part"
+		}
+		t.say("mbaudit: note: bundle %s %s: %s", visible.Text(u.Bundle), whole, visible.Line(u.Reason))
+	}
+	if unread := collection.Coverage().Unread(); len(unread) > 0 {
+		t.say("mbaudit: note: what is not found because of that is unknown, and not absent; the exit status is %d", statusIncomplete)
+		hint := "to see what is damaged: mbaudit verify " + visible.Text(unread[0].Bundle)
+		if errors.Is(first, evidence.ErrEncrypted) {
+			hint = "give the key that decrypts it: mbaudit qualify --identity FILE"
+		}
+		t.say("mbaudit: hint: %s", hint)
+	}
+	return bundles, nil
+}
+
+// unreadReason is why a bundle cannot be opened, without the path of this machine, which findings.json shall not hold.
+func unreadReason(err error, dir string) string {
+	return strings.TrimPrefix(strings.ReplaceAll(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""), dir+": ", ""), dir+" ")
+}
+
+// accountsOf are the accounts that a bundle was made of, as far as its opening can be read: that of an encrypted one names none.
+func accountsOf(dir string) []string {
+	data, err := os.ReadFile(filepath.Join(dir, "opening.json"))
+	var opening evidence.Opening
+	if err != nil || json.Unmarshal(data, &opening) != nil {
+		return nil
+	}
+	return opening.Accounts
 }
 
 func readBundle(ctx context.Context, collection *facts.Collection, b *evidence.Bundle) error {

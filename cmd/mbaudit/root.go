@@ -72,6 +72,7 @@ that a stranger verifies it with sha256sum, ssh-keygen, openssl and unzip.
   mbaudit qualify          facts, findings and the decision of the case's bundles
   mbaudit ask              what to ask the people concerned, and what they answered
   mbaudit contain …        take an account back: plan, apply, verify, undo
+  mbaudit watch            then watch everybody's logs for the intruder
   mbaudit rules …          the rules that findings are made by
   mbaudit report           the report: HTML, PDF, Markdown, JSON; French, English
   mbaudit export           timeline, indicators, detection rules, whom to warn, tables
@@ -119,6 +120,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 incomplete evidence (gaps),
 		newTimestampCommand(t, g),
 		newLogCommand(t, g),
 		newContainCommand(t, g),
+		newWatchCommand(t, g),
 		newQualifyCommand(t, g),
 		newAskCommand(t, g),
 		newRulesCommand(t, g),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
@@ -109,7 +110,12 @@ type Collector struct {
 	learned   learned
 	customers customers
 	logMemory logMemory
-	shared    sharedLists
+	lists     forAll[listing]   // of the tenant, that several accounts need a part of
+	several   int               // accounts that are read, see Several
+	nobodys   forAll[emptyLogs] // by window, and when it was asked for
+	saidEmpty sync.Once
+	saidLogs  sync.Once
+	longLogs  bool // it was said that they take minutes
 }
 
 var _ collectors.Collector = (*Collector)(nil)

@@ -48,7 +48,8 @@
 // for the span's last page, the page's number: attributes of the same exhibit say how to go on behind it, so that a sink that
 // can be read back (collectors.Recaller) is all that a later run needs. The window's end is taken once. Spans overlap at
 // their edges; the attribute "activities" counts each activity for one of them. What cannot be read is a gap that names its
-// times. "reports-usage" has what Google counted day by day.
+// times. Of several accounts, a span in which nobody of the customer has anything is asked for once, and the answer kept with
+// each of them (lognobody.go). "reports-usage" has what Google counted day by day.
 //
 // With Config.Again the logs of an earlier bundle are read once more, and Compare puts into "reports-again" which activities
 // came late and which are missing.

@@ -292,51 +292,50 @@ func (r *run) listAgain(ctx context.Context, s source) (listing, error) {
 	}
 }
 
-// sharedLists are lists of the tenant that several accounts need a part of. They live as long as the collector.
-type sharedLists struct {
-	mu    sync.Mutex
-	lists map[string]*sharedList // by resource
+// A forAll makes something that all accounts of a customer need. What it made lives as long as the collector.
+type forAll[T any] struct {
+	mu   sync.Mutex
+	made map[string]*madeOnce[T] // by name and customer
 }
 
-type sharedList struct {
-	turn chan struct{} // holds one token: who has it reads the list, or looks whether it was read
+type madeOnce[T any] struct {
+	turn chan struct{} // holds one token: who has it makes it, or looks whether it was made
 	done bool
-	listing
+	is   T
 }
 
-// forAll makes a listing that all accounts of a customer need. Whoever asks first makes it, the others wait. The error is
+// get gives what is made once for all accounts of a customer. Whoever asks first makes it, the others wait. The error is
 // that the collection was stopped.
-func (r *run) forAll(ctx context.Context, name string, read func() (listing, error)) (listing, error) {
-	r.c.shared.mu.Lock()
-	if r.c.shared.lists == nil {
-		r.c.shared.lists = map[string]*sharedList{}
+func (f *forAll[T]) get(ctx context.Context, name, customer string, create func() (T, error)) (made T, err error) {
+	f.mu.Lock()
+	if f.made == nil {
+		f.made = map[string]*madeOnce[T]{}
 	}
-	name += " " + r.customer()
-	shared := r.c.shared.lists[name]
-	if shared == nil {
-		shared = &sharedList{turn: make(chan struct{}, 1)}
-		r.c.shared.lists[name] = shared
+	name += " " + customer
+	one := f.made[name]
+	if one == nil {
+		one = &madeOnce[T]{turn: make(chan struct{}, 1)}
+		f.made[name] = one
 	}
-	r.c.shared.mu.Unlock()
+	f.mu.Unlock()
 	select {
-	case shared.turn <- struct{}{}:
-		defer func() { <-shared.turn }()
+	case one.turn <- struct{}{}:
+		defer func() { <-one.turn }()
 	case <-ctx.Done():
-		return listing{}, ctx.Err()
+		return made, ctx.Err()
 	}
-	if !shared.done {
-		var err error
-		if shared.listing, err = read(); err != nil {
-			return listing{}, err
+	if !one.done {
+		if one.is, err = create(); err != nil {
+			return made, err
 		}
-		shared.done = true
+		one.done = true
 	}
-	return shared.listing, nil
+	return one.is, nil
 }
 
 // sharedList gives a list of the tenant.
 func (r *run) sharedList(ctx context.Context, s source) (listing, error) {
-	return r.forAll(ctx, s.resource, func() (listing, error) { return r.listAgain(ctx, s) })
+	return r.c.lists.get(ctx, s.resource, r.customer(), func() (listing, error) { return r.listAgain(ctx, s) })
 }
 
 // sharedListing gives of a list of the tenant the things that are about the account.

@@ -42,6 +42,7 @@ type logReading struct {
 type auditLog struct {
 	app            application
 	pages          int64
+	forAll         int64 // of the pages, those that are an answer for all users
 	activities     int64
 	open           int64 // spans that are not read to their end
 	oldest, newest time.Time
@@ -79,6 +80,10 @@ func (r *run) readLogs(ctx context.Context, apps []application, user string) err
 	}
 	l := &logReading{r: r, user: user, window: window}
 	l.wake = sync.NewCond(&l.mu)
+	nobodys, err := l.nobodys(ctx, apps, earlier)
+	if err != nil {
+		return err
+	}
 	for _, app := range apps {
 		log := &auditLog{app: app}
 		l.logs = append(l.logs, log)
@@ -87,7 +92,18 @@ func (r *run) readLogs(ctx context.Context, apps []application, user string) err
 			continue
 		}
 		for _, root := range app.roots(window) {
-			l.resume(log, root, earlier[app.name], false)
+			empty := nobodys.of(app, root)
+			if empty == nil || earlier[app.name] != nil { // of what was begun with this account, the rest is asked for in the same way
+				l.resume(log, root, earlier[app.name], false)
+				continue
+			}
+			err := l.keepForAll(log, root, empty)
+			if ctx.Err() != nil || errors.Is(err, evidence.ErrStorage) {
+				return errors.Join(ctx.Err(), err)
+			}
+			if err != nil {
+				l.resume(log, root, nil, false)
+			}
 		}
 	}
 	if err := l.work(ctx); err != nil {
@@ -104,6 +120,7 @@ func (l *logReading) resume(log *auditLog, s span, kept map[string]*keptSpan, re
 		return
 	}
 	log.pages += k.pages
+	log.forAll += k.forAll
 	log.count(k.activities, k.oldest, k.newest)
 	left := span{s.from, k.oldest}
 	switch {
@@ -315,9 +332,13 @@ func (l *logReading) cut(c chain, p logPage, items int) int {
 // keep makes an exhibit of a page. Its attributes are what a later run goes on by: they are written with the page, so that
 // there is never a sign of a page that is not there.
 func (l *logReading) keep(s source, a *answer, c chain, p *logPage) error {
-	a.more = map[string]string{
-		"window": l.window.item(), "activities": strconv.FormatInt(p.inside, 10), "page-of": c.span.item(),
-	}
+	return l.keepAs(s, a, c, p, map[string]string{})
+}
+
+// keepAs is keep, with attributes beside its own.
+func (l *logReading) keepAs(s source, a *answer, c chain, p *logPage, more map[string]string) error {
+	a.more = more
+	a.more["window"], a.more["activities"], a.more["page-of"] = l.window.item(), strconv.FormatInt(p.inside, 10), c.span.item()
 	if !p.newest.IsZero() {
 		a.more["newest"] = p.newest.UTC().Format(time.RFC3339Nano)
 	}

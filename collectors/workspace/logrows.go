@@ -98,6 +98,9 @@ func (l *logReading) note(log *auditLog) string {
 	var parts []string
 	if log.activities == 0 {
 		parts = append(parts, "empty: no activities "+l.window.String())
+		if log.forAll > 0 && log.forAll == log.pages {
+			parts = append(parts, "Google was asked for all users of the customer at once, and has none of anybody: the same answer is kept with each account")
+		}
 	} else {
 		parts = append(parts, fmt.Sprintf("%d activities %s; asked for %s", log.activities, span{log.oldest, log.newest}, l.window))
 	}

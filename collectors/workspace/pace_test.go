@@ -54,6 +54,8 @@ type paced struct {
 	tenant *fakegoogle.Tenant
 	config workspace.Config
 	began  time.Time
+
+	several int // accounts that the collector is told of
 }
 
 // keyFile makes a service account's key, and the file that Google would have handed out.
@@ -94,6 +96,7 @@ func (p *paced) collect(t testing.TB, sink collectors.Sink, accounts []string, a
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Several(p.several)
 	var mu sync.Mutex
 	done := map[string]time.Duration{}
 	slots := make(chan struct{}, atOnce)
@@ -197,6 +200,7 @@ func TestQuotaIsNeverPassed(t *testing.T) {
 				p := newPaced(fakegoogle.Config{Key: key, Users: accounts + 20, Messages: 1, Quiet: true, Quotas: q}, file)
 				p.config.Quota, _ = workspace.ParseQuota(c.quota)
 				p.config.NoLogs = c.noLogs
+				p.several = accounts
 				sink := &collectortest.Sink{DigestsOnly: true}
 				p.collect(t, sink, ordinary(t, p.tenant, accounts), 16)
 				took := time.Since(p.began)

@@ -59,6 +59,7 @@ func againStage() stage {
 func (rd Reader) Collect(ctx context.Context, scope collectors.Scope, sink collectors.Sink) error {
 	r, stages := rd.c.newRun(scope, sink), rd.stages()
 	r.part = rd.part
+	rd.c.sayLogsFirst(scope.Since, scope.Until)
 	err := r.checkAccount()
 	if rd.part == Rest {
 		r.recall()
@@ -222,7 +223,7 @@ func (c *Collector) RecallGap(account, resource string) {
 
 // learn asks for what is not known of the user, to explain what Gmail refused. The answer is an exhibit of another run.
 func (r *run) learn(ctx context.Context) {
-	elsewhere := r.part == Rest || r.sink.Has(r.scope.Account, userResource, "")
+	elsewhere := r.part == Rest || r.c.cfg.Again != nil || r.sink.Has(r.scope.Account, userResource, "")
 	if r.user != nil || r.c.cfg.Admin == "" || !elsewhere {
 		return
 	}

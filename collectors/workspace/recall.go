@@ -20,6 +20,7 @@ type recalled struct {
 type keptSpan struct {
 	span           span
 	pages          int64
+	forAll         int64 // of the pages, those that are an answer for all users
 	activities     int64
 	oldest, newest time.Time
 	next           string // token of the page behind the last that is kept
@@ -53,6 +54,9 @@ func (c *Collector) recall(sink collectors.Sink, account string) (map[string]map
 				if x := record.Exhibit; x != nil && x.Collector == c.Name() {
 					r.add(&x.Exhibit)
 				}
+				if g := record.Gap; g != nil && g.Collector == c.Name() && strings.HasPrefix(g.Resource, logPrefix) {
+					r.log(g.Account, strings.TrimPrefix(g.Resource, logPrefix))
+				}
 			}
 		}
 		m.sink, m.earlier, m.begun = sink, r, map[string]bool{}
@@ -66,6 +70,17 @@ func (c *Collector) recall(sink collectors.Sink, account string) (map[string]map
 	return spans, nil
 }
 
+// log is what is kept of a log; of one that has but a gap it is empty, and there.
+func (r *recalled) log(account, app string) map[string]*keptSpan {
+	if r.spans[account] == nil {
+		r.spans[account] = map[string]map[string]*keptSpan{}
+	}
+	if r.spans[account][app] == nil {
+		r.spans[account][app] = map[string]*keptSpan{}
+	}
+	return r.spans[account][app]
+}
+
 // add takes up one exhibit, if it is a page of a log.
 func (r *recalled) add(x *evidence.Exhibit) {
 	app, isLog := strings.CutPrefix(x.Resource, logPrefix)
@@ -75,18 +90,16 @@ func (r *recalled) add(x *evidence.Exhibit) {
 		return
 	}
 	r.end = window.to
-	if r.spans[x.Account] == nil {
-		r.spans[x.Account] = map[string]map[string]*keptSpan{}
-	}
-	if r.spans[x.Account][app] == nil {
-		r.spans[x.Account][app] = map[string]*keptSpan{}
-	}
-	k := r.spans[x.Account][app][s.item()]
+	log := r.log(x.Account, app)
+	k := log[s.item()]
 	if k == nil {
 		k = &keptSpan{span: s}
-		r.spans[x.Account][app][s.item()] = k
+		log[s.item()] = k
 	}
 	k.pages++
+	if x.Attrs[saysAll] != "" {
+		k.forAll++
+	}
 	n, _ := strconv.ParseInt(x.Attrs["activities"], 10, 64) // we wrote it
 	k.activities += n
 	if at, err := time.Parse(time.RFC3339Nano, x.Attrs["newest"]); err == nil && at.After(k.newest) {

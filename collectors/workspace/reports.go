@@ -247,20 +247,26 @@ func (c *Collector) logWindow(since, until time.Time) (span, error) {
 	if m.end.IsZero() {
 		m.end = c.googleNow().UTC().Truncate(time.Second) // not after Google's own now
 	}
-	w := span{m.end.Add(-kept), m.end}
+	w := c.windowUntil(m.end, since, until)
+	if !w.from.Before(w.to) {
+		return w, fmt.Errorf("%w: %s", ErrWindow, w)
+	}
+	return w, nil
+}
+
+// windowUntil is the window that ends now, or earlier where the operator wants it so.
+func (c *Collector) windowUntil(now, since, until time.Time) span {
+	if a := c.cfg.Again; a != nil {
+		return span{a.From.UTC().Truncate(time.Millisecond), now}
+	}
+	w := span{now.Add(-kept), now}
 	if !since.IsZero() {
 		w.from = since.UTC().Truncate(time.Millisecond)
 	}
 	if end := until.AddDate(0, 0, 1); !until.IsZero() && end.Before(w.to) { // a day counts whole
 		w.to = end.UTC().Truncate(time.Millisecond)
 	}
-	if a := c.cfg.Again; a != nil {
-		w = span{a.From.UTC().Truncate(time.Millisecond), m.end}
-	}
-	if !w.from.Before(w.to) {
-		return w, fmt.Errorf("%w: %s", ErrWindow, w)
-	}
-	return w, nil
+	return w
 }
 
 // googleNow is the time by Google's clock, as far as it was heard of.

@@ -161,7 +161,7 @@ func (r *run) holdsOf(ctx context.Context, all listing) (doc heldDocument, unkno
 
 // allHolds are the holds of all matters; at is the matter.
 func (r *run) allHolds(ctx context.Context) (listing, error) {
-	return r.forAll(ctx, heldResource, func() (listing, error) {
+	return r.c.lists.get(ctx, heldResource, r.customer(), func() (listing, error) {
 		list, err := r.listAgain(ctx, matters())
 		if err != nil {
 			return listing{}, err

@@ -42,6 +42,9 @@ func newRig(t *testing.T, config fakegoogle.Config) *rig {
 	if config.Quotas.ReportsFiltered == 0 {
 		config.Quotas.ReportsFiltered = -1 // Pace does not wait, and an account with its logs is a fifth of it
 	}
+	if config.Quotas.VaultMatters == 0 {
+		config.Quotas.VaultMatters = -1 // twelve lists a minute are not enough for one that is asked again and again
+	}
 	g := &rig{tenant: fakegoogle.New(config)}
 	g.server = g.tenant.Start(t)
 	g.enrich(t)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/facts"
 )
 
 // answered makes a ground of what somebody answered.
@@ -29,6 +30,9 @@ func (m *maker) scope() {
 		case m.suspectOf(w.Account) || !w.Examined && m.anySuspect():
 			a.Open = append(a.Open, ground(w, value))
 		}
+		if value == 0 && opensAll(w) && w.Recognition != findings.Recognised && m.suspectOf(w.Account) {
+			a.Open = append(a.Open, ground(w, 3)) // no administrator has said whose it is
+		}
 	}
 	m.scopeOfReach(a)
 	m.otherAccounts(a)
@@ -40,13 +44,12 @@ func (m *maker) scope() {
 
 // scopeOf is what a finding makes of the scope.
 func scopeOf(w *weighed, m *maker) int {
+	if opensAll(w) && w.Recognition == findings.NotRecognised {
+		return 3
+	}
 	switch w.Rule {
 	case "delegation-domain-wide", "takeout-of-everybody", "mail-routing-changed", "email-monitor-created":
 		if w.tied || w.Recognition == findings.NotRecognised {
-			return 3
-		}
-	case "sso-key-recent":
-		if w.Recognition == findings.NotRecognised {
 			return 3
 		}
 	case "saml-suspect", "admin-suspect":
@@ -64,6 +67,9 @@ func scopeOf(w *weighed, m *maker) int {
 	}
 	return 0
 }
+
+// opensAll says whether a finding about a whole tenant opens each of its accounts, once no administrator recognises it.
+func opensAll(w *weighed) bool { return facts.IsTenant(w.Account) && w.Strength == "strong" }
 
 func (m *maker) anyConfirmed() bool { return m.worstOf() == confirmed }
 

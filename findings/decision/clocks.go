@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings"
+	"github.com/mbaudit/mbaudit/findings/facts"
 )
 
 // States of a clock.
@@ -183,11 +184,11 @@ func compareUnknowns(a, b NotKnown) int {
 
 // fitsAll leaves out what the sort of mail system cannot have.
 func (m *maker) fitsAll(o findings.Outcome) bool {
-	if strings.HasPrefix(o.Account, "@") {
+	if facts.IsTenant(o.Account) {
 		return false
 	}
 	for _, x := range o.Missing {
-		for _, p := range []string{"gmail/", "directory/", "reports", "alert", "cloudidentity/", "drive", "calendar/", "script/", "sweep/"} {
+		for _, p := range []string{"gmail/", "directory/", "groupssettings/", "reports", "alert", "cloudidentity/", "drive", "calendar/", "script/", "sweep/"} {
 			if strings.HasPrefix(x.Source, p) && !m.worlds.workspace(o.Account) && x.Reason == "not collected" {
 				return false
 			}
@@ -204,7 +205,10 @@ func (m *maker) fitsAll(o findings.Outcome) bool {
 // toDo says how to find out.
 func toDo(source, account string) Text {
 	switch {
-	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "reports"), strings.HasPrefix(source, "alert"),
+	case strings.HasPrefix(source, findings.UnreadBundle):
+		return Text{"avec sa clé : mbaudit qualify --identity FICHIER ; s'il est endommagé, en reprendre une copie intacte (mbaudit verify dit quoi)",
+			"with its key: mbaudit qualify --identity FILE; if it is damaged, take an intact copy of it (mbaudit verify says what is wrong)"}
+	case strings.HasPrefix(source, "gmail/"), strings.HasPrefix(source, "directory/"), strings.HasPrefix(source, "groupssettings/"), strings.HasPrefix(source, "reports"), strings.HasPrefix(source, "alert"),
 		strings.HasPrefix(source, "cloudidentity/"), strings.HasPrefix(source, "drive"), strings.HasPrefix(source, "calendar/"), strings.HasPrefix(source, "script/"):
 		return Text{"mbaudit preflight, donner le droit qui manque, puis : mbaudit collect --account " + account + " --workspace",
 			"mbaudit preflight, give the right that is missing, then: mbaudit collect --account " + account + " --workspace"}
@@ -235,6 +239,9 @@ func (m *maker) questions() []Question {
 			continue
 		}
 		q := Question{Item: w.ID, For: "user", Account: w.Account, About: Text{w.Title["fr"], w.Title["en"]}, Text: Text{w.Question["fr"], w.Question["en"]}, At: w.First, Subject: w.Subject, Exhibits: firsts(w.Exhibits)}
+		if facts.IsTenant(w.Account) {
+			q.For = "technical" // no user knows what an administrator set up for all
+		}
 		m.answer(&q)
 		all = append(all, q)
 	}

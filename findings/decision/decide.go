@@ -38,6 +38,7 @@ func Decide(in Input) *Decision {
 	for _, account := range m.accounts {
 		m.sure[key(account)] = m.confirmation(account)
 	}
+	m.tenants()
 	m.confirm()
 	m.sensitive()
 	m.d.Exfiltration = m.exfiltration()
@@ -56,11 +57,32 @@ func Decide(in Input) *Decision {
 	return m.d
 }
 
+// tenants says of the tenants of the accounts how sure it is that somebody else was in: as sure as of the worst of their accounts,
+// and, where something of the whole tenant is suspect by itself (a key that signs anybody in and that no administrator knows),
+// as that says. The accounts keep their own: that somebody could enter all is no proof that he entered one.
+func (m *maker) tenants() {
+	for _, w := range m.all {
+		tenant := key(w.Account)
+		if _, done := m.sure[tenant]; done || !w.Examined || !facts.IsTenant(w.Account) {
+			continue
+		}
+		sure := notConfirmed
+		for _, account := range m.accounts {
+			if m.Coverage.Concerns(w.Account, account) {
+				sure = max(sure, m.sure[key(account)])
+			}
+		}
+		if own := m.confirmation(w.Account); own >= suspected || sure >= suspected {
+			m.sure[tenant] = max(sure, own)
+		}
+	}
+}
+
 // mailboxes leaves the tenants out of the accounts under examination.
 func mailboxes(accounts []string) []string {
 	all := []string{}
 	for _, a := range accounts {
-		if !strings.HasPrefix(a, "@") {
+		if !facts.IsTenant(a) {
 			all = append(all, a)
 		}
 	}

@@ -96,6 +96,49 @@ func TestGrounds(t *testing.T) {
 	}
 }
 
+// TestTenant: what is found of a whole tenant is examined and asked of an administrator; while nobody has answered, it makes the
+// extent possible and no more, and of a tenant of which no account is suspected not even that.
+func TestTenant(t *testing.T) {
+	const key = `{"idpCredentials":[{"name":"inboundSamlSsoProfiles/1/idpCredentials/1","updateTime":"2026-10-14T01:00:00Z"}]}`
+	for _, c := range []struct {
+		story, answer           string
+		established, possible   int
+		confirmation, stillOpen string
+	}{
+		{"bec-forward", "", 0, 3, "confirmed", "yes"},
+		{"bec-forward", "not recognised", 3, 3, "confirmed", "yes"},
+		{"bec-forward", "recognised", 0, 2, "confirmed", "yes"},
+		{"quiet", "", 0, 0, "not confirmed", "no"},
+		{"quiet", "not recognised", 3, 3, "confirmed", "yes"},
+	} {
+		s := storyNamed(t, c.story)
+		s.Tenant = map[string]string{"cloudidentity/idpCredentials": key}
+		if c.answer != "" {
+			s.Answers = map[string]string{"sso-key-recent": c.answer}
+		}
+		d, result, _ := s.told(t)
+		name := c.story + " " + c.answer
+		if d.Scope.Established != c.established || d.Scope.Possible < c.established || (d.Scope.Possible == 3) != (c.possible == 3) || d.Confirmation.Word.EN != c.confirmation {
+			t.Errorf("%s: scope %d, possible %d, %s: want %+v", name, d.Scope.Established, d.Scope.Possible, d.Confirmation.Word.EN, c)
+		}
+		if still := map[decision.Answer]string{decision.Yes: "yes", decision.No: "no"}[d.Story.StillOpen]; still != c.stillOpen {
+			t.Errorf("%s: still open: %q, want %q", name, still, c.stillOpen)
+		}
+		at := slices.IndexFunc(d.Questions, func(q decision.Question) bool { return q.Account == "@example.test" })
+		if at < 0 || d.Questions[at].For != "technical" {
+			t.Errorf("%s: no administrator is asked: %+v", name, d.Questions)
+		}
+		for _, f := range result.Findings {
+			if f.Rule == "sso-key-recent" && (!f.Examined || f.Account != "@example.test") {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if slices.Contains(d.Accounts, "@example.test") {
+			t.Errorf("%s: the tenant is no account: %v", name, d.Accounts)
+		}
+	}
+}
+
 // TestExfiltration: proved by Gmail's log; excluded only where that log was read as a whole and late enough; else possible.
 func TestExfiltration(t *testing.T) {
 	state := func(s *story, kind string) string {

@@ -332,7 +332,7 @@ func (m *maker) stillOpen(s *Story) {
 func lasting(w *weighed) bool {
 	switch w.Rule {
 	case "forwarding-external", "filter-forwards", "filter-forwards-and-hides", "filter-odd-label", "rule-sends-outside", "rule-hides-money", "rule-hides-security", "rule-executes",
-		"delegate-external", "token-mail", "token-anonymous", "app-password-recent", "send-as-look-alike", "reply-to-external", "rule-for-everything":
+		"delegate-external", "token-mail", "token-anonymous", "app-password-recent", "send-as-look-alike", "reply-to-external", "rule-for-everything", "sso-key-recent":
 		return true
 	}
 	return false

@@ -35,18 +35,18 @@ const (
 
 // A story is a document of testdata/stories; its README says what the fields mean.
 type story struct {
-	Story, Text, System string
-	Benign, Super       bool
-	Accounts, Others    []string
-	Missing             []string
-	Sensitive, Answers  map[string]string
-	State, Before       map[string]string
-	Mail                [][]string
-	Places              map[string]place
-	Events, Log         [][]any
-	Meaning             []facts.Meaning
-	Failures, Burst     *run
-	Expect              struct {
+	Story, Text, System   string
+	Benign, Super         bool
+	Accounts, Others      []string
+	Missing               []string
+	Sensitive, Answers    map[string]string
+	State, Before, Tenant map[string]string
+	Mail                  [][]string
+	Places                map[string]place
+	Events, Log           [][]any
+	Meaning               []facts.Meaning
+	Failures, Burst       *run
+	Expect                struct {
 		Level, Possible decision.Level
 		Confirmation    string
 		Rule            string
@@ -216,6 +216,9 @@ func (s *story) workspace(t *testing.T, w *findingstest.Writer) {
 			w.Add(evidence.Exhibit{Resource: resource}, body)
 		}
 	}
+	for resource, body := range s.Tenant {
+		w.Add(evidence.Exhibit{Account: "@example.test", Resource: resource}, body)
+	}
 	for n, m := range s.Mail {
 		answer, err := json.Marshal(map[string]any{"id": fmt.Sprintf("18c%013x", n), "threadId": fmt.Sprintf("18c%013x", n), "labelIds": []string{strings.ToUpper(m[0])}, "internalDate": fmt.Sprint(moment(t, m[1]).UnixMilli()),
 			"raw": base64.URLEncoding.EncodeToString([]byte(mailText(m)))})
@@ -355,7 +358,7 @@ func (s *story) journal(t *testing.T, result *findings.Result) []journal.Entry {
 		if !strings.HasPrefix(item, "Q-") {
 			items = nil
 			for _, f := range result.Findings {
-				if f.Rule == item && strings.EqualFold(f.Account, s.Accounts[0]) {
+				if f.Rule == item && (strings.EqualFold(f.Account, s.Accounts[0]) || facts.IsTenant(f.Account)) {
 					items = append(items, f.ID)
 				}
 			}

@@ -79,14 +79,17 @@ func (w *worlds) read(account, patterns string) reading {
 
 func (w *worlds) readOne(account, pattern string) reading {
 	prefix, wild := strings.CutSuffix(pattern, "*")
-	best := notRead
+	best, all := notRead, wholly
+	if len(w.coverage.UnreadOf(account)) > 0 {
+		all = partly // a bundle that cannot be read may hold more of it
+	}
 	for _, r := range w.rows(account) {
 		if r.Resource != pattern && (!wild || !strings.HasPrefix(r.Resource, prefix)) {
 			continue
 		}
 		switch {
 		case r.Whole():
-			return wholly
+			return all
 		case r.Status == "not offered" && best == notRead:
 			best = notThere
 		case r.Got > 0:

@@ -71,7 +71,7 @@ func (s *source) activity(rec *googlelog.Record) error {
 			ip: rec.IP, qualifier: rec.Qualifier, customer: rec.Customer, network: rec.Network}
 		a.into(f)
 		for _, p := range e.Parameters {
-			if f.flatten(strings.ToLower(p.Name), p.Value) != nil {
+			if f.flatten(parameterName(p.Name), p.Value) != nil {
 				f.Set("parameters_odd", Bool(true))
 			}
 		}
@@ -112,6 +112,22 @@ func (a *auditEvent) into(f *Fact) {
 	}
 }
 
+// parameterName is the field of an event's parameter: its name in lower case. One that has the name of what the event itself
+// says, or of what is made out of it here, stands apart: Chat names the actor once more, and no log can say that an event is ours.
+func parameterName(name string) string {
+	name = strings.ToLower(name)
+	switch name {
+	case "actor", "ip", "accounts", "duplicate", "duplicate_of", "own_client", "own_trace", "session":
+		return "parameter." + name
+	}
+	for _, prefix := range []string{"event.", "actor.", "source."} {
+		if strings.HasPrefix(name, prefix) {
+			return "parameter." + name
+		}
+	}
+	return name
+}
+
 // serviceOf is the log that an application's events are looked for in.
 func serviceOf(application string) string {
 	if application == "user_accounts" {
@@ -120,21 +136,35 @@ func serviceOf(application string) string {
 	return application
 }
 
-// keepAudit says whom the event is about and keeps it: the user that it names, where an administrator acts, else its
-// actor.
-func (s *source) keepAudit(f *Fact) error {
-	actor := f.Text("actor")
-	about := actor
-	for _, name := range []string{"user_email", "affected_email_address"} {
-		if named := strings.ToLower(f.Text(name)); named != "" {
-			about = named
-			break
+// maxConcerned is how many accounts one event is kept for.
+const maxConcerned = 100
+
+// concerned are those whom an event is about: the users that it names, where an administrator acts, else its actor, each once.
+func (s *source) concerned(f *Fact) []string {
+	if f.Text("actor") == "" {
+		f.say("actor", strings.ToLower(f.Text("parameter.actor")))
+	}
+	for _, name := range []string{"user_email", "affected_email_address", "actor"} {
+		var all []string
+		v, _ := f.Get(name)
+		for _, one := range v.All() {
+			if one = strings.ToLower(one); one != "" && !slices.Contains(all, one) && len(all) < maxConcerned {
+				all = append(all, one)
+			}
+		}
+		if len(all) > 0 {
+			return all
 		}
 	}
-	if about == "" {
-		about = s.Account
+	return []string{s.Account}
+}
+
+// keepAudit keeps an event for each account that it is about; the field accounts lists them where there are several.
+func (s *source) keepAudit(f *Fact) error {
+	about := s.concerned(f)
+	if f.Account = about[0]; len(about) > 1 {
+		f.Set("accounts", List(about))
 	}
-	f.Account = about
 	f.say("device", f.Text("device_id"))
 	f.say("user_agent", f.Text("useragent"))
 	f.say("target", firstText(f, "email_forwarding_destination_address", "email_monitor_dest_email", "target_user", "new_user_email"))
@@ -143,6 +173,13 @@ func (s *source) keepAudit(f *Fact) error {
 	}
 	if scopes := f.Text("api_scopes"); scopes != "" {
 		rateScopes(f, strings.FieldsFunc(scopes, func(r rune) bool { return r == ',' || r == ' ' }))
+	}
+	for _, account := range about[1:] {
+		other := *f
+		other.Account, other.Fields = account, slices.Clone(f.Fields)
+		if err := s.keep(&other); err != nil {
+			return err
+		}
 	}
 	return s.keep(f)
 }
@@ -195,7 +232,7 @@ func (s *source) reportEvents() error {
 		a.into(f)
 		f.Set("source.offset", Number(e.Offset))
 		for _, name := range slices.Sorted(maps.Keys(e.Parameters)) {
-			if f.flatten(strings.ToLower(name), e.Parameters[name]) != nil {
+			if f.flatten(parameterName(name), e.Parameters[name]) != nil {
 				f.Set("parameters_odd", Bool(true))
 			}
 		}

@@ -78,7 +78,7 @@ func NewCollection(options Options) *Collection {
 		options.Location = time.UTC
 	}
 	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: newTopicIndex(),
-		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}}}
+		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}, tenants: newTenants()}}
 	maps.Copy(c.listings, serviceListings())
 	if options.Content {
 		c.content = content.NewReader()
@@ -138,7 +138,8 @@ func (c *Collection) compare() error {
 	return c.changes.facts(c.sorted.add)
 }
 
-// Read takes in a bundle's exhibits. All bundles are read before All is called.
+// Read takes in a bundle's exhibits. All bundles are read before All is called. What of the bundle is damaged is in
+// Coverage.Unread and no error.
 func (c *Collection) Read(ctx context.Context, b *evidence.Bundle) error {
 	c.coverage.take(b)
 	c.changes.take(b)
@@ -147,11 +148,12 @@ func (c *Collection) Read(ctx context.Context, b *evidence.Bundle) error {
 		c.known.account(account)
 	}
 	for r, err := range b.Records() {
-		if err == nil {
-			err = ctx.Err()
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if err != nil {
-			return err
+		if err != nil { // after it nothing follows
+			c.damaged(b, err)
+			return nil
 		}
 		if r.Exhibit == nil {
 			continue
@@ -161,6 +163,11 @@ func (c *Collection) Read(ctx context.Context, b *evidence.Bundle) error {
 		}
 	}
 	return nil
+}
+
+// damaged notes that not all of a bundle can be read.
+func (c *Collection) damaged(b *evidence.Bundle, why error) {
+	c.coverage.NotRead(Unread{Bundle: b.Opening.Bundle, Accounts: b.Opening.Accounts, Reason: why.Error(), Partly: true})
 }
 
 // A source is an exhibit that is being read into facts.
@@ -176,7 +183,7 @@ type errStored struct{ error }
 
 func (e errStored) Unwrap() error { return e.error }
 
-// exhibit reads one exhibit. What is wrong with its bytes becomes a fact; an error is one of the bundle or of storage.
+// exhibit reads one exhibit. What is wrong with its bytes becomes a fact; an error is one of storage.
 func (c *Collection) exhibit(b *evidence.Bundle, r evidence.Record) error {
 	s := &source{c, b, r, r.Exhibit}
 	c.changes.exhibit(s)
@@ -213,7 +220,7 @@ func (s *source) reader() (kind string, read func() error) {
 		return KindMailLog, s.mailLog
 	case family == "report-events":
 		return KindAudit, s.reportEvents
-	case base == "reports" && s.Collector == "workspace":
+	case (base == "reports" || base == "watch") && s.Collector == "workspace": // a log, or pages of one
 		return KindAudit, s.activities
 	case strings.HasPrefix(s.Resource, "alerts") || strings.HasPrefix(s.Resource, "alertcenter/alerts"):
 		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
@@ -238,7 +245,8 @@ func (s *source) fact(kind, locator string) *Fact {
 // keep puts a fact into the collection.
 func (s *source) keep(f *Fact) error {
 	s.c.known.learn(f)
-	if f.Kind == kindRoleName {
+	s.c.coverage.tenants.learn(f)
+	if learnt(f.Kind) {
 		return nil
 	}
 	if f.Kind == KindAudit {
@@ -271,7 +279,8 @@ var errLarge = fmt.Errorf("it has more than %d bytes", maxBody)
 func (s *source) open() (io.Reader, error) {
 	body, err := s.bundle.Body(s.StoredExhibit)
 	if err != nil {
-		return nil, errStored{err}
+		s.c.damaged(s.bundle, err)
+		return nil, err
 	}
 	switch encoding := cmp.Or(s.Attrs["encoding"], "identity"); encoding {
 	case "identity":

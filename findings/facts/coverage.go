@@ -15,6 +15,8 @@ type Coverage struct {
 	baselines map[string]bool
 	sent      map[string]bool
 	content   *ContentCount
+	tenants   tenants
+	unread    []Unread
 
 	sorted []*Row            // Rows, until there is another one
 	index  map[string][]*Row // by the account or tenant that they are kept under, in lower case; those that hold everybody are everybodys
@@ -96,9 +98,8 @@ func (c *Coverage) Of(account string) []*Row {
 	}
 	account = strings.ToLower(account)
 	rows := slices.Concat(c.index[account], c.index[everybodys])
-	_, domain, _ := strings.Cut(account, "@")
 	for _, tenant := range c.owners {
-		if tenant != account && tenant == "@"+domain {
+		if tenant != account && c.Concerns(tenant, account) {
 			rows = append(rows, c.index[tenant]...)
 		}
 	}
@@ -133,6 +134,7 @@ func (c *Coverage) at(account, resource string) *Row {
 
 // take adds a bundle's ledger.
 func (c *Coverage) take(b *evidence.Bundle) {
+	c.tenants.take(b)
 	for _, account := range b.Opening.Accounts {
 		if !slices.Contains(c.accounts, account) {
 			c.accounts = append(c.accounts, account)

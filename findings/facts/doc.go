@@ -35,6 +35,12 @@
 // exhibits, dated between the two. Events that the collections of the case left in Google's logs themselves, known by the
 // OAuth client that exhibits name, are facts with own_trace, and rules pass over them.
 //
+// # Whole tenants
+//
+// What is of a whole tenant is under "@" and a domain; Coverage.Concerns says for which accounts it holds (tenants.go). An event that
+// names several accounts is a fact of each. What cannot be read of a bundle as such is in Coverage.Unread, and whatever was not
+// found of its accounts is unknown then.
+//
 // # What is left out
 //
 // Of messages that are marked personal the subject, names and names of attachments are left out; personal is true. Bodies are

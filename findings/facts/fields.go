@@ -20,6 +20,8 @@ package facts
 //	data, data.SORT  sorts of secrets and numbers in a message (password, key, token, card, nir) and how many; never a value
 //	body.topics      as topics, of the text; attachments.types, attachments.sha256 in the order of attachments
 //	own_client, own_trace a token of the client that collected; within a collection of the case, and so ours
+//	accounts         of an event about several accounts: all of them; it is a fact of each
+//	parameter.X      an event's parameter X that has the name of another field
 //	age_days, modified_days, imap_days, pop_days before the collection
 //	topics           of a subject: security, reset, credential, money, bank-change, bounce
 //	labels.names     of a filter: the names of labels that it puts on

@@ -36,12 +36,24 @@ func listings() map[string]listingOf {
 		"directory/groups":            {kind: KindGroup, list: "groups", read: targeted("email")},
 		"directory/roleAssignments":   {kind: KindRole, list: "items", read: targeted("")},
 		"directory/roles":             {kind: kindRoleName, list: "items", read: targeted("")},
+		"directory/customer":          {kind: kindCustomer, list: "", read: targeted("")},
+		"directory/domains":           {kind: kindDomain, list: "domains", read: targeted("")},
+		"directory/domainAliases":     {kind: kindDomain, list: "domainAliases", read: targeted("")},
 		"directory/verificationCodes": {kind: KindCodes, list: "", read: targeted("")},
 	}
 }
 
-// kindRoleName is what a role's number means. It is no statement about the account, so it is learnt and not kept.
-const kindRoleName = "role_name"
+// Kinds that are learnt and not kept, because they are no statements about the account: what a role's number means, and who
+// the customer is and which domains he has.
+const (
+	kindRoleName = "role_name"
+	kindCustomer = "customer"
+	kindDomain   = "domain"
+)
+
+func learnt(kind string) bool {
+	return kind == kindRoleName || kind == kindCustomer || kind == kindDomain
+}
 
 // listing reads an answer, or a page of one.
 func (s *source) listing(l listingOf) error {

@@ -18,6 +18,7 @@ const (
 	KindAlias             = "user_alias"       // another address of the user
 	KindDevice            = "mobile_device"    // a device that synchronises
 	KindGroup             = "group"            // a group that the user is in
+	KindGroupSettings     = "group_settings"   // what a group that the user is in lets people do
 	KindRole              = "admin_role"       // an administrator's role that the user has
 	KindAudit             = "audit"            // an event of an audit log; event.service is the logsource's service
 	KindMailLog           = "mail_log"         // an event in a mail server's log
@@ -33,6 +34,7 @@ const (
 	KindFile              = "drive_file"       // a file and who has access to it
 	KindFileActivity      = "drive_activity"   // what was done with a file
 	KindCloudDevice       = "cloud_device"     // a device that Cloud Identity knows the account on
+	KindClientState       = "client_state"     // what an application of others says of such a device
 	KindPolicy            = "policy"           // a policy of the organisation
 	KindSSO               = "single_sign_on"   // who may sign people in from outside: profiles, their keys, whom they hold for
 	KindCalendarACL       = "calendar_acl"     // who has access to a calendar
@@ -47,7 +49,7 @@ const (
 // Kinds lists all kinds of facts.
 func Kinds() []string {
 	return []string{KindUnreadable, KindFilter, KindForwarding, KindForwardingAddress, KindDelegate, KindSendAs, KindVacation, KindAccess, KindLabel,
-		KindToken, KindAppPassword, KindCodes, KindUser, KindAlias, KindDevice, KindGroup, KindRole, KindAudit, KindMailLog, KindScript,
-		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDraft, KindDisappeared, KindHistory, KindFile, KindFileActivity, KindCloudDevice,
+		KindToken, KindAppPassword, KindCodes, KindUser, KindAlias, KindDevice, KindGroup, KindGroupSettings, KindRole, KindAudit, KindMailLog, KindScript,
+		KindRuleAction, KindACL, KindRights, KindAnnotation, KindMessage, KindDraft, KindDisappeared, KindHistory, KindFile, KindFileActivity, KindCloudDevice, KindClientState,
 		KindPolicy, KindSSO, KindCalendarACL, KindScriptRun, KindUsage, KindNamedElsewhere, KindAttached, KindSettingChange, KindAlert}
 }

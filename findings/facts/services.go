@@ -20,6 +20,8 @@ func serviceListings() map[string]listingOf {
 		"driveactivity/activity":               {kind: KindFileActivity, list: "activities", read: (*source).fileActivity, bare: true},
 		"cloudidentity/devices":                {kind: KindCloudDevice, list: "", read: since("createtime")},
 		"cloudidentity/deviceUsers":            {kind: KindCloudDevice, list: "deviceUsers", read: since("firstsynctime", "createtime")},
+		"cloudidentity/clientStates":           {kind: KindClientState, list: "clientStates", read: since("createtime")},
+		"groupssettings/groups":                {kind: KindGroupSettings, list: "", read: targeted("email")},
 		"cloudidentity/policies":               {kind: KindPolicy, list: "policies", read: targeted("")},
 		"cloudidentity/inboundSamlSsoProfiles": {kind: KindSSO, list: "inboundSamlSsoProfiles", read: singleSignOn("saml profile")},
 		"cloudidentity/inboundOidcSsoProfiles": {kind: KindSSO, list: "inboundOidcSsoProfiles", read: singleSignOn("oidc profile")},

@@ -195,6 +195,7 @@ func (c *call) admit() *apiError {
 	if err := t.charge(c); err != nil {
 		return err
 	}
+	c.used()
 	return t.enter(c)
 }
 

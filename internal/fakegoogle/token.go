@@ -25,9 +25,11 @@ const (
 
 // An accessToken is what the token endpoint handed out.
 type accessToken struct {
-	subject string // primary address; "" is the service account itself
-	scopes  []string
-	expires time.Time
+	subject   string // primary address; "" is the service account itself
+	scopes    []string
+	expires   time.Time
+	delegated bool     // it speaks for a user by domain-wide delegation
+	noted     []string // APIs of which the token log has this token's use
 }
 
 // isToken says that a request is for the token endpoint, by one of the paths that it has at Google.
@@ -90,14 +92,38 @@ func (t *Tenant) grant(c *call) (object, *tokenError) {
 	if refusal := t.delegated(asserted.Subject, scopes); refusal != nil {
 		return nil, refusal
 	}
-	token := &accessToken{scopes: scopes, expires: c.now.Add(tokenLife)}
+	token := &accessToken{scopes: scopes, expires: c.now.Add(tokenLife), delegated: true}
 	if asserted.Subject != "" {
 		token.subject = t.person(t.index[strings.ToLower(asserted.Subject)]).email
 	}
 	c.token, c.subject = token, token.subject
 	name := fmt.Sprintf("ya29.fake-%x", randomBytes(24))
 	t.issued[name] = token
+	t.delegatedLine(c, "authorize", object{"name": "scope", "multiValue": texts(scopes...)})
 	return object{"access_token": name, "expires_in": int(tokenLife/time.Second) - 1, "token_type": "Bearer"}, nil
+}
+
+// delegatedLine writes into the token log that the service account was given a token for a user, or used one: Google writes that as
+// any application's, in the user's name and from where the token was asked for. It holds the lock.
+func (t *Tenant) delegatedLine(c *call, name string, parameters ...any) {
+	number, known := t.index[strings.ToLower(c.token.subject)]
+	if c.token.subject == "" || !known {
+		return
+	}
+	t.recordActivity(activity{key: key{at: c.now}, application: "token", user: number, ip: Responder, client: ClientID, events: []event{{"auth", name,
+		append([]any{parameter("client_id", ClientID), parameter("app_name", ClientID), parameter("client_type", "WEB")}, parameters...)}}})
+}
+
+// used writes the first use of a token with an API into the token log. It holds the lock.
+func (c *call) used() {
+	api := strings.ToLower(c.method.api.Name)
+	if slices.Contains(c.token.noted, api) || !slices.Contains([]string{"gmail", "drive", "calendar"}, api) {
+		return
+	}
+	c.token.noted = append(c.token.noted, api)
+	if c.token.delegated {
+		c.tenant.delegatedLine(c, "activity", parameter("api_name", api), parameter("method_name", c.method.ID), parameter("product_bucket", strings.ToUpper(api)))
+	}
 }
 
 // verify checks the assertion's signature (RS256), issuer, audience and times.

@@ -60,6 +60,7 @@ func allowed() map[string][]string {
 		"findings/rules":        {"findings/facts", "findings/sigma"},
 		"findings/sigma":        {},
 		"findings/mailrule":     {"internal/visible"},
+		"findings/watch":        {"findings", "findings/facts", "findings/networks", "internal/googlelog"},
 
 		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "internal/casefile", "internal/visible"},
 		"report/browser": {"internal/visible"},

@@ -198,7 +198,7 @@ func (b *builder) because(x *Indicator, n naming, f *findings.Finding) {
 	x.at(n.at)
 	x.Events++
 	x.add(&x.Exhibits, n.id, maxExhibits)
-	x.accounts(&x.Accounts, f.Account)
+	x.account(&x.Accounts, f.Account)
 }
 
 func (x *Indicator) at(t time.Time) {
@@ -219,12 +219,10 @@ func (x *Indicator) add(list *[]string, s string, most int) {
 	}
 }
 
-// accounts adds the accounts that a fact is about: an event with several actors names them all.
-func (x *Indicator) accounts(list *[]string, account string) {
-	for _, one := range strings.Split(account, ", ") {
-		if strings.Contains(one, "@") && !strings.HasPrefix(one, "@") { // "@domain" stands for a whole organisation
-			x.add(list, one, maxAccounts)
-		}
+// account adds the account that a fact is about.
+func (x *Indicator) account(list *[]string, account string) {
+	if strings.Contains(account, "@") && !facts.IsTenant(account) {
+		x.add(list, account, maxAccounts)
 	}
 }
 
@@ -352,7 +350,7 @@ func (b *builder) sight(ip string, f *facts.Fact) {
 		s.last = f.Time
 	}
 	x := &Indicator{}
-	x.accounts(&s.accounts, f.Account)
+	x.account(&s.accounts, f.Account)
 	x.add(&s.exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
 	x.add(&s.agents, f.Text("user_agent"), maxAgents)
 	if v, ok := f.Get("asn"); ok {

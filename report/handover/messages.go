@@ -220,7 +220,7 @@ func (b *builder) ofMessage(kind Kind, value string, m Message) {
 	}
 	x.Events++
 	x.at(m.At)
-	x.accounts(&x.Accounts, m.Account)
+	x.account(&x.Accounts, m.Account)
 	for _, id := range m.Exhibits {
 		x.add(&x.Exhibits, id, maxExhibits)
 	}
