@@ -190,8 +190,14 @@ func (a *assembly) result(coverage *facts.Coverage, foreign *Foreign) *Result {
 	}
 	a.confirm(r.Findings)
 	sameAddress(r.Findings)
+	examined := map[string]bool{}
 	for _, f := range r.Findings {
-		f.Examined = coverage.Examined(f.Account)
+		is, known := examined[f.Account]
+		if !known {
+			is = coverage.Examined(f.Account)
+			examined[f.Account] = is
+		}
+		f.Examined = is
 	}
 	slices.SortFunc(r.Findings, compareFindings)
 	r.Outcomes = a.outcomes(coverage, r.Findings)
@@ -261,13 +267,14 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 		}
 	}
 	var outcomes []Outcome
-	missing := map[string][]Missing{}
+	missing, same := map[string][]Missing{}, shared{}
 	for _, account := range coverage.Accounts() {
+		rows := coverage.Of(account)
 		for _, r := range a.set.Rules {
 			if r.Serves() || facts.IsTenant(account) {
 				continue
 			}
-			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: a.missing(r, account, coverage)}
+			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: same.one(a.missing(r, account, rows, coverage))}
 			missing[r.Name+"\x00"+strings.ToLower(account)] = o.Missing
 			switch {
 			case holds[r.Name+"\x00"+strings.ToLower(account)]:
@@ -280,14 +287,14 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 	}
 	for _, f := range all {
 		if f.Missing = missing[f.Rule+"\x00"+strings.ToLower(f.Account)]; facts.IsTenant(f.Account) {
-			f.Missing = a.missing(a.set.Rule(f.Rule), f.Account, coverage)
+			f.Missing = a.missing(a.set.Rule(f.Rule), f.Account, coverage.Of(f.Account), coverage)
 		}
 	}
 	return outcomes
 }
 
 // missing lists what a rule looks at and what was not read, or not as a whole.
-func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Coverage) []Missing {
+func (a *assembly) missing(r *rules.Rule, account string, rows []*facts.Row, coverage *facts.Coverage) []Missing {
 	var all []Missing
 	add := func(m Missing) {
 		if !slices.ContainsFunc(all, func(x Missing) bool { return x.Source == m.Source && x.Reason == m.Reason }) {
@@ -301,7 +308,7 @@ func (a *assembly) missing(r *rules.Rule, account string, coverage *facts.Covera
 		}
 		what := map[string]string{"fr": cmp.Or(r.About.FR.Gap, source.FR), "en": cmp.Or(r.About.EN.Gap, source.EN)}
 		if base.Logsource.Category != facts.KindSettingChange { // of each of its sources two collections are compared, or none
-			for _, m := range lacking(source, account, coverage) {
+			for _, m := range lacking(source, account, rows, coverage) {
 				m.What = what
 				add(m)
 			}
@@ -360,11 +367,11 @@ func (a *assembly) need(need, account string, coverage *facts.Coverage) (Missing
 	return Missing{}, false
 }
 
-// lacking says what of a source was not read. Logs that were imported hold all accounts, whichever they were imported for.
-func lacking(source rules.Source, account string, coverage *facts.Coverage) []Missing {
+// lacking says of the rows that concern an account what of a source was not read. Logs that were imported hold all accounts, whichever they were imported for.
+func lacking(source rules.Source, account string, rows []*facts.Row, coverage *facts.Coverage) []Missing {
 	var found, whole []*facts.Row
 	var lacks []Missing
-	for _, row := range coverage.Rows() {
+	for _, row := range rows {
 		if !serves(source, row, account, coverage) {
 			continue
 		}

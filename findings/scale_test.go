@@ -2,12 +2,9 @@ package findings_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,34 +15,10 @@ import (
 	"github.com/mbaudit/mbaudit/findings/rules"
 )
 
-// largeBundle has pages of a log of sign-ins and deliveries, and headers of messages.
+// largeBundle has pages of logs, and headers of messages.
 func largeBundle(t testing.TB, events, messages int) *evidence.Bundle {
 	w := findingstest.New(t, bundleID, alice)
-	start := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-	for page := range events / 1000 {
-		var b strings.Builder
-		b.WriteString(`{"kind":"admin#reports#activities","items":[`)
-		for i := range 1000 {
-			n := page*1000 + i
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, `{"id":{"time":"%s","uniqueQualifier":"%d","applicationName":"gmail","customerId":"C1"},"actor":{"email":"user%d@example.test","profileId":"%d"},"ipAddress":"192.0.2.%d",`+
-				`"networkInfo":{"ipAsn":[64500],"regionCode":"FR"},"events":[{"type":"delivery_type","name":"delivery","parameters":[{"name":"event_info","messageValue":{"parameter":[{"name":"mail_event_type","intValue":"%d"},`+
-				`{"name":"success","boolValue":true}]}},{"name":"message_info","messageValue":{"parameter":[{"name":"subject","value":"Message %d"},{"name":"rfc2822_message_id","value":"<%d@x>"}]}}]}]}`,
-				start.Add(time.Duration(n)*100*time.Second).Format(time.RFC3339), n, n%50, n%50, n%200, 1+n%35, n, n)
-		}
-		b.WriteString("]}")
-		w.Add(evidence.Exhibit{Resource: "reports/gmail", Item: "page-" + strconv.Itoa(page), Name: fmt.Sprintf("gmail~%d.json", page)}, b.String())
-	}
-	for n := range messages {
-		at := start.Add(time.Duration(n) * 200 * time.Second)
-		w.Add(evidence.Exhibit{Collector: "imap", Resource: "messages/INBOX", Item: "7/" + strconv.Itoa(n+1), MediaType: "text/rfc822-headers", Name: fmt.Sprintf("%09d.hdr", n+1),
-			Attrs: map[string]string{"folder": "INBOX", "flags": `(\Seen)`, "internaldate": at.Format("02-Jan-2006 15:04:05 -0700")}},
-			fmt.Sprintf("Received: from client.example (client.example [198.51.100.%d])\r\n\tby mx.example.test with ESMTPS id %d;\r\n\tMon, 12 Oct 2026 09:00:00 +0200\r\nFrom: Client %d <c%d@client.example>\r\n"+
-				"To: alice@example.test\r\nSubject: Message %d\r\nDate: %s\r\nMessage-ID: <%d@client.example>\r\nAuthentication-Results: mx.example.test; spf=pass; dkim=pass; dmarc=pass\r\n\r\n",
-				n%200, n, n, n%300, n, at.Format(time.RFC1123Z), n))
-	}
+	w.Fill(findingstest.Volume{Events: events, Messages: messages})
 	return w.Open()
 }
 

@@ -98,11 +98,31 @@ func (p *page) document() *document {
 		if !p.m.Has(id) {
 			continue
 		}
-		s.Blocks = makers[id]()
+		s.Blocks = p.bounded(makers[id]())
 		plainClasses(s.Blocks)
 		d.Sections = append(d.Sections, s)
 	}
 	return d
+}
+
+// maxRows is how many rows a table shows. A page that no browser opens tells nobody anything; of many accounts a table may have
+// hundreds of thousands.
+const maxRows = 3000
+
+// bounded cuts tables to what a page can hold, and says how much of them is elsewhere.
+func (p *page) bounded(blocks []block) []block {
+	var all []block
+	for _, b := range blocks {
+		b.Blocks = p.bounded(b.Blocks)
+		more := len(b.Rows) - maxRows
+		if more <= 0 {
+			all = append(all, b)
+			continue
+		}
+		b.Rows = b.Rows[:maxRows]
+		all = append(all, b, note(p.t("table.more", more)))
+	}
+	return all
 }
 
 // plainClasses leaves letters, digits and hyphens in the classes: some are made of values out of a file.

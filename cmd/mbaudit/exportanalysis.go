@@ -274,7 +274,7 @@ func wholeAnalysis(c *openCase) (*findings.Result, error) {
 			return nil, err
 		}
 	}
-	return readAnalysis[findings.Result](c.path(analysisName, findingsName))
+	return readFindings(c)
 }
 
 // regrade takes in what people answered since the analysis was made: what somebody recognises must not go out as an intruder's.

@@ -258,7 +258,7 @@ func qualify(ctx context.Context, t *terminal, c *openCase, q *qualification, di
 	if err != nil {
 		return result, nil, err
 	}
-	return result, decided, writeIndented(c.path(analysisName, findingsName), result)
+	return result, decided, writeDerived(c.path(analysisName, findingsName), func(w *bufio.Writer) error { return result.Write(w) })
 }
 
 // readBundles reads the bundles into facts, and gives their ids. One that cannot be read is told of, and what it holds is unknown

@@ -24,6 +24,7 @@ import (
 	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/facts"
+	"github.com/mbaudit/mbaudit/internal/ahead"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report"
 	"github.com/mbaudit/mbaudit/report/browser"
@@ -180,7 +181,7 @@ func nextReport(dir string) (int, error) {
 func caseReport(t *terminal, c *openCase, opts *reportOptions, number int) (*report.Model, error) {
 	in := report.Inputs{Case: c.Case, Now: t.now(), Tool: strings.TrimSpace(versionText()), Number: number}
 	in.Journal, in.JournalBroken = c.journal.Lines()
-	found, err := readAnalysis[findings.Result](c.path(analysisName, findingsName))
+	found, err := readFindings(c)
 	if err != nil {
 		return nil, err
 	}
@@ -232,15 +233,32 @@ func readReportBundles(t *terminal, c *openCase, opts *reportOptions, b *report.
 
 // readAnalysis reads a document of the analysis; nil if it is not there.
 func readAnalysis[T any](path string) (*T, error) {
-	data, err := os.ReadFile(path)
+	return readFile(path, func(in io.Reader) (*T, error) {
+		data, err := io.ReadAll(in)
+		if err != nil {
+			return nil, err
+		}
+		doc := new(T)
+		return doc, json.Unmarshal(data, doc)
+	})
+}
+
+// readFindings reads findings.json; nil if it is not there.
+func readFindings(c *openCase) (*findings.Result, error) {
+	return readFile(c.path(analysisName, findingsName), findings.Read)
+}
+
+func readFile[T any](path string, read func(io.Reader) (*T, error)) (*T, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	doc := new(T)
-	if err := json.Unmarshal(data, doc); err != nil {
+	defer f.Close() //nolint:errcheck // it was only read
+	doc, err := read(bufio.NewReaderSize(f, 256<<10))
+	if err != nil {
 		return nil, withHint(fmt.Errorf("reading %s: %w", filepath.Base(path), err), "make it again: mbaudit qualify")
 	}
 	return doc, nil
@@ -248,7 +266,7 @@ func readAnalysis[T any](path string) (*T, error) {
 
 // jsonLines goes through a file with one document in each line; a file that is not there has none.
 func jsonLines[T any](path string) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
+	return ahead.Of(func(yield func(*T, error) bool) {
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
@@ -263,7 +281,7 @@ func jsonLines[T any](path string) iter.Seq2[*T, error] {
 			line, err := r.ReadBytes('\n')
 			if len(bytes.TrimSpace(line)) > 0 {
 				doc := new(T)
-				if err := json.Unmarshal(line, doc); err != nil {
+				if err := parseLine(line, doc); err != nil {
 					yield(nil, withHint(fmt.Errorf("reading %s: %w", filepath.Base(path), err), "make it again: mbaudit qualify"))
 					return
 				}
@@ -278,5 +296,13 @@ func jsonLines[T any](path string) iter.Seq2[*T, error] {
 				return
 			}
 		}
+	})
+}
+
+// parseLine reads a line. What reads itself checks itself, and needs no second pass.
+func parseLine(line []byte, doc any) error {
+	if own, ok := doc.(json.Unmarshaler); ok {
+		return own.UnmarshalJSON(line)
 	}
+	return json.Unmarshal(line, doc)
 }

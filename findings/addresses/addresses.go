@@ -30,7 +30,12 @@ type Book struct {
 	domains map[string]bool // own, in their A-label form
 	looks   []look
 	names   map[string][]string // words of the persons' names, by account
+	ofAll   map[string]Class    // domains of services for everybody
+	judged  map[string]string   // by domain: what like says, until there is another own domain
 }
+
+// maxJudged is how many domains are remembered. Most mail is from few.
+const maxJudged = 50_000
 
 // A look is an own domain as it is compared.
 type look struct {
@@ -39,7 +44,13 @@ type look struct {
 
 // NewBook makes a book of an organisation's domains.
 func NewBook(domains []string) *Book {
-	b := &Book{domains: map[string]bool{}, names: map[string][]string{}}
+	b := &Book{domains: map[string]bool{}, names: map[string][]string{}, ofAll: map[string]Class{}, judged: map[string]string{}}
+	for _, d := range freeMail() {
+		b.ofAll[d] = FreeMail
+	}
+	for _, d := range disposable() {
+		b.ofAll[d] = Disposable
+	}
 	for _, d := range domains {
 		b.AddDomain(d)
 	}
@@ -49,10 +60,11 @@ func NewBook(domains []string) *Book {
 // AddDomain notes a domain of the organisation. Those of mail services for everybody are nobody's own.
 func (b *Book) AddDomain(domain string) {
 	domain = normal(domain)
-	if domain == "" || !strings.Contains(domain, ".") || b.domains[domain] || slices.Contains(freeMail(), domain) || slices.Contains(disposable(), domain) {
+	if domain == "" || !strings.Contains(domain, ".") || b.domains[domain] || b.ofAll[domain] != "" {
 		return
 	}
 	b.domains[domain] = true
+	clear(b.judged)
 	registrable := registrableOf(domain)
 	_, shown := mailheader.DomainForms(registrable)
 	name, _, _ := strings.Cut(shown, ".")
@@ -102,9 +114,9 @@ func (b *Book) Judge(address, account string) Verdict {
 		v.Class, v.Domain = External, strings.ToLower(domain)
 	case b.own(ascii):
 		v.Class = Own
-	case slices.Contains(disposable(), registrableOf(ascii)):
+	case b.ofAll[registrableOf(ascii)] == Disposable:
 		v.Class = Disposable
-	case slices.Contains(freeMail(), ascii):
+	case b.ofAll[ascii] == FreeMail:
 		v.Class = FreeMail
 		if b.named(local, account) {
 			v.Class = Private
@@ -181,6 +193,17 @@ func registrableOf(domain string) string {
 
 // like gives the own domain that a domain looks like, or "".
 func (b *Book) like(domain string) string {
+	like, known := b.judged[domain]
+	if !known {
+		like = b.compare(domain)
+		if len(b.judged) < maxJudged {
+			b.judged[domain] = like
+		}
+	}
+	return like
+}
+
+func (b *Book) compare(domain string) string {
 	registrable := registrableOf(domain)
 	_, unicodeForm := mailheader.DomainForms(registrable)
 	bones := skeleton(unicodeForm)

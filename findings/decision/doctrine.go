@@ -274,12 +274,12 @@ func contactsFilled(m *maker) (string, Text) {
 // gapsOnly says whether everything that was asked for was read.
 func gapsOnly(m *maker) (string, Text) {
 	lacking := 0
-	for _, r := range m.worlds.all {
+	for _, r := range m.Coverage.Rows() {
 		if !r.Whole() {
 			lacking++
 		}
 	}
-	if lacking == 0 && len(m.worlds.all) > 0 {
+	if lacking == 0 && len(m.Coverage.Rows()) > 0 {
 		return Done, Text{"tout ce qui a été demandé a été lu", "all that was asked for was read"}
 	}
 	return Partial, Text{fmt.Sprintf("%d sources demandées et non lues en entier", lacking), fmt.Sprintf("%d sources were asked for and not read as a whole", lacking)}

@@ -10,28 +10,22 @@ import (
 // worlds are the rows of what was collected, and so what sort of mail system each account is on.
 type worlds struct {
 	coverage  *facts.Coverage
-	all       []*facts.Row
 	byAccount map[string][]*facts.Row // of rows
 }
 
 func newWorlds(coverage *facts.Coverage) *worlds {
-	return &worlds{coverage: coverage, all: coverage.Rows(), byAccount: map[string][]*facts.Row{}}
+	return &worlds{coverage: coverage, byAccount: map[string][]*facts.Row{}}
 }
 
 // rows gives the rows that concern an account: its own, those of its tenant, and logs that hold everybody.
 func (w *worlds) rows(account string) []*facts.Row {
 	account = strings.ToLower(account)
-	if known, there := w.byAccount[account]; there {
-		return known
+	rows, known := w.byAccount[account]
+	if !known {
+		rows = w.coverage.Of(account)
+		w.byAccount[account] = rows
 	}
-	var mine []*facts.Row
-	for _, r := range w.all {
-		if w.coverage.Concerns(r.Account, account) || strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
-			mine = append(mine, r)
-		}
-	}
-	w.byAccount[account] = mine
-	return mine
+	return rows
 }
 
 func (w *worlds) has(account string, prefixes ...string) bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,8 +231,8 @@ func (s *source) reportEvents() error {
 			ip: e.IP, qualifier: e.Qualifier, customer: e.Customer, network: e.Network}
 		a.into(f)
 		f.Set("source.offset", Number(e.Offset))
-		for name, value := range e.Parameters {
-			if f.flatten(parameterName(name), value) != nil {
+		for _, name := range slices.Sorted(maps.Keys(e.Parameters)) {
+			if f.flatten(parameterName(name), e.Parameters[name]) != nil {
 				f.Set("parameters_odd", Bool(true))
 			}
 		}

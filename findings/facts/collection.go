@@ -18,6 +18,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/settings"
 	"github.com/mbaudit/mbaudit/findings/content"
 	"github.com/mbaudit/mbaudit/findings/networks"
+	"github.com/mbaudit/mbaudit/internal/ahead"
 )
 
 // Options say what is known beside the bundles.
@@ -105,15 +106,26 @@ func (c *Collection) All() iter.Seq2[*Fact, error] {
 			return
 		}
 		e := newEnricher(c.options, c.known, c.own)
-		for f, err := range c.sorted.all() {
-			if err == nil {
-				e.enrich(f)
-			}
+		for f, err := range ahead.Of(c.enriched(e)) {
 			if !yield(f, err) || err != nil {
 				return
 			}
 		}
 		c.coverage.baselines, c.coverage.sent = e.baselines(), c.known.sentOf
+	}
+}
+
+// enriched gives the facts in order, with all fields that e makes.
+func (c *Collection) enriched(e *enricher) iter.Seq2[*Fact, error] {
+	return func(yield func(*Fact, error) bool) {
+		for f, err := range c.sorted.all() {
+			if err == nil {
+				e.enrich(f)
+			}
+			if !yield(f, err) {
+				return
+			}
+		}
 	}
 }
 
@@ -227,7 +239,7 @@ func (s *source) reader() (kind string, read func() error) {
 // fact begins a fact of the exhibit.
 func (s *source) fact(kind, locator string) *Fact {
 	return &Fact{Kind: kind, Account: s.Account, Collector: s.Collector, Resource: s.Resource, Bundle: s.bundle.Opening.Bundle, Exhibit: s.record.ID(),
-		Locator: locator, Collected: s.FetchedAt.UTC(), Fields: make(Fields, 0, 16)}
+		Locator: locator, Collected: s.FetchedAt.UTC(), Fields: make(Fields, 0, 32)}
 }
 
 // keep puts a fact into the collection.

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -16,7 +17,14 @@ type Coverage struct {
 	content   *ContentCount
 	tenants   tenants
 	unread    []Unread
+
+	sorted []*Row            // Rows, until there is another one
+	index  map[string][]*Row // by the account or tenant that they are kept under, in lower case; those that hold everybody are everybodys
+	owners []string          // the tenants in index
 }
+
+// everybodys is the owner of rows that concern all accounts: logs that were imported.
+const everybodys = ""
 
 // A ContentCount says of how many messages the body was read, and of which not.
 type ContentCount struct {
@@ -57,15 +65,45 @@ func (r *Row) Whole() bool {
 // Accounts lists the accounts under examination.
 func (c *Coverage) Accounts() []string { return c.accounts }
 
-// Rows lists the rows in the order of account and resource.
+// Rows lists the rows in the order of account and resource. The list must not be changed.
 func (c *Coverage) Rows() []*Row {
-	rows := make([]*Row, 0, len(c.rows))
-	for _, r := range c.rows {
-		rows = append(rows, r)
+	if c.sorted == nil {
+		for _, r := range c.rows {
+			c.sorted = append(c.sorted, r)
+		}
+		slices.SortFunc(c.sorted, compareRows)
 	}
-	slices.SortFunc(rows, func(a, b *Row) int {
-		return strings.Compare(a.Account+"\x00"+a.Resource, b.Account+"\x00"+b.Resource)
-	})
+	return c.sorted
+}
+
+func compareRows(a, b *Row) int {
+	return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Resource, b.Resource))
+}
+
+// Of lists the rows that concern an account, in their order: its own, those of its tenant, which collectors name by its domain as
+// in @example.com, and those of logs that were imported, which hold everybody.
+func (c *Coverage) Of(account string) []*Row {
+	if c.index == nil {
+		c.index, c.owners = map[string][]*Row{}, nil
+		for _, r := range c.Rows() {
+			owner := strings.ToLower(r.Account)
+			if strings.HasPrefix(r.Resource, "log-events:") || strings.HasPrefix(r.Resource, "report-events:") {
+				owner = everybodys
+			}
+			if strings.HasPrefix(owner, "@") && c.index[owner] == nil {
+				c.owners = append(c.owners, owner)
+			}
+			c.index[owner] = append(c.index[owner], r)
+		}
+	}
+	account = strings.ToLower(account)
+	rows := slices.Concat(c.index[account], c.index[everybodys])
+	for _, tenant := range c.owners {
+		if tenant != account && c.Concerns(tenant, account) {
+			rows = append(rows, c.index[tenant]...)
+		}
+	}
+	slices.SortFunc(rows, compareRows)
 	return rows
 }
 
@@ -75,12 +113,9 @@ func (c *Coverage) Baseline(account string) bool { return c.baselines[strings.To
 
 // Compared says whether some settings of an account were read as a whole by two bundles.
 func (c *Coverage) Compared(account string) bool {
-	for key, r := range c.rows {
-		if r.wholes > 1 && strings.EqualFold(key.account, account) && compares(key.resource) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Of(account), func(r *Row) bool {
+		return r.wholes > 1 && strings.EqualFold(r.Account, account) && compares(r.Resource)
+	})
 }
 
 // Sent says whether messages that the account sent were collected.
@@ -92,6 +127,7 @@ func (c *Coverage) at(account, resource string) *Row {
 	if r == nil {
 		r = &Row{Account: account, Resource: resource}
 		c.rows[key] = r
+		c.sorted, c.index = nil, nil
 	}
 	return r
 }

@@ -3,7 +3,9 @@ package facts
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,6 +262,9 @@ func (f *Fact) MarshalJSON() ([]byte, error) { return f.AppendJSON(nil), nil }
 
 // UnmarshalJSON reads a line of facts.jsonl.
 func (f *Fact) UnmarshalJSON(data []byte) error {
+	if *f = (Fact{}); scanFact(data, f) {
+		return nil
+	}
 	var doc struct {
 		Kind, Account, Zone, Inferred, Bundle, Exhibit, At, Collector, Resource string
 		Time, Collected                                                         time.Time
@@ -269,6 +274,9 @@ func (f *Fact) UnmarshalJSON(data []byte) error {
 	dec.UseNumber()
 	if err := dec.Decode(&doc); err != nil {
 		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("something follows the fact")
 	}
 	*f = Fact{Kind: doc.Kind, Account: doc.Account, Collector: doc.Collector, Resource: doc.Resource, Bundle: doc.Bundle, Exhibit: doc.Exhibit,
 		Locator: doc.At, Time: doc.Time, Zone: doc.Zone, Inferred: doc.Inferred, Collected: doc.Collected}

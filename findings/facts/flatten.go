@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +14,10 @@ const maxDepth = 12
 // flatten puts a JSON value into the fact's fields below a name: objects by their names with dots, Google's messages of
 // parameters by the parameters' names, arrays as lists.
 func (f *Fact) flatten(name string, raw []byte) error {
+	if x, ok := parseJSON(raw); ok {
+		f.put(name, x, 0)
+		return nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var x any
@@ -46,45 +49,47 @@ func (f *Fact) put(name string, x any, depth int) {
 			f.put(name, one, depth+1)
 		}
 	case map[string]any:
+		f.putObject(name, objectOf(x), depth)
+	case object:
 		f.putObject(name, x, depth)
 	}
 }
 
 func scalar(x any) bool {
 	switch x.(type) {
-	case map[string]any, []any:
+	case map[string]any, object, []any:
 		return false
 	}
 	return true
 }
 
-func (f *Fact) putObject(name string, x map[string]any, depth int) {
-	if parameters, ok := x["parameter"].([]any); ok {
+func (f *Fact) putObject(name string, x object, depth int) {
+	parameter, _ := x.get("parameter")
+	if parameters, ok := parameter.([]any); ok {
 		for _, p := range parameters {
-			if p, ok := p.(map[string]any); ok {
+			switch p := p.(type) {
+			case object:
 				f.putParameter(name, p, depth)
+			case map[string]any:
+				f.putParameter(name, objectOf(p), depth)
 			}
 		}
 		return
 	}
-	names := make([]string, 0, len(x))
-	for n := range x {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	for _, n := range names {
-		f.put(join(name, n), x[n], depth+1)
+	for _, m := range x.sorted() {
+		f.put(join(name, m.name), m.value, depth+1)
 	}
 }
 
 // putParameter reads one of Google's parameters: a name and one of several kinds of values.
-func (f *Fact) putParameter(name string, p map[string]any, depth int) {
-	n, _ := p["name"].(string)
+func (f *Fact) putParameter(name string, p object, depth int) {
+	given, _ := p.get("name")
+	n, _ := given.(string)
 	if n == "" {
 		return
 	}
-	for _, kind := range []string{"value", "intValue", "boolValue", "multiValue", "multiIntValue", "multiBoolValue", "messageValue", "multiMessageValue"} {
-		if v, there := p[kind]; there {
+	for _, kind := range [...]string{"value", "intValue", "boolValue", "multiValue", "multiIntValue", "multiBoolValue", "messageValue", "multiMessageValue"} {
+		if v, there := p.get(kind); there {
 			f.put(join(name, n), number64(kind, v), depth+1)
 		}
 	}

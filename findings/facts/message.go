@@ -165,9 +165,9 @@ func (s *source) keepMessage(f *Fact, h *mailheader.Header, body io.Reader) erro
 		f.Fields = slices.DeleteFunc(f.Fields, func(x Field) bool { return x.Name == "attachments" })
 	}
 	correspondents(f, h, personal)
-	for name, field := range map[string]string{"Message-ID": "message_id", "In-Reply-To": "in_reply_to"} {
-		if ids := h.IDs(name); len(ids) > 0 {
-			f.say(field, ids[0])
+	for _, one := range [...]struct{ name, field string }{{"Message-ID", "message_id"}, {"In-Reply-To", "in_reply_to"}} {
+		if ids := h.IDs(one.name); len(ids) > 0 {
+			f.say(one.field, ids[0])
 		}
 	}
 	refs := h.IDs("References")
@@ -180,8 +180,9 @@ func (s *source) keepMessage(f *Fact, h *mailheader.Header, body io.Reader) erro
 	if _, isList := h.List(); isList {
 		f.Set("list", Bool(true))
 	}
-	s.authentication(f, h)
-	origin(f, h)
+	hops, _ := h.Received()
+	s.authentication(f, h, hops)
+	origin(f, h, hops)
 	if duplicates := h.Duplicates(); len(duplicates) > 0 {
 		f.Set("header.duplicates", Number(int64(len(duplicates))))
 	}
@@ -249,9 +250,8 @@ func correspondents(f *Fact, h *mailheader.Header, personal bool) {
 // authentication notes what the topmost Authentication-Results that the receiving server wrote says. Anybody can write such a
 // field: one counts where its server is named by one of the newest Received fields, by the tenant, or is Gmail's own in
 // Gmail's answers. Of others the name alone is kept.
-func (s *source) authentication(f *Fact, h *mailheader.Header) {
+func (s *source) authentication(f *Fact, h *mailheader.Header, hops []mailheader.Hop) {
 	all, _ := h.Authentications()
-	hops, _ := h.Received()
 	for i := range all {
 		if all[i].ARC || all[i].ID == "" {
 			continue
@@ -304,7 +304,7 @@ func (s *source) receiver(id string, field int, hops []mailheader.Hop) bool {
 
 // origin notes the address that a message was handed in from: the oldest public one of the fields that mail systems
 // write for it, or of the first server's Received. Whoever wrote the message may have invented both.
-func origin(f *Fact, h *mailheader.Header) {
+func origin(f *Fact, h *mailheader.Header, hops []mailheader.Hop) {
 	for _, o := range h.Origins() {
 		if ip, ok := public(o.IPs); ok {
 			f.say("ip", ip.String())
@@ -312,7 +312,6 @@ func origin(f *Fact, h *mailheader.Header) {
 			return
 		}
 	}
-	hops, _ := h.Received()
 	for _, hop := range slices.Backward(hops) {
 		if ip, ok := public(hop.FromIPs); ok {
 			f.say("ip", ip.String())

@@ -16,12 +16,16 @@ import (
 // runBytes is how many bytes of facts are held before they are sorted and written away.
 const runBytes = 24 << 20
 
+// blockBytes is how much of that is allocated at once.
+const blockBytes = 1 << 20
+
 // A sorter takes facts in any order and gives them back by time, those without one first, and of one time in the order in
 // which they came. What it cannot hold is in a temporary file that has no name.
 type sorter struct {
 	limit int
 	held  []sortable
 	size  int
+	block []byte // where the written forms go, one behind the other, until it is full
 	file  *os.File
 	runs  []span
 	end   int64
@@ -42,7 +46,12 @@ func (s sortable) less(o sortable) bool { return s.at < o.at || s.at == o.at && 
 func newSorter() *sorter { return &sorter{limit: runBytes} }
 
 func (s *sorter) add(f *Fact) error {
-	x := sortable{at: nanos(f.Time), seq: s.seq, data: f.appendBinary(nil)}
+	if cap(s.block)-len(s.block) < blockBytes/8 {
+		s.block = make([]byte, 0, blockBytes)
+	}
+	from := len(s.block)
+	s.block = f.appendBinary(s.block) // one that is longer than what is left moves the block; earlier ones stay where they are
+	x := sortable{at: nanos(f.Time), seq: s.seq, data: s.block[from:len(s.block):len(s.block)]}
 	s.seq++
 	s.held = append(s.held, x)
 	if s.size += len(x.data) + 64; s.size < s.limit {
@@ -103,7 +112,8 @@ func (s *sorter) spill() error {
 		return fmt.Errorf("sorting facts: %w", err)
 	}
 	s.runs = append(s.runs, span{from, s.end})
-	s.held, s.size = s.held[:0], 0
+	clear(s.held)
+	s.held, s.size, s.block = s.held[:0], 0, nil
 	return nil
 }
 

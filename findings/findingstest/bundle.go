@@ -22,11 +22,22 @@ type Writer struct {
 // New begins a bundle about accounts. name is its ULID.
 func New(t testing.TB, name string, accounts ...string) *Writer {
 	t.Helper()
+	return begin(t, t.TempDir(), name, accounts)
+}
+
+// NewIn is New with the bundle in dir, as in a case.
+func NewIn(t testing.TB, dir, name string, accounts ...string) *Writer {
+	t.Helper()
+	return begin(t, dir, name, accounts)
+}
+
+func begin(t testing.TB, parent, name string, accounts []string) *Writer {
+	t.Helper()
 	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), name)
+	dir := filepath.Join(parent, name)
 	w, err := evidence.Create(dir, evidence.Opening{Bundle: name, CreatedAt: time.Date(2026, 10, 15, 8, 0, 0, 0, time.UTC), Case: "2026-0042", Accounts: accounts,
 		Operator: evidence.Person{Name: "Operator"}, Authority: "test", Tool: evidence.Tool{Name: "mbaudit", Version: "test"},
 		Sources: []evidence.Source{{Collector: "workspace", Address: "https://www.googleapis.com"}}, TimeZone: "UTC", Signer: identity.Fingerprint()}, evidence.WriterConfig{})

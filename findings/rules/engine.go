@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings/facts"
@@ -68,7 +69,15 @@ type Engine struct {
 	set         *Set
 	detections  map[sigma.Logsource][]*Rule
 	correlators []correlator
+	uses        map[string][]*correlator // by the name of the rule that they are about
+	met         map[string][]*Rule       // by source and keys: the detections whose demands are met
 }
+
+// keys are the fields that most rules demand a text of: facts meet only the rules that can hold for them.
+func keys() [2]string { return [2]string{"event.name", "event_info.mail_event_type"} }
+
+// maxMet is how many combinations of keys are remembered: hostile logs may have any number of names.
+const maxMet = 2_000
 
 type correlator struct {
 	rule *Rule
@@ -77,7 +86,7 @@ type correlator struct {
 
 // NewEngine makes an engine for one run.
 func NewEngine(s *Set) *Engine {
-	e := &Engine{set: s, detections: map[sigma.Logsource][]*Rule{}}
+	e := &Engine{set: s, detections: map[sigma.Logsource][]*Rule{}, uses: map[string][]*correlator{}, met: map[string][]*Rule{}}
 	for _, r := range s.Rules {
 		if r.Correlation != nil {
 			e.correlators = append(e.correlators, correlator{r, sigma.NewCorrelator[*Observation](r.Correlation)})
@@ -103,8 +112,9 @@ func (e *Engine) Evaluate(f *facts.Fact, yield func(Hit)) {
 }
 
 func (e *Engine) evaluate(source sigma.Logsource, f *facts.Fact, yield func(Hit)) {
-	for _, r := range e.detections[source] {
-		if !r.Match(event{f}) {
+	var ev sigma.Event = event{f}
+	for _, r := range e.candidates(source, f) {
+		if !r.Match(ev) {
 			continue
 		}
 		o := observations(r, f)
@@ -115,16 +125,54 @@ func (e *Engine) evaluate(source sigma.Logsource, f *facts.Fact, yield func(Hit)
 	}
 }
 
+// candidates lists the detections of a source, in their order, but those that demand another text of a key than the fact has.
+func (e *Engine) candidates(source sigma.Logsource, f *facts.Fact) []*Rule {
+	all := e.detections[source]
+	if len(all) == 0 {
+		return nil
+	}
+	var values [2]facts.Value
+	name := source.Category + "\x00" + source.Service
+	for i, key := range keys() {
+		v, _ := f.Get(key)
+		if v.Len() != 1 {
+			return all // a list, as no event of Google's has
+		}
+		values[i] = v
+		name += "\x00" + v.At(0)
+	}
+	rules, known := e.met[name]
+	if known {
+		return rules
+	}
+	for _, r := range all {
+		if meets(r, values) {
+			rules = append(rules, r)
+		}
+	}
+	if len(e.met) < maxMet && len(name) < 256 {
+		e.met[name] = rules
+	}
+	return rules
+}
+
+// meets says whether each key has a text that a rule demands of it. Of a key that the fact does not have the text is "", which a rule
+// may demand too; Match judges that.
+func meets(r *Rule, values [2]facts.Value) bool {
+	for i, key := range keys() {
+		if words, ok := r.Demands(key); ok && !slices.Contains(words, strings.ToLower(values[i].At(0))) {
+			return false
+		}
+	}
+	return true
+}
+
 // correlate hands on that a rule holds to the correlations about it, and what these give to those about them.
 func (e *Engine) correlate(r *Rule, f *facts.Fact, o []*Observation, yield func(Hit), depth int) {
 	if depth > 5 {
 		return
 	}
-	for i := range e.correlators {
-		c := &e.correlators[i]
-		if !c.Uses(r.Name) {
-			continue
-		}
+	for _, c := range e.about(r) {
 		all, fired := c.Add(r.Name, event{f}, f.Time, o)
 		if !fired {
 			continue
@@ -134,6 +182,21 @@ func (e *Engine) correlate(r *Rule, f *facts.Fact, o []*Observation, yield func(
 		}
 		e.correlate(c.rule, f, all, yield, depth+1)
 	}
+}
+
+// about lists the correlations that are about a rule.
+func (e *Engine) about(r *Rule) []*correlator {
+	all, known := e.uses[r.Name]
+	if known {
+		return all
+	}
+	for i := range e.correlators {
+		if e.correlators[i].Uses(r.Name) {
+			all = append(all, &e.correlators[i])
+		}
+	}
+	e.uses[r.Name] = all
+	return all
 }
 
 // maxObserved is how many characters of a value an observation repeats.

@@ -12,6 +12,7 @@ import (
 type expression interface {
 	holds(r *Rule, e Event) bool
 	explain(r *Rule, e Event, f *fieldList)
+	demands(r *Rule, field string) (words []string, ok bool) // see Rule.Demands
 }
 
 type either struct{ a, b expression }
@@ -25,6 +26,12 @@ func (x either) explain(r *Rule, e Event, f *fieldList) {
 	}
 }
 
+func (x either) demands(r *Rule, field string) ([]string, bool) {
+	a, first := x.a.demands(r, field)
+	b, second := x.b.demands(r, field)
+	return slices.Concat(a, b), first && second
+}
+
 type both struct{ a, b expression }
 
 func (x both) holds(r *Rule, e Event) bool { return x.a.holds(r, e) && x.b.holds(r, e) }
@@ -33,10 +40,18 @@ func (x both) explain(r *Rule, e Event, f *fieldList) {
 	x.b.explain(r, e, f)
 }
 
+func (x both) demands(r *Rule, field string) ([]string, bool) {
+	if words, ok := x.a.demands(r, field); ok {
+		return words, true
+	}
+	return x.b.demands(r, field)
+}
+
 type not struct{ a expression }
 
-func (x not) holds(r *Rule, e Event) bool      { return !x.a.holds(r, e) }
-func (x not) explain(*Rule, Event, *fieldList) {} // by what is not there nothing can be pointed at
+func (x not) holds(r *Rule, e Event) bool            { return !x.a.holds(r, e) }
+func (x not) explain(*Rule, Event, *fieldList)       {} // by what is not there nothing can be pointed at
+func (x not) demands(*Rule, string) ([]string, bool) { return nil, false }
 
 // quantified is "1 of selection*", "all of them".
 type quantified struct {
@@ -62,6 +77,20 @@ func (x quantified) explain(r *Rule, e Event, f *fieldList) {
 			s.explain(e, f)
 		}
 	}
+}
+
+func (x quantified) demands(r *Rule, field string) (all []string, ok bool) {
+	for _, name := range x.names {
+		words, demanded := demands(r.selections[name], field)
+		switch {
+		case demanded && x.least == len(x.names): // each must hold
+			return words, true
+		case !demanded && x.least < len(x.names):
+			return nil, false
+		}
+		all = append(all, words...)
+	}
+	return all, x.least < len(x.names)
 }
 
 // A conditionParser reads a condition by recursive descent.

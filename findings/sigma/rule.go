@@ -184,6 +184,15 @@ type Event interface {
 // Match says whether a detection holds for an event. A correlation never does.
 func (r *Rule) Match(e Event) bool { return r.condition != nil && r.condition.holds(r, e) }
 
+// Demands says which texts, in lower case, a field must have one of for the detection to hold; ok is false where it holds with others,
+// or without the field, too. Who evaluates many rules passes over those whose demands an event does not meet.
+func (r *Rule) Demands(field string) (words []string, ok bool) {
+	if r.condition == nil {
+		return nil, false
+	}
+	return r.condition.demands(r, field)
+}
+
 // Fields lists, in lower case, the fields by which a rule that holds for an event does so.
 func (r *Rule) Fields(e Event) []string {
 	f := &fieldList{}

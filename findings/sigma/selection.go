@@ -63,6 +63,10 @@ type fieldNode struct {
 	other  string // fieldref
 	how    func(a, b string) bool
 	negate bool
+
+	// words are all values, in lower case, of a field that is compared with whole texts only.
+	words []string
+	mixed bool // a value is something else
 }
 
 func (n *fieldNode) holds(e Event) bool {
@@ -288,7 +292,27 @@ func (m modifiers) value(n *fieldNode, v *yaml.Node) error {
 	}
 	tests, err := m.tests(text)
 	n.tests = append(n.tests, tests...)
+	if word, whole := m.word(text); whole {
+		n.words = append(n.words, word)
+	} else {
+		n.mixed = true
+	}
 	return err
+}
+
+// word gives, in lower case, the text that a field must have for a value to hold; whole is false of a value that other texts have, too.
+func (m modifiers) word(text string) (word string, whole bool) {
+	if m.match != "" || m.coding != "" {
+		return "", false
+	}
+	var b strings.Builder
+	for _, t := range tokens(text) {
+		if t.wild != 0 {
+			return "", false
+		}
+		b.WriteRune(t.r)
+	}
+	return strings.ToLower(b.String()), true
 }
 
 // tests makes of a value the tests of which one must hold; of most values it is one.
@@ -478,4 +502,31 @@ func glob(pattern []token, text []rune) bool {
 		p++
 	}
 	return p == len(pattern)
+}
+
+// demands says which texts, in lower case, a field must have one of for a node to hold; ok is false where it may have any other.
+func demands(n node, field string) (words []string, ok bool) {
+	switch n := n.(type) {
+	case *fieldNode:
+		if n.name != field || n.negate || n.null || n.mixed || n.exists != nil || n.other != "" || len(n.words) == 0 {
+			return nil, false
+		}
+		return n.words, true
+	case allOf:
+		for _, x := range n {
+			if words, ok = demands(x, field); ok {
+				return words, true
+			}
+		}
+	case anyOf:
+		for _, x := range n {
+			some, all := demands(x, field)
+			if !all {
+				return nil, false
+			}
+			words = append(words, some...)
+		}
+		return words, len(n) > 0
+	}
+	return nil, false
 }

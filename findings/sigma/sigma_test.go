@@ -263,3 +263,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestDemands: what a rule demands of a field is no more than what it needs in order to hold.
+func TestDemands(t *testing.T) {
+	for _, c := range []struct {
+		detection string
+		words     []string // nil: any text will do
+	}{
+		{"  s: {f: [Abc, d]}\n  condition: s\n", []string{"abc", "d"}},
+		{"  s: {f: Abc, g: x}\n  condition: s\n", []string{"abc"}},
+		{"  s: [{f: a}, {f: b}]\n  condition: s\n", []string{"a", "b"}},
+		{"  s: [{f: a}, {g: b}]\n  condition: s\n", nil},
+		{"  s: {f: a}\n  x: {g: b}\n  condition: s and not x\n", []string{"a"}},
+		{"  s: {f: a}\n  x: {f: b}\n  condition: s or x\n", []string{"a", "b"}},
+		{"  s: {f: a}\n  x: {g: b}\n  condition: s or x\n", nil},
+		{"  s: {f: a}\n  x: {g: b}\n  condition: all of them\n", []string{"a"}},
+		{"  s1: {f: a}\n  s2: {f: b}\n  condition: 1 of s*\n", []string{"a", "b"}},
+		{"  s1: {f: a}\n  s2: {g: b}\n  condition: 1 of s*\n", nil},
+		{"  s: {f: a}\n  condition: not s\n", nil},
+		{"  s: {f: [a, 'b*']}\n  condition: s\n", nil},
+		{"  s: {f|contains: a}\n  condition: s\n", nil},
+		{"  s: {f|neq: a}\n  condition: s\n", nil},
+		{"  s: {f: [a, null]}\n  condition: s\n", nil},
+		{"  s: {f|re: a}\n  condition: s\n", nil},
+		{"  s: [a, b]\n  condition: s\n", nil},
+	} {
+		words, ok := one(t, c.detection).Demands("f")
+		if ok != (c.words != nil) || ok && !slices.Equal(words, c.words) {
+			t.Errorf("%s demands %q, %t", c.detection, words, ok)
+		}
+	}
+}

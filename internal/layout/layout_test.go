@@ -54,7 +54,7 @@ func allowed() map[string][]string {
 		"findings/content":      {"internal/mailheader"},
 		"findings/decision":     {"evidence/journal", "findings", "findings/facts", "findings/networks", "internal/casefile"},
 		"findings/facts": {"evidence", "evidence/earlier", "evidence/selection", "evidence/settings", "findings/addresses", "findings/content",
-			"findings/networks", "internal/bodystructure", "internal/googlelog", "internal/mailheader"},
+			"findings/networks", "internal/ahead", "internal/bodystructure", "internal/googlelog", "internal/mailheader"},
 		"findings/findingstest": {"evidence", "evidence/signature"},
 		"findings/networks":     {},
 		"findings/rules":        {"findings/facts", "findings/sigma"},
@@ -68,6 +68,7 @@ func allowed() map[string][]string {
 		"report/handover": {"evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "findings/suspects",
 			"internal/casefile", "internal/visible", "report"},
 
+		"internal/ahead":         {},
 		"internal/casefile":      {},
 		"internal/gmailmessage":  {},
 		"internal/demo":          {"evidence/timestamp", "internal/fakegoogle", "internal/seedmail"},
