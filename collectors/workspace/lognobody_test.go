@@ -133,7 +133,12 @@ func TestEmptyLogsAreAskedForOnce(t *testing.T) {
 		if strings.Contains(got.Reason, forAll) == used(app) {
 			t.Errorf("%s: %s", key, got.Reason)
 		}
-		if got.Reason = strings.Replace(got.Reason, forAll, "", 1); got != want {
+		got.Reason = strings.Replace(got.Reason, forAll, "", 1)
+		if app == "token" { // the first collection's own tokens are in it by now
+			_, got.Reason, _ = strings.Cut(got.Reason, " activities")
+			_, want.Reason, _ = strings.Cut(want.Reason, " activities")
+		}
+		if got != want {
 			t.Errorf("%s: asked for alone it is\n%+v, with others\n%+v", key, want, got)
 		}
 	}
