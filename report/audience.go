@@ -136,7 +136,7 @@ func (m *Model) withhold(may Access) {
 		m.Picture.Links = nil
 	}
 	if lacks(SecContainment) {
-		m.Plans = nil
+		m.Plans, m.Watch = nil, nil
 	}
 	if lacks(SecMessages) {
 		m.Sent, m.MoreSent, m.Unaddressed = nil, 0, 0

@@ -43,6 +43,7 @@ type Inputs struct {
 	Decision      *decision.Decision
 	Timeline      []decision.TimelineEntry // timeline.jsonl; without it the chronology is made of the findings
 	Plans         []Plan                   // of containment, the oldest first
+	Watch         *Watch                   // nil: nobody watched the logs
 	Now           time.Time
 	Tool          string
 	Number        int
@@ -167,7 +168,7 @@ func (b *Builder) Finish() (*Model, error) {
 		}
 	}
 	m.Accounts = slices.DeleteFunc(m.Accounts, func(a string) bool { return strings.HasPrefix(a, "@") })
-	m.Plans = in.Plans
+	m.Plans, m.Watch = in.Plans, in.Watch
 	m.Journal, m.Entries = in.Journal, len(in.Journal)
 	if n := len(in.Journal); n > 0 {
 		m.Head = in.Journal[n-1].SHA256

@@ -62,6 +62,26 @@ type Step struct {
 	Verdict  string        `json:"verdict,omitempty"` // of the last look: stands, back, new, not seen, pending, untold
 }
 
+// A Watch is what was seen of the intruder in the logs after containment.
+type Watch struct {
+	Since   time.Time `json:"since"` // the logs were read from here
+	Until   time.Time `json:"until"` // up to here
+	Tried   []Tried   `json:"accounts"`
+	More    int64     `json:"events_not_told_apart,omitempty"`
+	NotRead []string  `json:"not_read,omitempty"` // logs that could not be read: what is in them is not here
+	Unread  string    `json:"unread,omitempty"`   // why the result of watching cannot be read
+}
+
+// A Tried is an account that the intruder tried.
+type Tried struct {
+	Account  string    `json:"account"` // "" is nobody's
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	Attempts int64     `json:"attempts"`
+	GotIn    time.Time `json:"got_in,omitzero"` // first; zero: the logs show no success
+	IPs      []string  `json:"ips"`
+}
+
 // settled says whether a step's aim was reached when it was looked at last.
 func (s Step) settled() bool { return s.State == StepDone || s.State == StepHeld }
 
@@ -121,6 +141,7 @@ func (p *page) containment() []block {
 	case len(plans) == 0:
 		blocks = append(blocks, note(p.t("containment.none")))
 	}
+	blocks = append(blocks, p.watched()...)
 	if d := p.m.Decision; d != nil && len(d.Precautions) > 0 {
 		blocks = append(blocks, heading(p.t("precautions")), checks(p.texts(d.Precautions)))
 	}
@@ -128,6 +149,35 @@ func (p *page) containment() []block {
 		blocks = append(blocks, heading(p.t("containment.order")), checks(p.lines("order")))
 	}
 	return append(blocks, note(p.t("containment.note")))
+}
+
+// watched shows which accounts the intruder tried while the logs were watched.
+func (p *page) watched() []block {
+	w := p.m.Watch
+	if w == nil {
+		return nil
+	}
+	blocks := []block{heading(p.t("watch.title"))}
+	if w.Unread != "" {
+		return append(blocks, warn(p.t("watch.unread", show(w.Unread))))
+	}
+	var rows []row
+	for _, x := range w.Tried {
+		state, class := p.t("watch.out"), "tried"
+		if !x.GotIn.IsZero() {
+			state, class = p.t("watch.in", p.minute(x.GotIn)), "tried got-in"
+		}
+		rows = append(rows, row{Class: class, Cells: []cell{{Text: cmp.Or(show(x.Account), p.t("watch.nobody"))}, {Text: fmt.Sprint(x.Attempts), Class: "num"},
+			{Text: p.period(x.First, x.Last, ""), Class: "when"}, {Text: state, Class: "word"}, {Text: p.few(x.IPs, 4, 60), Class: "code"}}})
+	}
+	blocks = append(blocks, p.tableOr("tried", p.heads("account", "count", "period", "state", "source"), rows, p.t("watch.none")), note(p.t("watch.span", p.minute(w.Since), p.minute(w.Until))))
+	if w.More > 0 {
+		blocks = append(blocks, note(p.t("watch.more", w.More)))
+	}
+	if len(w.NotRead) > 0 {
+		blocks = append(blocks, warn(p.t("watch.notread", p.few(w.NotRead, 8, 60))))
+	}
+	return blocks
 }
 
 func (p *page) plan(plan Plan) []block {

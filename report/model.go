@@ -38,6 +38,7 @@ type Model struct {
 	More     int       `json:"timeline_left_out"`
 	Picture  Pictures  `json:"pictures"`
 	Plans    []Plan    `json:"containment"`
+	Watch    *Watch    `json:"watch"` // nil: nobody watched the logs
 	Sent     []Message `json:"fraudulent_messages"`
 	Contacts []Contact `json:"contacts_to_warn"`
 	Sources  []Source  `json:"suspect_sources"`

@@ -253,9 +253,11 @@ func TestContainment(t *testing.T) {
 			{N: 1, What: said("retirer le filtre"), Decision: "apply", State: report.StepDone, At: q.in.Now, Verdict: "back", Undo: "whole"},
 			{N: 2, What: said("retirer le délégué"), Decision: "unknown", State: report.StepOpen, Undo: "partly"},
 			{N: 3, What: said("fermer les sessions"), Decision: "apply", State: report.StepFailed, Error: "403 <b>", Undo: "never"}}}}
+	q.in.Watch = &report.Watch{Since: q.in.Now, Until: q.in.Now, NotRead: []string{"login"}, Tried: []report.Tried{
+		{Account: "bob@example.test<i>", First: q.in.Now, Last: q.in.Now, Attempts: 7, GotIn: q.in.Now, IPs: []string{"203.0.113.77"}}, {First: q.in.Now, Last: q.in.Now, Attempts: 1}}}
 	m := q.model(t)
 	page := visibleText(t, render(t, m, "html", "fr"))
-	for _, want := range []string{"retirer le filtre", "revenu", "à décider par une personne", "403 <b>", "signes d’une présence depuis\u00a0: 3", "non repris (dossier containment)\u00a0: 1", "mesures prises\u00a0: 1"} {
+	for _, want := range []string{"Comptes tentés par l’attaquant", "bob@example.test<i>", "EST ENTRÉ", "aucun compte nommé", "n’est pas entré", "203.0.113[.]77", "n’ont pas pu être lus\u00a0: login", "retirer le filtre", "revenu", "à décider par une personne", "403 <b>", "signes d’une présence depuis\u00a0: 3", "non repris (dossier containment)\u00a0: 1", "mesures prises\u00a0: 1"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -263,8 +265,8 @@ func TestContainment(t *testing.T) {
 	if strings.Contains(page, "plan-01A") {
 		t.Error("a plan that changed nothing is shown beside the one that did")
 	}
-	if p := part(t, m, report.Partner); p.Plans != nil {
-		t.Error("a partner gets the plan")
+	if p := part(t, m, report.Partner); p.Plans != nil || p.Watch != nil {
+		t.Error("a partner gets the plan, or what was watched")
 	}
 }
 

@@ -201,6 +201,7 @@ func caseReport(t *terminal, c *openCase, opts *reportOptions, number int) (*rep
 	if in.Plans, err = reportPlans(c); err != nil {
 		return nil, err
 	}
+	in.Watch = reportWatch(c)
 	in.Facts = jsonLines[facts.Fact](c.path(analysisName, factsName))
 	b := report.NewBuilder(in)
 	if err := readReportBundles(t, c, opts, b); err != nil {

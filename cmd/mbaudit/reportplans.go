@@ -31,6 +31,26 @@ func (r *containing) keepLook(l look) error {
 	return createFile(r.c.path(containmentName, name), append(data, '\n'))
 }
 
+// reportWatch reads what mbaudit watch saw; nil where nobody watched.
+func reportWatch(c *openCase) *report.Watch {
+	data, err := os.ReadFile(c.path(watchName, watchTriedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var doc triedDocument
+	if err == nil {
+		err = json.Unmarshal(data, &doc)
+	}
+	if err != nil {
+		return &report.Watch{Unread: err.Error()}
+	}
+	w := &report.Watch{Since: doc.Since, Until: doc.MadeAt, More: doc.NotTold, NotRead: doc.NotRead}
+	for _, x := range doc.Accounts {
+		w.Tried = append(w.Tried, report.Tried{Account: x.Account, First: x.First, Last: x.Last, Attempts: x.Attempts, GotIn: x.GotFirst, IPs: x.IPs})
+	}
+	return w
+}
+
 // reportPlans reads the plans of CASE/containment for the report, with what their ledgers and the last looks say of each
 // step. It changes nothing: a ledger's last line that a crash tore is left where it is, and not believed.
 func reportPlans(c *openCase) ([]report.Plan, error) {
