@@ -25,7 +25,7 @@ import (
 // passwords. What the scripts find of them in their environment begins with GOOGLE.
 func googleTenants(t *testing.T) []string {
 	t.Helper()
-	unmetered := fakegoogle.Quotas{GmailUnits: -1, GmailProject: -1, ReportsFiltered: -1} // the scripts do not wait
+	unmetered := fakegoogle.Quotas{GmailUnits: -1, GmailProject: -1, ReportsFiltered: -1, VaultMatters: -1, VaultHolds: -1} // the scripts do not wait
 	whole := fakegoogle.New(fakegoogle.Config{Quotas: unmetered}).Start(t)
 	narrow := fakegoogle.New(fakegoogle.Config{Quotas: unmetered, Scopes: narrowScopes()}).Start(t)
 	key, private := googleKey(t, whole)
