@@ -94,8 +94,12 @@ func TestMemoryIsFlat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	quota, err := workspace.ParseQuota("1000") // nothing waits here, and no clock goes on: what is asked for would pile up in the future
+	if err != nil {
+		t.Fatal(err)
+	}
 	heap := func(n int) uint64 {
-		c, err := workspace.New(workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: largeMailbox(n),
+		c, err := workspace.New(workspace.Config{Key: secret.New(string(key)), Admin: fakegoogle.Admin, Transport: largeMailbox(n), Quota: quota,
 			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
 		if err != nil {
 			t.Fatal(err)
