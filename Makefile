@@ -23,7 +23,7 @@ test: ## install what the tests need, start real servers on loopback, run everyt
 kill: ## kill the real program at 200 random moments and print what came of it
 	testdata/servers/install.sh
 	PATH="$$(go env GOPATH)/bin:$$PATH" MBAUDIT_TEST_KILLS=200 go test -run TestKillAnywhere -v -count=1 -timeout 30m ./cmd/mbaudit
-	MBAUDIT_TEST_KILLS=24 go test -run TestKillManyAccounts -v -count=1 -timeout 30m ./cmd/mbaudit
+	MBAUDIT_TEST_KILLS=24 go test -run 'TestKillManyAccounts|TestContainKilledAtACall' -v -count=1 -timeout 30m ./cmd/mbaudit
 
 flip: ## flip a bit of every byte of every file of a small bundle and verify each
 	MBAUDIT_TEST_EVERY_BYTE=1 go test -run TestEveryByteCounts -v -count=1 -timeout 30m ./evidence

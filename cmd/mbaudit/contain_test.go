@@ -276,11 +276,16 @@ func TestVerifyWaitsForWhatIsStillToCome(t *testing.T) {
 	}
 }
 
-// TestContainKilledAtACall kills the real program while a change is on its way to the tenant, at every third one of them, and
-// runs the same command again: it goes on, does nothing twice whose effect can be seen, and nothing of the intruder is left.
+// TestContainKilledAtACall kills the real program while a change is on its way to the tenant, at every third one of them (at each
+// where MBAUDIT_TEST_KILLS is set), and runs the same command again: it goes on, does nothing twice whose effect can be seen, and
+// nothing of the intruder is left.
 func TestContainKilledAtACall(t *testing.T) {
 	product := buildProduct(t)
-	for position := int64(1); position <= 19 && !t.Failed(); position += 3 {
+	step := int64(3)
+	if os.Getenv("MBAUDIT_TEST_KILLS") != "" {
+		step = 1
+	}
+	for position := int64(1); position <= 22 && !t.Failed(); position += step {
 		killedContainment(t, product, position)
 	}
 }
