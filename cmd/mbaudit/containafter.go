@@ -190,19 +190,26 @@ func stillToCome(end, now time.Time) []time.Time {
 	return times
 }
 
-func runContainVerify(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, wait bool) error {
+// afterwards is what verify and undo begin with: the case, and the plans that were applied, on the server that is named if one is.
+func afterwards(t *terminal, g *global, opts *containOptions, args []string) (*containing, []appliedPlan, error) {
 	if err := opts.settle(); err != nil {
-		return err
+		return nil, nil, err
 	}
 	r, err := newContaining(t, g, opts)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	plans, err := r.applied(args)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if plans, err = r.ofThisServer(plans); err != nil {
+	plans, err = r.ofThisServer(plans)
+	return r, plans, err
+}
+
+func runContainVerify(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, wait bool) error {
+	r, plans, err := afterwards(t, g, opts, args)
+	if err != nil {
 		return err
 	}
 	client, err := r.client(false, nil)
@@ -445,18 +452,8 @@ func (r *containing) tellLook(account string, l look) error {
 }
 
 func runContainUndo(ctx context.Context, t *terminal, g *global, opts *containOptions, args []string, steps []int) error {
-	if err := opts.settle(); err != nil {
-		return err
-	}
-	r, err := newContaining(t, g, opts)
+	r, plans, err := afterwards(t, g, opts, args)
 	if err != nil {
-		return err
-	}
-	plans, err := r.applied(args)
-	if err != nil {
-		return err
-	}
-	if plans, err = r.ofThisServer(plans); err != nil {
 		return err
 	}
 	if len(plans) > 1 && len(args) == 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/mbaudit/mbaudit/evidence/earlier"
 	"github.com/mbaudit/mbaudit/internal/googlekey"
 	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/sleep"
 )
 
 const usualPatience = 2 * time.Minute
@@ -148,7 +149,7 @@ func New(cfg Config) (*Collector, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Sleep == nil {
-		cfg.Sleep = sleep
+		cfg.Sleep = sleep.For
 	}
 	if cfg.Pace == nil {
 		cfg.Pace = cfg.Sleep
@@ -203,16 +204,4 @@ func (k serviceKey) doors() []door {
 func parseServiceKey(text secret.String, endpoint string) (serviceKey, error) {
 	key, err := googlekey.Parse(text, endpoint)
 	return serviceKey{key}, err
-}
-
-// sleep waits, unless the context ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

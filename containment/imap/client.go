@@ -11,6 +11,7 @@ import (
 	"github.com/mbaudit/mbaudit/containment"
 	"github.com/mbaudit/mbaudit/internal/imapwire"
 	"github.com/mbaudit/mbaudit/internal/managesieve"
+	"github.com/mbaudit/mbaudit/internal/sleep"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -73,20 +74,9 @@ func New(cfg Config) (*Client, error) {
 		cfg.Judge = func([]byte) Judgement { return Judgement{} }
 	}
 	if cfg.Sleep == nil {
-		cfg.Sleep = sleep
+		cfg.Sleep = sleep.For
 	}
 	return &Client{cfg: cfg}, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Close ends the connections.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mbaudit/mbaudit/internal/googlekey"
 	"github.com/mbaudit/mbaudit/internal/secret"
+	"github.com/mbaudit/mbaudit/internal/sleep"
 )
 
 // Errors of a configuration that cannot work, and of what Google says to it.
@@ -79,7 +80,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.Patience = time.Minute
 	}
 	if cfg.Sleep == nil {
-		cfg.Sleep = sleep
+		cfg.Sleep = sleep.For
 	}
 	return &Client{cfg: cfg, key: key, held: map[grant]*heldToken{}, http: &http.Client{Transport: cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
@@ -156,15 +157,4 @@ type bound struct {
 // RoundTrip implements http.RoundTripper.
 func (b bound) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(req.WithContext(b.ctx))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -26,7 +26,7 @@ func allowed() map[string][]string {
 		"collectors/imap/imapbench": {"collectors", "collectors/imap", "internal/imapwire", "evidence", "internal/secret"},
 		"collectors/authlog":        {"collectors", "evidence", "internal/logfiles", "internal/maillog", "internal/visible"},
 		"collectors/reportsfile":    {"collectors", "evidence", "internal/googlelog", "internal/logfiles", "internal/visible"},
-		"collectors/workspace":      {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlekey", "internal/googlelog", "internal/secret"},
+		"collectors/workspace":      {"collectors", "evidence", "evidence/earlier", "internal/gmailmessage", "internal/googlekey", "internal/googlelog", "internal/sleep", "internal/secret"},
 
 		"evidence":                 {"evidence/signature", "evidence/timestamp", "internal/visible"},
 		"evidence/earlier":         {"evidence"},
@@ -47,8 +47,8 @@ func allowed() map[string][]string {
 		"evidence/store/storetest": {"evidence/store"},
 
 		"containment":           {},
-		"containment/imap":      {"containment", "internal/imapwire", "internal/managesieve", "internal/secret", "internal/visible"},
-		"containment/workspace": {"containment", "internal/gmailmessage", "internal/googlekey", "internal/secret"},
+		"containment/imap":      {"containment", "internal/imapwire", "internal/managesieve", "internal/sleep", "internal/secret", "internal/visible"},
+		"containment/workspace": {"containment", "internal/gmailmessage", "internal/googlekey", "internal/sleep", "internal/secret"},
 		"findings":              {"evidence", "findings/facts", "findings/networks", "findings/rules", "findings/sigma"},
 		"findings/addresses":    {"internal/mailheader"},
 		"findings/content":      {"internal/mailheader"},
@@ -77,6 +77,7 @@ func allowed() map[string][]string {
 		"internal/managesieve":   {"internal/visible"},
 		"internal/layout":        {},
 		"internal/mailheader":    {},
+		"internal/sleep":         {},
 		"internal/secret":        {},
 		"internal/googlekey":     {"internal/secret"},
 		"internal/visible":       {},
