@@ -11,7 +11,7 @@ import (
 )
 
 // A watch counts, while the facts of the examined accounts pass by, what the pictures and lists show. It holds bounded
-// tables only, however many facts there are.
+// tables only, however many facts there are; what goes into a long one is a copy, since a fact's strings are parts of its whole line.
 type watch struct {
 	zone     *time.Location
 	accounts map[string]bool
@@ -146,7 +146,7 @@ func (w *watch) keep(f *facts.Fact, action, subject, id string) {
 		return
 	}
 	if len(w.touched) < maxPeople && action != "deleted" {
-		w.touched[cmp.Or(f.Text(id), f.Bundle+f.Exhibit+f.Locator)] = true
+		w.touched[strings.Clone(cmp.Or(f.Text(id), f.Bundle+f.Exhibit+f.Locator))] = true
 	}
 	if action == "sent" {
 		return // package findings/suspects tells which of these are fraudulent
@@ -190,7 +190,9 @@ func (w *watch) message(f *facts.Fact, suspect bool) {
 	for _, name := range []string{"from", "recipients"} {
 		if v, ok := f.Get(name); ok && len(w.people) < maxPeople {
 			for _, a := range v.All() {
-				w.people[strings.ToLower(a)] = true
+				if a = strings.ToLower(a); !w.people[a] {
+					w.people[strings.Clone(a)] = true
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package suspects
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func (b *Builder) noteSent(f *findings.Finding) {
 // a part.
 func (b *Builder) seeSent(f *facts.Fact) {
 	if b.sent == nil {
-		b.sent, b.known, b.queues = map[string]*Message{}, map[string][]string{}, map[string]*Message{}
+		b.sent, b.queues = map[string]*Message{}, map[string]*Message{}
 	}
 	if f.Kind == facts.KindMailLog && f.Text("event.name") != "submission" {
 		b.followQueue(f)
@@ -59,9 +60,7 @@ func (b *Builder) seeSent(f *facts.Fact) {
 	}
 	id := messageID(f)
 	to := recipients(f)
-	if id != "" && len(to) > 0 && len(b.known) < maxRemember {
-		b.known[id] = to
-	}
+	b.known.note(id, to)
 	at := place(f.Bundle, f.Exhibit, f.Locator)
 	status, noticed := b.observed[at]
 	suspect := f.Is("source.suspect") && !b.home[homeKey(f.Account, f.Text("ip"))]
@@ -79,19 +78,20 @@ func (b *Builder) seeSent(f *facts.Fact) {
 			b.list.Uncounted++
 			return
 		}
+		k, id = strings.Clone(k), strings.Clone(id) // else each keeps its fact's whole line
 		m = &Message{At: f.Time.UTC(), Account: f.Account, ID: id, Status: Possible}
 		b.sent[k] = m
 		b.keys = append(b.keys, k)
 	}
 	if queue := f.Text("queue_id"); queue != "" {
-		b.queues[queue] = m
+		b.queues[strings.Clone(queue)] = m
 	}
 	if status == Confirmed {
 		m.Status = Confirmed
 	}
-	m.Subject, m.IP = cmp.Or(m.Subject, subjectOf(f)), cmp.Or(m.IP, CanonicalIP(f.Text("ip")))
+	m.Subject, m.IP = cmp.Or(m.Subject, strings.Clone(subjectOf(f))), cmp.Or(m.IP, strings.Clone(CanonicalIP(f.Text("ip"))))
 	if len(to) > 0 {
-		m.Recipients = to
+		m.Recipients = cloned(to)
 	}
 	m.Cut = m.Cut || len(to) >= maxRecipient || f.Is("cut") && len(to) > 0
 	x := &Indicator{}
@@ -149,6 +149,51 @@ func recipients(f *facts.Fact) []string {
 	return all
 }
 
+// addressees remember whom sent messages went to, by Message-ID, in little memory: a mailbox sends hundreds of thousands of messages,
+// and which of them are suspect is known when the last fact was seen.
+type addressees struct {
+	by   map[[16]byte]string // of a Message-ID's SHA-256: the addresses, with a line feed between them
+	size int
+}
+
+func (a *addressees) note(id string, to []string) {
+	if id == "" || len(to) == 0 || a.size >= maxRemember {
+		return
+	}
+	if a.by == nil {
+		a.by = map[[16]byte]string{}
+	}
+	k, joined := shortSum(id), strings.Join(to, "\n")
+	if len(to) == 1 {
+		joined = strings.Clone(joined)
+	}
+	a.size += len(joined) - len(a.by[k])
+	if _, there := a.by[k]; !there {
+		a.size += entrySize
+	}
+	a.by[k] = joined
+}
+
+func (a *addressees) of(id string) []string {
+	joined := a.by[shortSum(id)]
+	if id == "" || joined == "" {
+		return nil
+	}
+	return strings.Split(joined, "\n")
+}
+
+func shortSum(id string) [16]byte {
+	sum := sha256.Sum256([]byte(id))
+	return [16]byte(sum[:16])
+}
+
+func cloned(all []string) []string {
+	for i, s := range all {
+		all[i] = strings.Clone(s)
+	}
+	return all
+}
+
 // messages lists the fraudulent messages: those whose source stands, and those that a finding is about.
 func (b *Builder) messages() {
 	at := map[string]int{}
@@ -163,7 +208,7 @@ func (b *Builder) messages() {
 		case left: // the address is the organisation's own
 			continue
 		}
-		for _, to := range b.known[m.ID] {
+		for _, to := range b.known.of(m.ID) {
 			if !slices.Contains(m.Recipients, to) {
 				m.Recipients = append(m.Recipients, to)
 			}

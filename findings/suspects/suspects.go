@@ -149,7 +149,8 @@ const (
 	maxAccounts  = 50
 	maxAgents    = 5
 	maxMessages  = 20_000
-	maxRemember  = 200_000 // Message-IDs of sent messages whose recipients are known
+	maxRemember  = 32 << 20 // bytes for whom sent messages went to
+	entrySize    = 56       // of which so many for each message, beside the addresses
 	maxRecipient = 500
 )
 
@@ -192,7 +193,7 @@ type Builder struct {
 	networks map[string]*habit    // by network, of those
 	sent     map[string]*Message  // by Message-ID, or by what else tells it apart
 	keys     []string             // of sent, in the order of their times
-	known    map[string][]string  // Message-ID: recipients
+	known    addressees           // Message-ID: recipients
 	queues   map[string]*Message  // by a mail server's name of the message in its queue
 	observed map[string]Status    // places of what findings about sent messages saw
 	denied   map[string]bool      // places of sent messages that the person recognised
