@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"math/big"
 	"net"
 	"net/http"
@@ -50,13 +51,19 @@ type Servers struct {
 	google *fakegoogle.Server
 }
 
-// Start starts the servers on free loopback ports.
-func Start() (*Servers, error) {
+// weeksUntil is by how many weeks the story is to be told later so that it ended in the seven days before now.
+func weeksUntil(now time.Time) int {
+	return int(math.Floor(now.Sub(fakegoogle.Start()).Hours() / (7 * 24)))
+}
+
+// Start starts the servers on free loopback ports. What they tell happened in the days before now.
+func Start(now time.Time) (*Servers, error) {
 	cert, caPEM, err := certificate()
 	if err != nil {
 		return nil, err
 	}
-	mail, count, err := mailbox()
+	weeks := weeksUntil(now)
+	mail, count, err := mailbox(weeks)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +93,7 @@ func Start() (*Servers, error) {
 	s.TSA, s.TSARoot = "http://"+tsaListener.Addr().String(), authority.RootPEM()
 	s.tsa = &http.Server{Handler: authority, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.tsa.Serve(tsaListener) }()
-	if err := s.startGoogle(); err != nil {
+	if err := s.startGoogle(weeks); err != nil {
 		return nil, errors.Join(err, s.imap.Close(), s.tsa.Close())
 	}
 	return s, nil
@@ -96,8 +103,8 @@ func Start() (*Servers, error) {
 const GoogleAdmin = fakegoogle.Admin
 
 // startGoogle serves a tenant in which the same account was taken over. It has no quotas: nobody waits for a demonstration.
-func (s *Servers) startGoogle() error {
-	tenant := fakegoogle.New(fakegoogle.Config{Quotas: fakegoogle.Quotas{GmailUnits: -1, GmailProject: -1, Directory: -1, Reports: -1, Drive: -1, Others: -1}})
+func (s *Servers) startGoogle(weeks int) error {
+	tenant := fakegoogle.New(fakegoogle.Config{Weeks: weeks, Now: time.Now, Quotas: fakegoogle.Quotas{GmailUnits: -1, GmailProject: -1, Directory: -1, Reports: -1, Drive: -1, Others: -1}})
 	var err error
 	if s.google, err = tenant.Listen(); err != nil {
 		return err
@@ -116,7 +123,7 @@ func (s *Servers) Stop() error {
 }
 
 // mailbox fills a server in memory with the mailbox that was taken over.
-func mailbox() (*imapmemserver.Server, int, error) {
+func mailbox(weeks int) (*imapmemserver.Server, int, error) {
 	user := imapmemserver.NewUser(Account, Password)
 	made := make(map[string]bool)
 	create := func(folder string) error {
@@ -129,7 +136,7 @@ func mailbox() (*imapmemserver.Server, int, error) {
 	if err := create("INBOX"); err != nil {
 		return nil, 0, err
 	}
-	messages := seedmail.Compromised()
+	messages := seedmail.CompromisedLater(weeks)
 	for _, m := range messages {
 		if err := create(m.Folder); err != nil {
 			return nil, 0, fmt.Errorf("making %s: %w", m.Folder, err)

@@ -42,7 +42,7 @@ func (t *Tenant) account(number int) *account {
 	a := &account{person: t.person(number), sessions: map[string]bool{ownSession: true}}
 	a.user = t.newUser(a.person)
 	if a.role == removed {
-		a.deleted, a.deletedAt = true, Start().AddDate(0, 0, -3)
+		a.deleted, a.deletedAt = true, t.morning().AddDate(0, 0, -3)
 		a.user["deletionTime"] = stamp(a.deletedAt)
 	}
 	t.accounts[number] = a
@@ -80,9 +80,9 @@ func (t *Tenant) newUser(p person) object {
 	}
 	switch p.role {
 	case suspended:
-		u["suspensionReason"], u["suspensionTime"] = "ADMIN", stamp(Start().AddDate(0, -2, 0))
+		u["suspensionReason"], u["suspensionTime"] = "ADMIN", stamp(t.morning().AddDate(0, -2, 0))
 	case abusive:
-		u["suspensionReason"], u["suspensionTime"] = "ABUSE", stamp(Start().AddDate(0, 0, -9))
+		u["suspensionReason"], u["suspensionTime"] = "ABUSE", stamp(t.morning().AddDate(0, 0, -9))
 	}
 	addresses := []any{object{"address": p.email, "primary": true}}
 	for _, alias := range p.aliases {
@@ -101,8 +101,8 @@ func (t *Tenant) lastLogin(p person) time.Time {
 		return time.Unix(0, 0) // he is just coming
 	}
 	last := time.Unix(0, 0)
-	w := wanted{application: "login", user: p.number, from: Start().AddDate(0, -4, 0), to: Start(), event: "login_success"}
-	t.each(w, Start().AddDate(1, 0, 0), func(a activity) bool {
+	w := wanted{application: "login", user: p.number, from: t.morning().AddDate(0, -4, 0), to: t.morning(), event: "login_success"}
+	t.each(w, t.morning().AddDate(1, 0, 0), func(a activity) bool {
 		last = a.key.at
 		return false
 	})

@@ -303,12 +303,15 @@ func (t *Tenant) throwDay(all []thrown, application string, day int64, user int)
 	return all
 }
 
+// told is the day of the story that a day is, so that a story that is told later has the same ordinary days.
+func (t *Tenant) told(day int64) uint64 { return uint64(day - 7*int64(t.config.Weeks)) }
+
 // throwHabit throws how often somebody did a thing on a day, and when.
 func (t *Tenant) throwHabit(all []thrown, h, number int, day int64) []thrown {
 	if t.isAway(number, day, t.habits[h].application) {
 		return all
 	}
-	d := newDice(t.config.Seed, 1, uint64(h), uint64(number+1), uint64(day))
+	d := newDice(t.config.Seed, 1, uint64(h), uint64(number+1), t.told(day))
 	times := t.habits[h].perMille / 1000
 	if d.chance(t.habits[h].perMille % 1000) {
 		times++
@@ -328,7 +331,7 @@ func (t *Tenant) throwMany(all []thrown, application string, habits []int, numbe
 	for _, h := range habits {
 		sum += t.habits[h].perMille
 	}
-	d := newDice(t.config.Seed, 2, uint64(len(application))<<32|uint64(habits[0]), uint64(number+1), uint64(day))
+	d := newDice(t.config.Seed, 2, uint64(len(application))<<32|uint64(habits[0]), uint64(number+1), t.told(day))
 	for range volume {
 		chosen, at := habits[0], d.below(sum)
 		for _, h := range habits {
@@ -419,7 +422,7 @@ func (t *Tenant) comes(number int, at time.Time) {
 
 // usualIP is where a user works from: the office, or abroad for the traveller's week.
 func (t *Tenant) usualIP(p *person, at time.Time) string {
-	if p.role == traveller && at.After(Start().AddDate(0, 0, -9)) && at.Before(Start().AddDate(0, 0, -4)) {
+	if p.role == traveller && at.After(t.morning().AddDate(0, 0, -9)) && at.Before(t.morning().AddDate(0, 0, -4)) {
 		return "198.51.100.23"
 	}
 	return "192.0.2.14"

@@ -33,10 +33,10 @@ func onlyAdmins(h handler) handler {
 
 func (t *Tenant) addAlerts(o *organisation) {
 	add := func(id, kind, source, when string, data object) {
-		o.alerts = append(o.alerts, object{"alertId": id, "customerId": CustomerID, "type": kind, "source": source, "createTime": stamp(at(when)),
-			"startTime":  stamp(at(when)),
-			"updateTime": stamp(at(when)), "deleted": false, "data": data, "securityInvestigationToolLink": "https://admin.google.com/ac/ac/" + id,
-			"metadata": object{"alertId": id, "customerId": CustomerID, "status": "NOT_STARTED", "severity": "MEDIUM", "updateTime": stamp(at(when))}})
+		o.alerts = append(o.alerts, object{"alertId": id, "customerId": CustomerID, "type": kind, "source": source, "createTime": stamp(t.at(when)),
+			"startTime":  stamp(t.at(when)),
+			"updateTime": stamp(t.at(when)), "deleted": false, "data": data, "securityInvestigationToolLink": "https://admin.google.com/ac/ac/" + id,
+			"metadata": object{"alertId": id, "customerId": CustomerID, "status": "NOT_STARTED", "severity": "MEDIUM", "updateTime": stamp(t.at(when))}})
 	}
 	phishing := object{"@type": "type.googleapis.com/google.apps.alertcenter.type.MailPhishing", "isInternal": false,
 		"maliciousEntity": object{"fromHeader": "lettre@bois-info.example"}}
@@ -46,7 +46,7 @@ func (t *Tenant) addAlerts(o *organisation) {
 	}
 	add("a0000000-0000-4000-8000-000000000002", "Suspicious login", "Google identity", "2026-10-12 07:08:00",
 		object{"@type": "type.googleapis.com/google.apps.alertcenter.type.AccountWarning",
-			"email": Victim, "loginDetails": object{"loginTime": stamp(at("2026-10-12 07:03:04")), "ipAddress": Intruder}})
+			"email": Victim, "loginDetails": object{"loginTime": stamp(t.at("2026-10-12 07:03:04")), "ipAddress": Intruder}})
 	add("a0000000-0000-4000-8000-000000000003", "User reported phishing", "Gmail phishing", "2026-10-15 07:15:00",
 		object{"@type": "type.googleapis.com/google.apps.alertcenter.type.MailPhishing",
 			"isInternal": true, "maliciousEntity": object{"fromHeader": Victim}})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 func cloudIdentity() map[string]handler {
@@ -159,23 +160,23 @@ func (t *Tenant) addPolicies(o *organisation) {
 		"spConfig": object{"entityId": "https://accounts.google.com/samlrp/01ssop0",
 			"assertionConsumerServiceUri": "https://accounts.google.com/samlrp/01ssop0/acs"}}}
 	o.credentials["01ssop0"] = []object{{"name": "inboundSamlSsoProfiles/01ssop0/idpCredentials/c1", "rsaKeyInfo": object{"keySize": 2048},
-		"updateTime": stamp(Start().AddDate(-1, 0, 0))}}
+		"updateTime": stamp(t.morning().AddDate(-1, 0, 0))}}
 	o.single = []object{{"name": "inboundSsoAssignments/01asg0", "customer": "customers/" + CustomerID, "ssoMode": "SSO_OFF",
 		"targetOrgUnit": "orgUnits/03ph8a2z0", "rank": 0}}
 	if !t.config.Quiet {
-		o.addRogueProvider()
+		o.addRogueProvider(t.at("2026-10-14 21:01:50"))
 	}
 }
 
 // addRogueProvider has an identity provider of the intruder's sign in whoever is in the victim's unit.
-func (o *organisation) addRogueProvider() {
+func (o *organisation) addRogueProvider(at time.Time) {
 	profile := "inboundSamlSsoProfiles/" + rogueProfile
 	o.profiles = append(o.profiles, object{"name": profile, "customer": "customers/" + CustomerID, "displayName": "Annuaire du siege",
 		"idpConfig": object{"entityId": "https://idp.webfree.example/saml", "singleSignOnServiceUri": "https://idp.webfree.example/sso",
 			"changePasswordUri": "https://idp.webfree.example/password"},
 		"spConfig": object{"entityId": "https://accounts.google.com/samlrp/" + rogueProfile,
 			"assertionConsumerServiceUri": "https://accounts.google.com/samlrp/" + rogueProfile + "/acs"}})
-	o.credentials[rogueProfile] = []object{{"name": profile + "/idpCredentials/c7", "rsaKeyInfo": object{"keySize": 2048}, "updateTime": stamp(at("2026-10-14 21:01:50"))}}
+	o.credentials[rogueProfile] = []object{{"name": profile + "/idpCredentials/c7", "rsaKeyInfo": object{"keySize": 2048}, "updateTime": stamp(at)}}
 	o.single = append(o.single, object{"name": "inboundSsoAssignments/" + rogueAssignment, "customer": "customers/" + CustomerID, "ssoMode": "SAML_SSO",
 		"targetOrgUnit": "orgUnits/03ph8a2z2", "samlSsoInfo": object{"inboundSamlSsoProfile": profile}, "rank": 0})
 }

@@ -30,7 +30,10 @@ type Config struct {
 	// Mailboxes has how many messages single accounts hold, by address; the victim's are beside those of the story.
 	Mailboxes map[string]int
 
-	// Now is the tenant's clock; nil is one that begins at Start and runs. Access tokens, quotas, propagation, lag
+	// Weeks is by how many weeks all that is told of October 2026 is later, so that a story can be one of these days.
+	Weeks int
+
+	// Now is the tenant's clock; nil is one that begins at Start, in the weeks of the story, and runs. Access tokens, quotas, propagation, lag
 	// and retention go by it. Only the iat and exp of assertions are checked against another, Assertions, because
 	// the clients that sign them know none but the machine's.
 	Now func() time.Time
@@ -108,6 +111,8 @@ type Config struct {
 	GzipAlways bool
 }
 
+func (c Config) shift() time.Duration { return time.Duration(c.Weeks) * 7 * dayLength }
+
 func (c Config) withDefaults() Config {
 	if c.Users == 0 {
 		c.Users = 25
@@ -118,7 +123,7 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		begin := time.Now()
-		c.Now = func() time.Time { return Start().Add(time.Since(begin)) }
+		c.Now = func() time.Time { return Start().Add(c.shift() + time.Since(begin)) }
 	}
 	if c.Assertions == nil {
 		c.Assertions = time.Now

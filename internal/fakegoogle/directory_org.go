@@ -55,7 +55,7 @@ func getUnit(t *Tenant, c *call) (object, *apiError) {
 }
 
 func listDomains(t *Tenant, c *call) (object, *apiError) {
-	created := strconv.FormatInt(Start().AddDate(-6, 0, 0).UnixMilli(), 10)
+	created := strconv.FormatInt(t.morning().AddDate(-6, 0, 0).UnixMilli(), 10)
 	return list(object{"kind": "admin#directory#domains"}, "domains", tagged([]object{
 		{"kind": "admin#directory#domain", "domainName": Domain, "isPrimary": true, "verified": true, "creationTime": created}})), nil
 }
@@ -63,7 +63,7 @@ func listDomains(t *Tenant, c *call) (object, *apiError) {
 func listDomainAliases(t *Tenant, c *call) (object, *apiError) {
 	return list(object{"kind": "admin#directory#domainAliases"}, "domainAliases", tagged([]object{
 		{"kind": "admin#directory#domainAlias", "domainAliasName": "alias." + Domain, "parentDomainName": Domain, "verified": true,
-			"creationTime": strconv.FormatInt(Start().AddDate(-2, 0, 0).UnixMilli(), 10)}})), nil
+			"creationTime": strconv.FormatInt(t.morning().AddDate(-2, 0, 0).UnixMilli(), 10)}})), nil
 }
 
 func getCustomer(t *Tenant, c *call) (object, *apiError) {
@@ -71,7 +71,7 @@ func getCustomer(t *Tenant, c *call) (object, *apiError) {
 		return nil, err
 	}
 	return object{"kind": "admin#directory#customer", "id": CustomerID, "customerDomain": Domain, "alternateEmail": "gerance@webfree.example", "language": "fr",
-		"customerCreationTime": stamp(Start().AddDate(-6, 0, 0)), "postalAddress": object{"organizationName": "Menuiserie Dulac", "countryCode": "FR"}}, nil
+		"customerCreationTime": stamp(t.morning().AddDate(-6, 0, 0)), "postalAddress": object{"organizationName": "Menuiserie Dulac", "countryCode": "FR"}}, nil
 }
 
 func listRoles(t *Tenant, c *call) (object, *apiError) {

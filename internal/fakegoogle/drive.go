@@ -61,10 +61,10 @@ func (t *Tenant) files(a *account) []object {
 			"webViewLink": "https://docs.google.com/spreadsheets/d/" + id + "/edit"})
 	}
 	for i := range 3 + d.below(5) {
-		add(fmt.Sprintf("1fAkE%05d%02d", a.number, i), fmt.Sprintf("Devis %04d", d.below(9999)), Start().AddDate(0, 0, -1-d.below(300)))
+		add(fmt.Sprintf("1fAkE%05d%02d", a.number, i), fmt.Sprintf("Devis %04d", d.below(9999)), t.morning().AddDate(0, 0, -1-d.below(300)))
 	}
 	if t.takenOver(a.person) {
-		add(sharedFile, "Clients 2026", at("2026-10-14 20:30:15"),
+		add(sharedFile, "Clients 2026", t.at("2026-10-14 20:30:15"),
 			object{"kind": "drive#permission", "id": intruderPermission, "type": "user", "role": "writer", "emailAddress": IntruderForward,
 				"displayName": IntruderForward, "deleted": false, "pendingOwner": false},
 			object{"kind": "drive#permission", "id": "anyoneWithLink", "type": "anyone", "role": "reader", "allowFileDiscovery": false})

@@ -81,7 +81,7 @@ func (t *Tenant) box(a *account) *mailbox {
 		a.mail.box = &mailbox{byID: map[string]*message{}, threads: map[string]string{}, last: 10_000 + uint64(a.number)}
 		t.fill(a, t.ordinary(a))
 		if t.takenOver(a.person) {
-			t.fill(a, keptWhole(seedmail.Compromised()))
+			t.fill(a, keptWhole(seedmail.CompromisedLater(t.config.Weeks)))
 			t.coverTracks(a)
 		}
 	}

@@ -109,7 +109,7 @@ func (t *Tenant) addGroups(o *organisation) {
 	invoices.add(text(workshop.object, "id"), text(workshop.object, "email"), "MEMBER", "GROUP")
 	if !t.config.Quiet {
 		invoices.add("115000000000000000077", IntruderForward, "MEMBER", "USER")
-		at := at("2026-10-13 08:20:44")
+		at := t.at("2026-10-13 08:20:44")
 		t.recordActivity(activity{key: key{at: at}, application: "groups_enterprise", user: t.index[Victim], ip: Intruder,
 			events: []event{{"moderator_action", "add_member",
 				[]any{parameter("group_id", "factures@"+Domain), parameter("member_id", IntruderForward), parameter("member_role", "member")}}}})
@@ -131,11 +131,11 @@ func (t *Tenant) addDevices(o *organisation) {
 	}
 	for i := range t.everybody() {
 		if p := t.person(i); i%4 == 2 && p.role <= enforced {
-			phone(i, p.email, p.given+" "+p.family, "Pixel 9", "Android 16", "APPROVED", p.created.AddDate(0, 0, 3), Start().Add(-time.Hour))
+			phone(i, p.email, p.given+" "+p.family, "Pixel 9", "Android 16", "APPROVED", p.created.AddDate(0, 0, 3), t.morning().Add(-time.Hour))
 		}
 	}
 	if !t.config.Quiet {
-		phone(999_999, Victim, "Alice Martin", "SM-A556B", "Android 15", "APPROVED", at("2026-10-12 07:31:47"), at("2026-10-14 19:49:00"))
+		phone(999_999, Victim, "Alice Martin", "SM-A556B", "Android 15", "APPROVED", t.at("2026-10-12 07:31:47"), t.at("2026-10-14 19:49:00"))
 	}
 	users := [][]string{{"bob@example.test"}, {"bob@example.test", Victim}, {"grace@example.test", "scan@example.test"}}
 	for i := range 3 {
@@ -143,12 +143,12 @@ func (t *Tenant) addDevices(o *organisation) {
 		for _, email := range users[i] {
 			recent = append(recent, object{"type": "USER_TYPE_MANAGED", "email": email})
 		}
-		last := Start().Add(-time.Duration(i+1) * time.Hour)
+		last := t.morning().Add(-time.Duration(i+1) * time.Hour)
 		o.chromes = append(o.chromes, object{"kind": "admin#directory#chromeosdevice",
 			"deviceId": fmt.Sprintf("c0ffee%02d-0000-4000-8000-000000000000", i), "serialNumber": fmt.Sprintf("5CD%07d", i),
 			"status": "ACTIVE", "model": "HP Chromebook 14", "osVersion": "141.0.7390.0", "platformVersion": "16371.0.0 (Official Build) stable-channel",
 			"firmwareVersion": "Google_Bloog.13434.0", "bootMode": "Verified", "macAddress": fmt.Sprintf("00005e0053%02x", i), "orgUnitPath": "/Atelier",
-			"orgUnitId": "id:03ph8a2z3", "annotatedUser": users[i][0], "annotatedLocation": "Atelier", "lastEnrollmentTime": stamp(Start().AddDate(-1, 0, -i)), "lastSync": stamp(last),
+			"orgUnitId": "id:03ph8a2z3", "annotatedUser": users[i][0], "annotatedLocation": "Atelier", "lastEnrollmentTime": stamp(t.morning().AddDate(-1, 0, -i)), "lastSync": stamp(last),
 			"activeTimeRanges": []any{object{"date": last.Format(time.DateOnly), "activeTime": 4_200_000 + i}},
 			"recentUsers":      recent, "lastKnownNetwork": []any{object{"ipAddress": "192.0.2.60", "wanIpAddress": "192.0.2.14"}}})
 	}

@@ -88,14 +88,14 @@ func (t *Tenant) newPerson(number int) person {
 	}
 	p.number = number
 	p.id = fmt.Sprintf("1%020d", 5_000_000_000+uint64(number)*7919+t.config.Seed%7919)
-	p.created = Start().AddDate(0, 0, -400-d.below(1500)).Truncate(time.Second)
+	p.created = t.morning().AddDate(0, 0, -400-d.below(1500)).Truncate(time.Second)
 	switch p.role {
 	case suspended:
-		p.leaves = Start().AddDate(0, -2, 0)
+		p.leaves = t.morning().AddDate(0, -2, 0)
 	case abusive:
-		p.leaves = Start().AddDate(0, 0, -9)
+		p.leaves = t.morning().AddDate(0, 0, -9)
 	case removed:
-		p.leaves = Start().AddDate(0, 0, -3)
+		p.leaves = t.morning().AddDate(0, 0, -3)
 	}
 	return p
 }

@@ -414,7 +414,7 @@ func (t *Tenant) usageOf(number int, c *call) object {
 		object{"name": "gmail:num_emails_received", "intValue": strconv.Itoa(d.below(90))},
 		object{"name": "gmail:last_webmail_time", "datetimeValue": c.path["date"] + fmt.Sprintf("T%02d:12:00.000Z", 7+d.below(10))},
 	}
-	if p.role == scanner || t.takenOver(p) && c.path["date"] >= "2026-10-12" {
+	if p.role == scanner || t.takenOver(p) && c.path["date"] >= t.at("2026-10-12 00:00:00").Format(time.DateOnly) {
 		all = append(all, object{"name": "gmail:last_imap_time", "datetimeValue": c.path["date"] + "T19:50:00.000Z"})
 	}
 	return usageReport(c, object{"type": "USER", "customerId": CustomerID, "userEmail": p.email, "profileId": p.id}, all)

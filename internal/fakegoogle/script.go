@@ -21,14 +21,14 @@ func (t *Tenant) processes(a *account) []object {
 	}
 	var all []object
 	if t.takenOver(a.person) {
-		for began := at("2026-10-15 05:40:00"); began.After(at("2026-10-14 20:39:00")); began = began.Add(-time.Hour) {
+		for began := t.at("2026-10-15 05:40:00"); began.After(t.at("2026-10-14 20:39:00")); began = began.Add(-time.Hour) {
 			all = append(all, run("Synchronisation", "sync", "TIME_DRIVEN", began, "3.412", "OWNER"))
 		}
-		all = append(all, run("Synchronisation", "install", "EDITOR", at("2026-10-14 20:38:30"), "1.050", "OWNER"))
+		all = append(all, run("Synchronisation", "install", "EDITOR", t.at("2026-10-14 20:38:30"), "1.050", "OWNER"))
 	}
 	if a.role == manager {
 		for day := range 20 {
-			all = append(all, run("Tableau de bord", "refresh", "TIME_DRIVEN", Start().Add(-time.Hour-time.Duration(day)*dayLength), "12.700", "OWNER"))
+			all = append(all, run("Tableau de bord", "refresh", "TIME_DRIVEN", t.morning().Add(-time.Hour-time.Duration(day)*dayLength), "12.700", "OWNER"))
 		}
 	}
 	return all

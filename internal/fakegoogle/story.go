@@ -26,6 +26,12 @@ func at(s string) time.Time {
 	return parsed
 }
 
+// at is a time of the tenant's story, which may have been moved to other weeks.
+func (t *Tenant) at(s string) time.Time { return at(s).Add(t.config.shift()) }
+
+// morning is when the takeover is noticed.
+func (t *Tenant) morning() time.Time { return Start().Add(t.config.shift()) }
+
 // takenOver says that a user is the victim of the story.
 func (t *Tenant) takenOver(p person) bool { return p.role == victim && !t.config.Quiet }
 
@@ -52,7 +58,7 @@ func (t *Tenant) play(a *account) {
 		m.identities = []object{{"emailAddress": a.email, "primaryKeyPairId": "ANe1BmjKeyPair1"}}
 		m.keyPairs = []object{{"keyPairId": "ANe1BmjKeyPair1", "enablementState": "enabled", "subjectEmailAddresses": texts(a.email),
 			"pem": mailCertificate(a.email)}}
-		m.smime[a.email] = []object{{"id": "1", "issuerCn": "Autorité de test", "isDefault": true, "expiration": strconv.FormatInt(Start().AddDate(1, 0, 0).UnixMilli(), 10),
+		m.smime[a.email] = []object{{"id": "1", "issuerCn": "Autorité de test", "isDefault": true, "expiration": strconv.FormatInt(t.morning().AddDate(1, 0, 0).UnixMilli(), 10),
 			"pem": mailCertificate(a.email)}}
 	case enforced: // nothing is wrong, but who has the victim's account reads this one too
 		m.delegates = []object{{"delegateEmail": Victim, "verificationStatus": "accepted"}}
@@ -63,7 +69,7 @@ func (t *Tenant) play(a *account) {
 				"treatAsAlias": true, "verificationStatus": "accepted"})
 		}
 	case scanner: // nothing is wrong: a device that has had its app password for a year
-		a.asps = []object{appPassword(a, 1, "Copieur atelier", Start().AddDate(-1, 0, 0), Start().Add(-2*time.Hour))}
+		a.asps = []object{appPassword(a, 1, "Copieur atelier", t.morning().AddDate(-1, 0, 0), t.morning().Add(-2*time.Hour))}
 	}
 }
 
@@ -83,7 +89,7 @@ func (t *Tenant) takeOver(a *account) {
 		"verificationStatus": "accepted", "smtpMsa": object{"host": "smtp.webfree.example", "port": 587.0, "username": "a.martin.compta",
 			"securityMode": "starttls"}})
 	a.tokens = append(a.tokens, intruderGrant(a))
-	a.asps = []object{appPassword(a, 1, "Outlook Mobile", at("2026-10-12 07:26:00"), at("2026-10-14 19:50:00"))}
+	a.asps = []object{appPassword(a, 1, "Outlook Mobile", t.at("2026-10-12 07:26:00"), t.at("2026-10-14 19:50:00"))}
 	a.user["recoveryEmail"] = IntruderForward
 	a.user["isEnrolledIn2Sv"] = true
 	a.codes = t.newCodes(a)
@@ -97,7 +103,7 @@ func (t *Tenant) coverTracks(a *account) {
 	b := a.mail.box
 	hidden := a.mail.labelFor(seedmail.HiddenFolder)
 	for _, m := range slices.Clone(b.messages) {
-		if m.date.Before(at("2026-10-12 07:00:00")) {
+		if m.date.Before(t.at("2026-10-12 07:00:00")) {
 			continue
 		}
 		for _, label := range []string{"TRASH", hidden} {
@@ -108,8 +114,8 @@ func (t *Tenant) coverTracks(a *account) {
 		}
 	}
 	raw := []byte("From: Alice Martin <" + Victim + ">\r\nTo: tresorerie@valbourg.example\r\nSubject: Confirmation du nouveau RIB\r\nMessage-ID: <gone-1@mail.example.test>\r\n\r\nMerci de proceder au virement.\r\n")
-	gone := t.deliver(a, at("2026-10-14 20:01:12"), []string{"SENT"}, raw, func() []byte { return raw })
-	b.expunge(at("2026-10-14 20:05:40"), gone)
+	gone := t.deliver(a, t.at("2026-10-14 20:01:12"), []string{"SENT"}, raw, func() []byte { return raw })
+	b.expunge(t.at("2026-10-14 20:05:40"), gone)
 	slices.SortStableFunc(b.history, func(x, y historyRecord) int { return x.at.Compare(y.at) })
 	b.renumber()
 }
@@ -135,7 +141,7 @@ func authorised(a *account, when time.Time, token object) activity {
 func (t *Tenant) recordStory() {
 	alice := t.index[Victim]
 	add := func(when, application, kind, name, ip string, parameters ...any) {
-		t.recordActivity(activity{key: key{at: at(when)}, application: application, user: alice, ip: ip, events: []event{{kind, name, parameters}}})
+		t.recordActivity(activity{key: key{at: t.at(when)}, application: application, user: alice, ip: ip, events: []event{{kind, name, parameters}}})
 	}
 	if !t.config.Quiet {
 		password := parameter("login_type", "google_password")
@@ -149,7 +155,7 @@ func (t *Tenant) recordStory() {
 		add("2026-10-12 07:11:40", "user_accounts", "email_forwarding_change", "email_forwarding_out_of_domain", Intruder,
 			parameter("email_forwarding_destination_address", IntruderForward))
 		add("2026-10-12 07:20:02", "user_accounts", "2sv_change", "2sv_enroll", Intruder)
-		t.recordActivity(activity{key: key{at: at("2026-10-12 07:21:30")}, application: "login", user: t.index[Delegate], ip: Intruder, // an account he has too
+		t.recordActivity(activity{key: key{at: t.at("2026-10-12 07:21:30")}, application: "login", user: t.index[Delegate], ip: Intruder, // an account he has too
 			events: []event{{"login", "login_success", []any{password, boolean("is_suspicious", false)}}}})
 		add("2026-10-12 07:31:47", "mobile", "device_updates", "DEVICE_REGISTER_UNREGISTER_EVENT", Intruder, parameter("USER_EMAIL", Victim),
 			parameter("DEVICE_MODEL", "SM-A556B"), parameter("ACCOUNT_STATE", "REGISTERED"))
@@ -157,7 +163,7 @@ func (t *Tenant) recordStory() {
 			sharedFile), parameter("doc_title", "Clients 2026"),
 			parameter("owner", Victim), parameter("target_user", IntruderForward), parameter("visibility",
 				"shared_externally"), object{"name": "new_value", "multiValue": texts("can_edit")})
-		t.recordActivity(authorised(t.victimStub(), at("2026-10-12 07:15:33"), grant(t.victimStub(), intruderClient, "eM Client",
+		t.recordActivity(authorised(t.victimStub(), t.at("2026-10-12 07:15:33"), grant(t.victimStub(), intruderClient, "eM Client",
 			"https://mail.google.com/", "https://www.googleapis.com/auth/contacts")))
 		t.recordMore(add)
 		t.recordMail(alice) // last: it makes the account, which reads the logs
@@ -194,12 +200,12 @@ func (t *Tenant) recordMore(add func(when, application, kind, name, ip string, p
 	add("2026-10-14 20:38:45", "drive", "access", "create_script_trigger", Intruder, boolean("primary_event", true), parameter("doc_id", intruderScript),
 		parameter("doc_title", "Synchronisation"), parameter("doc_type", "script"), parameter("owner", Victim), parameter("visibility", "private"))
 	for _, when := range []string{"2026-10-12 07:16:02", "2026-10-13 08:13:20", "2026-10-14 19:50:00"} {
-		t.recordActivity(activity{key: key{at: at(when)}, application: "token", user: t.index[Victim], ip: Intruder, client: intruderClient, events: []event{{"auth", "activity",
+		t.recordActivity(activity{key: key{at: t.at(when)}, application: "token", user: t.index[Victim], ip: Intruder, client: intruderClient, events: []event{{"auth", "activity",
 			[]any{parameter("client_id", intruderClient), parameter("app_name", "eM Client"), parameter("client_type", "NATIVE_DESKTOP"), parameter("api_name", "gmail"),
 				parameter("method_name", "imap.fetch"), number("num_response_bytes", 48_112_300), parameter("product_bucket", "GMAIL")}}}})
 	}
 	// With a cookie of the administrator's, so that no sign-in is logged: an identity provider of his own for the accounts.
-	t.recordActivity(activity{key: key{at: at("2026-10-14 21:02:19")}, application: "admin", user: t.index[Admin], ip: Intruder, events: []event{
+	t.recordActivity(activity{key: key{at: t.at("2026-10-14 21:02:19")}, application: "admin", user: t.index[Admin], ip: Intruder, events: []event{
 		{"DOMAIN_SETTINGS", "CHANGE_SSO_SETTINGS", []any{parameter("DOMAIN_NAME", Domain), parameter("NEW_VALUE", rogueProfile)}},
 		{"DOMAIN_SETTINGS", "TOGGLE_SSO_ENABLED", []any{parameter("DOMAIN_NAME", Domain), parameter("NEW_VALUE", "true")}}}})
 }
@@ -219,7 +225,7 @@ func (t *Tenant) recordMail(alice int) {
 		if sent {
 			kind, ip = 1, "192.0.2.14"
 		}
-		if sent && m.date.After(at("2026-10-13 00:00:00")) {
+		if sent && m.date.After(t.at("2026-10-13 00:00:00")) {
 			ip = Intruder
 		}
 		write := func(when time.Time, kind int, ip string, more ...any) {
@@ -227,7 +233,7 @@ func (t *Tenant) recordMail(alice int) {
 				events: []event{{"delivery_type", "delivery", delivery(when, kind, a.email, m.subject, m.rfc2, client, more...)}}})
 		}
 		write(m.date, kind, ip)
-		if sent || m.date.Before(at("2026-10-12 07:11:40")) {
+		if sent || m.date.Before(t.at("2026-10-12 07:11:40")) {
 			continue
 		}
 		write(m.date.Add(4*time.Second), 11, "") // forwarded by the account's setting

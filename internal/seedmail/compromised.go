@@ -28,12 +28,15 @@ func WriteCompromised(dir string) (Summary, error) {
 // over on 12 October 2026: she types her password into a phishing page; somebody signs in from another address, deletes
 // the warnings, adds a forwarding rule, sends clients an invoice with another IBAN, has their answers moved to
 // HiddenFolder, and writes to all contacts; then bounces, password resets at other services, and the first doubts.
-func Compromised() []Message {
+func Compromised() []Message { return CompromisedLater(0) }
+
+// CompromisedLater is the same story, so many weeks later. Its messages then have the dates, and the offset from UTC, of those days.
+func CompromisedLater(weeks int) []Message {
 	scenes := slices.Concat(everydayScenes(), takeoverScenes(), fraudScenes(), discoveryScenes())
 	slices.SortStableFunc(scenes, func(a, b scene) int { return strings.Compare(a.at, b.at) })
 	messages := make([]Message, len(scenes))
 	for i, s := range scenes {
-		messages[i] = s.message(i)
+		messages[i] = s.later(weeks).message(i)
 	}
 	return messages
 }
@@ -174,12 +177,47 @@ func discoveryScenes() []scene {
 	}
 }
 
-// message writes a scene as the server keeps it.
-func (s scene) message(number int) Message {
+// time is when a scene is, with the offset of Paris on that day: that of summer until the last Sunday of October, as in the story.
+func (s scene) time() time.Time {
 	at, err := time.Parse("2006-01-02 15:04 -0700", s.at+" +0200")
 	if err != nil {
 		panic("seedmail: a scene with a time that is none: " + s.at)
 	}
+	if paris, err := time.LoadLocation("Europe/Paris"); err == nil {
+		_, offset := at.In(paris).Zone()
+		at = at.In(time.FixedZone("", offset))
+	}
+	return at
+}
+
+// later moves a scene, and the dates that its text tells, by weeks.
+func (s scene) later(weeks int) scene {
+	if weeks == 0 {
+		return s
+	}
+	date := func(at time.Time, months []string) string {
+		return fmt.Sprintf("%d %s %d", at.Day(), months[at.Month()-1], at.Year())
+	}
+	dates := func(at time.Time) []string {
+		return []string{date(at, frenchMonths()) + ", " + at.Format("15:04"), date(at, frenchMonths()), at.Format("2 January 2006")}
+	}
+	before := dates(s.time())
+	s.at = s.time().UTC().AddDate(0, 0, 7*weeks).In(time.FixedZone("", 2*60*60)).Format("2006-01-02 15:04")
+	var told []string
+	for i, date := range dates(s.time()) {
+		told = append(told, before[i], date)
+	}
+	s.text = strings.NewReplacer(told...).Replace(s.text)
+	return s
+}
+
+func frenchMonths() []string {
+	return []string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"}
+}
+
+// message writes a scene as the server keeps it.
+func (s scene) message(number int) Message {
+	at := s.time()
 	return Message{Folder: s.folder, Flags: strings.Fields(s.flags), InternalDate: at.UTC(), Kind: s.kind(), Raw: s.raw(number, at)}
 }
 
