@@ -120,9 +120,14 @@ func union(lists ...[]string) []string {
 	return all
 }
 
-// leaks puts the ways out of the same kind, name and state together.
-func leaks(all []decision.Exfiltration) []decision.Exfiltration {
-	var out []decision.Exfiltration
+// A leak is one row of what left: so many ways out of the same kind, name and state.
+type leak struct {
+	decision.Exfiltration
+	count int
+}
+
+func leaks(all []decision.Exfiltration) []leak {
+	var out []leak
 	for _, group := range groups(all, func(x decision.Exfiltration) string { return joined(x.Account, x.Kind, x.Name, x.State) }) {
 		sum := group[0]
 		when := spread{}
@@ -135,7 +140,7 @@ func leaks(all []decision.Exfiltration) []decision.Exfiltration {
 			}
 		}
 		sum.From, sum.Until, sum.Exhibits = when.first, when.last, exhibits
-		out = append(out, sum)
+		out = append(out, leak{sum, len(group)})
 	}
 	return out
 }

@@ -388,7 +388,7 @@ func (p *page) drawLinks() *picture {
 	columns := p.linkColumns()
 	rows := max(len(columns[0]), len(columns[1]), len(columns[2]))
 	x.Height = 30 + 76*rows
-	const w, h = 204.0, 34.0
+	const w, h = 224.0, 34.0
 	type spot struct{ x, y float64 }
 	place := map[string]spot{}
 	outside := map[string]bool{}

@@ -666,7 +666,11 @@ func (p *page) impact() []block {
 		if len(counts) > 0 {
 			why = "" // it says the same of the first of them
 		}
-		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Class: "word", Sub: show(x.Account)}, {Text: cut(x.Name, 100)}, {Text: p.word("leakstate", x.State), Class: "word"},
+		name := cell{Text: cut(x.Name, 100)}
+		if x.Kind == "session" && x.count > 1 { // from the same network one session may have read and another not
+			name.Sub = p.t("exfiltration.sessions", x.count)
+		}
+		rows = append(rows, row{Class: "leak-" + x.State, Cells: []cell{{Text: p.word("leak", x.Kind), Class: "word", Sub: show(x.Account)}, name, {Text: p.word("leakstate", x.State), Class: "word"},
 			{Text: p.period(x.From, x.Until, "—"), Class: "when"}, {Text: cmp.Or(strings.Join(counts, ", "), why)}, {Text: p.refs(x.Exhibits, 4), Class: "code"}}})
 	}
 	return append(blocks, heading(p.t("exfiltration")), note(p.t("exfiltration.note")),

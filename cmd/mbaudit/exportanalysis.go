@@ -146,7 +146,7 @@ func exportPlace(c *openCase, format handover.Format, opts *exportOptions) (stri
 		return filepath.Abs(opts.out)
 	}
 	dir := c.path(exportsName)
-	number, err := nextReport(dir)
+	number, err := nextNumber(dir)
 	if err != nil {
 		return "", err
 	}

@@ -97,7 +97,7 @@ func runReport(ctx context.Context, t *terminal, g *global, opts *reportOptions)
 	if opts.language == "" {
 		opts.language = c.Language
 	}
-	number, err := nextReport(c.path(reportsName))
+	number, err := nextReport(c)
 	if err != nil {
 		return err
 	}
@@ -161,8 +161,27 @@ func keepReport(t *terminal, c *openCase, opts *reportOptions, number int, page 
 	return nil
 }
 
-// nextReport is the number after the highest of those that are there.
-func nextReport(dir string) (int, error) {
+// nextReport is the number after the highest of those that are there, and of those that the journal knows: one may have been
+// written elsewhere, and no two of a case have the same number.
+func nextReport(c *openCase) (int, error) {
+	next, err := nextNumber(c.path(reportsName))
+	if err != nil {
+		return 0, err
+	}
+	lines, _ := c.journal.Lines() // as far as it can be read; the report says where it cannot
+	for _, line := range lines {
+		n := 0 // keepReport wrote it
+		if line.Type == journal.Communication && line.Auto {
+			if _, err := fmt.Sscanf(line.Description, "report %d for", &n); err == nil {
+				next = max(next, n+1)
+			}
+		}
+	}
+	return next, nil
+}
+
+// nextNumber is the number after the highest that a directory's files begin with.
+func nextNumber(dir string) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err

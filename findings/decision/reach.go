@@ -47,8 +47,8 @@ func (m *maker) ofSession(s *session) Exfiltration {
 	switch {
 	case s.viewed+s.fetched+s.files > 0:
 		x.State = Proved
-		x.Why = Text{fmt.Sprintf("%d messages ouverts, %d téléchargements, %d fichiers", s.viewed, s.fetched, s.files),
-			fmt.Sprintf("%d messages opened, %d downloads, %d files", s.viewed, s.fetched, s.files)}
+		x.Why = Text{fmt.Sprintf("messages ouverts : %d, téléchargements : %d, fichiers : %d", s.viewed, s.fetched, s.files),
+			fmt.Sprintf("messages opened: %d, downloads: %d, files: %d", s.viewed, s.fetched, s.files)}
 	case s.bytes >= provedBytes:
 		x.State = Proved
 		x.Why = Text{fmt.Sprintf("le serveur a envoyé %d octets", s.bytes), fmt.Sprintf("the server sent %d bytes", s.bytes)}
