@@ -288,7 +288,7 @@ func (p *page) drawNetworks() *picture {
 	if len(all) > len(shown) {
 		x.Key = append(x.Key, keyEntry{Text: p.t("refs.more", len(all)-len(shown))})
 	}
-	x.Desc = strings.Join(said, "; ")
+	x.Desc = strings.Join(said, p.semicolon())
 	return x
 }
 
@@ -346,7 +346,7 @@ func (p *page) drawVolume() *picture {
 		x.Key = append(x.Key, keyEntry{Text: p.t("volume.step", step)})
 	}
 	x.Key = append(x.Key, keyEntry{Text: p.t("volume.scales")})
-	x.Desc = strings.Join(said, "; ")
+	x.Desc = strings.Join(said, p.semicolon())
 	slices.SortStableFunc(x.Shapes, func(a, b shape) int { return cmp.Compare(a.Kind, b.Kind) })
 	return x
 }

@@ -650,7 +650,7 @@ func (p *page) arguments(all []decision.Argument) string {
 	for _, a := range all {
 		texts = append(texts, p.say(a.Text)+suffix(" · ", p.refs(a.Exhibits, 3)))
 	}
-	return cmp.Or(strings.Join(texts, "; "), "—")
+	return cmp.Or(strings.Join(texts, p.semicolon()), "—")
 }
 
 func (p *page) impact() []block {
@@ -841,7 +841,7 @@ func (p *page) limits() []block {
 			for _, x := range group {
 				texts = append(texts, p.say(x.Text))
 			}
-			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, "; "), Sub: show(u.Account)}, {Text: show(u.Source), Sub: p.reword(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
+			open = append(open, row{Cells: []cell{{Text: strings.Join(texts, p.semicolon()), Sub: show(u.Account)}, {Text: show(u.Source), Sub: p.reword(u.Reason, 200)}, {Text: p.say(u.Do)}, {Text: p.minuteOr(u.Expires), Class: "when"}}})
 		}
 		blocks = append(blocks, heading(p.t("unknown.title")), table("unknowns", p.heads("unknown", "source", "how.to", "expires"), open))
 	}
@@ -978,7 +978,7 @@ func (p *page) bundleClocks(b Bundle) string {
 			all = append(all, p.t("clock.offset", show(c.Against), p.offset(time.Duration(*c.OffsetMS)*time.Millisecond)))
 		}
 	}
-	return cmp.Or(strings.Join(all, "; "), p.t("clock.unmeasured"))
+	return cmp.Or(strings.Join(all, p.semicolon()), p.t("clock.unmeasured"))
 }
 
 // offset is how far a clock is from another, in words that somebody can read out.
@@ -1007,7 +1007,7 @@ func (p *page) journal() []block {
 			continue
 		}
 		at[e.Seq] = len(rows)
-		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), "; ")}
+		kind := cell{Class: "word", Text: export.TypeWord(e.Type, p.language), Sub: strings.Join(export.Marks(e, by[e.Seq], p.language), p.semicolon())}
 		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(e.Seq), Class: "num"}, p.journalTime(e), p.journalBy(e), kind,
 			{Text: p.reword(e.Description, maxShown), Sub: strings.Join(nonEmpty(p.reword(e.Result, maxShown), show(e.Account), show(strings.Join(e.Evidence, " ")), show(e.DecisionBy), show(e.Cost)), " · ")}}})
 	}

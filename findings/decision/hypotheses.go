@@ -197,7 +197,7 @@ func (m *maker) missingFor(w way, h *Hypothesis) {
 			continue
 		}
 		for _, x := range o.Missing {
-			t := Text{x.Source + " : " + x.Reason, x.Source + ": " + x.Reason}
+			t := Text{x.What["fr"] + " (" + x.Source + ")", x.What["en"] + " (" + x.Source + ")"}
 			if !slices.ContainsFunc(h.Missing, func(a Argument) bool { return a.Text == t }) && len(h.Missing) < maxPlaces {
 				h.Missing = append(h.Missing, Argument{Text: t})
 			}
