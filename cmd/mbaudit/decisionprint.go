@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -52,19 +53,28 @@ func (p decisionPage) line(format string, args ...any) {
 }
 
 // wrap prints a text over as many lines as it takes, each indented.
-func (p decisionPage) wrap(indent, text string) {
-	line := indent
-	for _, word := range strings.Fields(visible.Text(text)) {
-		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > pageWidth && line != indent {
+func (p decisionPage) wrap(indent, text string) { p.lines(indent, indent, visible.Text(text)) }
+
+// hang prints a text behind first, and what does not fit in lines that begin below it. What a stranger wrote ends somewhere.
+func (p decisionPage) hang(first, text string) {
+	indent := strings.Repeat(" ", utf8.RuneCountInString(first))
+	p.lines(first, cmp.Or(indent, first), visible.Cut(text, longestWords))
+}
+
+// lines breaks what has been made visible already.
+func (p decisionPage) lines(first, indent, text string) {
+	line, begun := first, false
+	for _, word := range strings.Fields(text) {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > pageWidth && begun {
 			p.t.print("%s", cutRunes(line))
-			line = indent
+			line, begun = indent, false
 		}
-		if line != indent {
+		if begun {
 			line += " "
 		}
-		line += word
+		line, begun = line+word, true
 	}
-	if line != indent {
+	if begun {
 		p.t.print("%s", cutRunes(line))
 	}
 }

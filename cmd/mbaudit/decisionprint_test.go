@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/mbaudit/mbaudit/findings"
 	"github.com/mbaudit/mbaudit/findings/decision"
 )
 
@@ -25,6 +27,29 @@ func TestDecisionPage(t *testing.T) {
 		var out bytes.Buffer
 		printDecision(&terminal{stdout: &out}, language, d)
 		if !strings.Contains(out.String(), title) || !strings.Contains(out.String(), "P-000042") {
+			t.Errorf("%s: %s", language, out.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			if text := strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(text) > pageWidth || strings.ContainsAny(text, "\x1b\r\x07\u202E") {
+				t.Errorf("%s: %d columns: %q", language, utf8.RuneCountInString(text), text)
+			}
+		}
+	}
+}
+
+// TestFindingsPage: findings are printed within 80 columns, what is alike once, and nothing of a mailbox moves the cursor.
+func TestFindingsPage(t *testing.T) {
+	hostile := "a\\b \x1b[2J\u202Efacture\r\n" + strings.Repeat("x", 300) + strings.Repeat(" many words", 60)
+	r := &findings.Result{Outcomes: []findings.Outcome{{Account: "alice@example.test", State: findings.Unknown, Missing: []findings.Missing{{What: map[string]string{"en": "who", "fr": "qui"}, Source: "acl", Reason: hostile}}}},
+		ThirdParty: []findings.ThirdParty{{Title: hostile, ID: "x", Author: hostile, Account: "alice@example.test", Count: 3}}}
+	for i := range 12 {
+		r.Findings = append(r.Findings, &findings.Finding{ID: fmt.Sprintf("F-%010d", i), Title: map[string]string{"en": "A filter hides mail", "fr": "Un filtre cache du courrier"}, Grade: findings.Confirmed,
+			Account: "alice@example.test", Subject: hostile, Examined: true, Count: 2, Observed: []*findings.Observation{{Exhibit: "P-000042", Locator: hostile}}})
+	}
+	for language, alike := range map[string]string{"fr": "et 11 du même genre : F-0000000001", "en": "and 11 alike: F-0000000001"} {
+		var out bytes.Buffer
+		printFindings(&terminal{stdout: &out}, language, r)
+		if !strings.Contains(out.String(), alike) || strings.Count(out.String(), "P-000042") != 1 || !strings.Contains(out.String(), `a\\b`) || strings.Contains(out.String(), `a\\\\b`) {
 			t.Errorf("%s: %s", language, out.String())
 		}
 		for line := range strings.Lines(out.String()) {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -346,35 +347,41 @@ func writeDerived(path string, write func(*bufio.Writer) error) error {
 	return err
 }
 
-// printFindings prints a table: what was found, and what nobody can say.
+// printFindings prints what was found, what is alike put together, and what nobody can say, within 80 columns.
 func printFindings(t *terminal, language string, r *findings.Result) {
 	lang := "en"
 	if language == "fr" {
 		lang = "fr"
 	}
-	words := qualifyWords(lang)
-	line := func(format string, args ...any) {
-		t.print("%s", visible.Cut(fmt.Sprintf(format, args...), longestWords))
-	}
+	words, p := qualifyWords(lang), decisionPage{t, lang}
 	others := 0
-	for _, f := range r.Findings {
+	for _, alike := range alikeFindings(r.Findings) {
+		f := alike[0]
 		if !f.Examined && (f.Grade == findings.Check || f.Grade == findings.Context) {
-			others++
+			others += len(alike)
 			continue
 		}
-		line("%-10s %s  %s", words[string(f.Grade)], f.Title[lang], f.ID)
-		line("%-10s %s", "", strings.Join(nonEmpty(f.Account, f.Subject), ": "))
+		p.hang(fmt.Sprintf("%-10s ", words[string(f.Grade)]), f.Title[lang]+"  "+f.ID)
+		p.hang(underGrade, strings.Join(nonEmpty(f.Account, f.Subject), ": "))
 		if len(f.Observed) > 0 {
 			o := f.Observed[0]
 			when := words["undated"]
 			if !o.Time.IsZero() {
 				when = utc(o.Time)
 			}
-			line("%-10s %s, %s%s", "", strings.Join(nonEmpty(o.Exhibit, o.Locator), " "), when, more(f.Count-1, words["more"]))
+			p.hang(underGrade, fmt.Sprintf("%s, %s%s", strings.Join(nonEmpty(o.Exhibit, o.Locator), " "), when, more(f.Count-1, words["more"])))
+		}
+		if n := len(alike) - 1; n > 0 {
+			var ids []string
+			for _, g := range alike[1:min(len(alike), 1+maxAlike)] {
+				ids = append(ids, g.ID)
+			}
+			p.hang(underGrade, fmt.Sprintf(words["alike"], n)+strings.Join(ids, ", ")+more(int64(n-len(ids)), words["more"]))
 		}
 	}
 	if others > 0 {
-		t.print("\n"+words["others"], others)
+		t.print("")
+		p.hang("", fmt.Sprintf(words["others"], others))
 	}
 	unknown := map[string]int64{}
 	var order []string
@@ -395,25 +402,49 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 	if len(order) > 0 {
 		t.print("\n%s", words["unknown"])
 		for _, key := range order {
-			line("  %s", key)
+			p.hang("  ", key)
 		}
 	}
 	if len(r.ThirdParty) > 0 {
 		t.print("\n%s", words["third"])
 		for _, h := range r.ThirdParty {
-			line("  %s [%s, %s] %s x%d", h.Title, h.ID, h.Author, h.Account, h.Count)
+			p.hang("  ", fmt.Sprintf("%s [%s, %s] %s x%d", h.Title, h.ID, h.Author, h.Account, h.Count))
 		}
 	}
 	for _, name := range r.NotLoaded {
 		t.say("mbaudit: note: not loaded: %s", visible.Line(name))
 	}
 	if r.OwnTraces > 0 {
-		t.print("\n"+words["own"], r.OwnTraces)
+		t.print("")
+		p.hang("", fmt.Sprintf(words["own"], r.OwnTraces))
 	}
 	if n := r.Content; n != nil {
-		t.print("\n"+words["content"], n.Read, n.Partly, n.Personal, n.HeadersOnly)
+		t.print("")
+		p.hang("", fmt.Sprintf(words["content"], n.Read, n.Partly, n.Personal, n.HeadersOnly))
 	}
 	t.print("\n"+words["sum"], len(r.Findings), counts[findings.Yes], counts[findings.No], counts[findings.Unknown])
+}
+
+// underGrade is what lines below a finding's grade begin with.
+const underGrade = "           "
+
+// maxAlike is of how many findings alike the ids are printed.
+const maxAlike = 8
+
+// alikeFindings puts the findings of one account, grade and title together, in the order of the first of each.
+func alikeFindings(all []*findings.Finding) [][]*findings.Finding {
+	at := map[string]int{}
+	var groups [][]*findings.Finding
+	for _, f := range all {
+		key := strings.Join([]string{f.Account, string(f.Grade), f.Title["en"], strconv.FormatBool(f.Examined)}, "\x00")
+		n, there := at[key]
+		if !there {
+			n, at[key] = len(groups), len(groups)
+			groups = append(groups, nil)
+		}
+		groups[n] = append(groups[n], f)
+	}
+	return groups
 }
 
 func more(n int64, word string) string {
@@ -425,13 +456,13 @@ func more(n int64, word string) string {
 
 func qualifyWords(lang string) map[string]string {
 	if lang == "fr" {
-		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "others": "%d constats moindres sur d'autres comptes : voir findings.json", "more": ", et %d de plus",
+		return map[string]string{"confirmed": "confirmé", "probable": "probable", "check": "à vérifier", "context": "contexte", "undated": "non daté", "others": "%d constats moindres sur d'autres comptes : voir findings.json", "more": ", et %d de plus", "alike": "et %d du même genre : ",
 			"own":     "%d lignes des journaux sont les traces de la collecte elle-même : rien n'en est conclu",
 			"content": "Textes lus : %d messages (%d en partie) ; laissés de côté : %d marqués personnels, %d dont seuls les en-têtes ont été collectés",
 			"unknown": "Ce que personne ne peut dire, faute d'avoir été collecté :", "third": "Règles tierces, hors du verdict :",
 			"sum": "%d constats ; règles : %d oui, %d non, %d ne sait pas"}
 	}
-	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "others": "%d lesser findings about other accounts: see findings.json", "more": ", and %d more",
+	return map[string]string{"confirmed": "confirmed", "probable": "probable", "check": "to check", "context": "context", "undated": "undated", "others": "%d lesser findings about other accounts: see findings.json", "more": ", and %d more", "alike": "and %d alike: ",
 		"own":     "%d lines of the logs are traces of the collection itself: nothing is concluded from them",
 		"content": "Texts read: %d messages (%d in part); left out: %d marked personal, %d of which only headers were collected",
 		"unknown": "What nobody can say, because it was not collected:", "third": "Third-party rules, not part of any verdict:",
