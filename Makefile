@@ -19,6 +19,8 @@ test: ## install what the tests need, start real servers on loopback, run everyt
 	testdata/servers/install.sh
 	@PATH="$$(go env GOPATH)/bin:$$PATH"; command -v minio >/dev/null || echo "SKIPPED: MinIO, the second opinion on S3, is not installed (testdata/servers/install.sh --minio)"
 	PATH="$$(go env GOPATH)/bin:$$PATH" go test -race -timeout 15m ./...
+	@echo "how well the rules tell mail rules and whole accounts apart:"
+	@go test -race -count=1 -run '^(TestStories|TestCorpus)$$' -v ./findings/decision ./findings/mailrule | sed -n 's/^ *\(corpus_test.go:[0-9]*: \)\{0,1\}\(.*precision.*\)/  \2/p'
 
 kill: ## kill the real program at 200 random moments and print what came of it
 	testdata/servers/install.sh
