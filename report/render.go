@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+	"regexp"
+	"strings"
 )
 
 var (
@@ -29,7 +31,7 @@ func HTML(w io.Writer, m *Model, language string) error {
 	if err != nil {
 		return err
 	}
-	t, err := template.New("page").Parse(pageHTML)
+	t, err := template.New("page").Funcs(template.FuncMap{"options": options, "odd": func(i int) bool { return i%2 == 1 }}).Parse(pageHTML)
 	if err != nil {
 		return err
 	}
@@ -40,6 +42,23 @@ func HTML(w io.Writer, m *Model, language string) error {
 		Policy, Contents, Derived string
 		Style                     template.CSS // our own text, from page.css
 	}{d, "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'", p.t("contents"), p.t("derived"), template.CSS(pageCSS)})
+}
+
+// anOption is an option of a command line that a text tells people to type.
+var anOption = regexp.MustCompile(`--[a-z][a-z-]*`)
+
+// options takes the options in a text apart from what is around them: every second piece is one, which a line must not break.
+func options(text string) []string {
+	if !strings.Contains(text, "--") {
+		return []string{text}
+	}
+	var pieces []string
+	at := 0
+	for _, span := range anOption.FindAllStringIndex(text, -1) {
+		pieces = append(pieces, text[at:span[0]], text[span[0]:span[1]])
+		at = span[1]
+	}
+	return append(pieces, text[at:])
 }
 
 // JSON writes the model, for programs: its strings are as they were in the mailbox.
