@@ -15,6 +15,7 @@ package facts
 //	auth.by, auth.spf, auth.dkim, auth.dmarc     what the receiving side found; auth.foreign names others who say so
 //	content          read, partly, personal, headers only: with Options.Content, whether the text was read; content.unread why not
 //	iban, iban.quoted     account numbers in a message's own words, and in what it quotes
+//	links, links.more     of a sent message: the pages that its own words lead to, and how many more there are
 //	iban.changed, iban.changed_in, iban.new, iban.before, iban.country_changed
 //	                 another one was told before: in the thread, by the correspondent, in the quoted text
 //	other.bundle, other.exhibit   the earlier exhibit, of which what the fact says is the difference
