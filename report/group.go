@@ -145,7 +145,7 @@ func leaks(all []decision.Exfiltration) []decision.Exfiltration {
 func deeds(all []Message) []deed {
 	var out []deed
 	key := func(m Message) string {
-		if m.Action == "sent" {
+		if m.Action == actionSent {
 			return joined(m.Account, m.Action, m.Subject, m.At.Truncate(time.Second).String())
 		}
 		return joined(m.Account, m.Action, m.Subject, m.IP)
@@ -184,7 +184,7 @@ type deed struct {
 func sentCount(all []Message) int {
 	n := 0
 	for _, d := range deeds(all) {
-		if d.Action == "sent" {
+		if d.Action == actionSent {
 			n += d.count
 		}
 	}

@@ -778,7 +778,7 @@ func (p *page) messages() []block {
 			at = p.period(m.when.first, m.when.last, "")
 		}
 		id := ""
-		if m.Action == "sent" {
+		if m.Action == actionSent {
 			id = cut(m.ID, 80)
 		}
 		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: at, Class: "when"}, {Text: p.word("done.to", m.Action), Class: "word"}, {Text: subject, Sub: p.few(m.Recipients, 6, 60)},
