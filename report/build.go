@@ -204,6 +204,7 @@ func (b *Builder) Finish() (*Model, error) {
 	if judge != nil {
 		m.suspects(judge.Finish())
 	}
+	m.Data.Named = m.named()
 	b.findings(w.personal)
 	b.timeline()
 	return m, nil

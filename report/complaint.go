@@ -3,8 +3,10 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mbaudit/mbaudit/evidence/journal"
 	"github.com/mbaudit/mbaudit/findings"
@@ -50,13 +52,13 @@ func (p *page) complaintItem(n int) (state, value string) {
 	case 2:
 		return p.said(m.Case.Operator, m.Case.Contact, m.Case.Roles["technical_lead"])
 	case 3:
-		return p.said(append([]string{p.storyLine(), m.Case.Hosting.Provider, m.Case.Hosting.Address}, p.hosts()...)...)
+		return p.joined(slices.Concat(shown(p.storyLine(), m.Case.Hosting.Provider, m.Case.Hosting.Address), p.hosts()))
 	case 4:
 		return p.dates()
 	case 5:
 		return p.partly(len(m.Accounts) > 0, show(strings.Join(m.Accounts, ", ")))
 	case 6:
-		return p.partly(len(m.Exhibits) > 0, p.t("complaint.mails", p.exhibitsOf("message"), sentCount(m.Sent))+"; "+p.contents())
+		return p.partly(len(m.Exhibits) > 0, p.t("complaint.mails", p.exhibitsOf("message"), sentCount(m.Sent))+p.semicolon()+p.contents())
 	case 7:
 		return p.addressLines()
 	case 8:
@@ -65,13 +67,13 @@ func (p *page) complaintItem(n int) (state, value string) {
 		shots := p.screenshots()
 		return p.partly(len(shots) > 0, p.t("complaint.shots", len(shots), p.refs(shots, 10)))
 	case 10:
-		return p.said(slices.Concat(p.intruders(), p.accountNumbers(), []string{m.Case.Bank.Name, m.Case.Bank.Phone})...)
+		return p.joined(slices.Concat(shown(p.intruders()...), p.accountNumbers(), shown(m.Case.Bank.Name, m.Case.Bank.Phone)))
 	case 11:
 		return p.said(p.costs()...)
 	case 12:
 		return p.partly(len(m.Contacts) > 0, p.t("complaint.contacts", m.outside()))
 	case 13:
-		return p.partly(m.Entries > 0, strings.Join(append(p.contained(), p.t("complaint.journal", m.Entries, m.Head)), "; "))
+		return p.partly(m.Entries > 0, strings.Join(append(p.contained(), p.t("complaint.journal", m.Entries, m.Head)), p.semicolon()))
 	case 14:
 		return p.insider()
 	case 15:
@@ -87,11 +89,18 @@ func (p *page) complaintItem(n int) (state, value string) {
 }
 
 // said is what people said of an item so far; there may always be more to say.
-func (p *page) said(parts ...string) (string, string) {
+func (p *page) said(parts ...string) (string, string) { return p.joined(shown(parts...)) }
+
+// shown makes what people and mailboxes said safe to show, and leaves out what is empty.
+func shown(parts ...string) []string {
 	parts = nonEmpty(parts...)
 	for i := range parts {
 		parts[i] = show(parts[i])
 	}
+	return parts
+}
+
+func (p *page) joined(parts []string) (string, string) {
 	return p.partly(len(parts) > 0, strings.Join(parts, ", "))
 }
 
@@ -108,8 +117,8 @@ func (p *page) hosts() []string {
 	var all []string
 	for _, b := range p.m.Bundles {
 		for _, s := range b.Sources {
-			if s.Address != "" {
-				all = union(all, []string{p.t("complaint.host", s.Address)})
+			if u, err := url.Parse(s.Address); err == nil && u.Host != "" { // a path is a file that was handed over
+				all = union(all, []string{p.t("complaint.host", show(u.Host))})
 			}
 		}
 	}
@@ -157,10 +166,10 @@ func (p *page) accountNumbers() []string {
 	announced = slices.DeleteFunc(announced, func(iban string) bool { return slices.Contains(written, iban) })
 	var all []string
 	if len(written) > 0 {
-		all = append(all, p.t("complaint.iban.written", strings.Join(written, ", ")))
+		all = append(all, p.t("complaint.iban.written", show(strings.Join(written, ", "))))
 	}
 	if len(announced) > 0 {
-		all = append(all, p.t("complaint.iban.announced", strings.Join(announced, ", ")))
+		all = append(all, p.t("complaint.iban.announced", show(strings.Join(announced, ", "))))
 	}
 	return all
 }
@@ -198,7 +207,7 @@ func (p *page) exhibitSums() (string, string) {
 	if len(sums) == 0 {
 		return formOpen, p.t("complaint.unknown")
 	}
-	return formGiven, strings.Join(append(sums, p.t("complaint.handed", len(p.m.Handed))), "; ")
+	return formGiven, strings.Join(append(sums, p.t("complaint.handed", len(p.m.Handed))), p.semicolon())
 }
 
 // told names the entries of the logbook in which people wrote whom they told: requests to keep data are among them or nowhere.
@@ -290,6 +299,9 @@ func (p *page) handed() []block {
 		taken := p.t("complaint.taken.unsaid", cmp.Or(show(x.FileTime), "—"))
 		if x.TakenAt != "" {
 			taken = show(x.TakenAt)
+			if at, err := time.Parse(time.RFC3339, x.TakenAt); err == nil {
+				taken = p.both(at)
+			}
 		}
 		rows = append(rows, row{Cells: []cell{{Text: p.refs([]string{x.ID}, 1), Class: "code"}, {Text: cut(x.Name, 80), Sub: strings.Join(nonEmpty(cut(x.Slot, 60), show(x.Account), show(x.MediaType), p.size(x.Size)), " · ")},
 			{Text: taken, Sub: strings.Join(nonEmpty(cut(x.TakenBy, 60), cut(x.TakenWith, 60)), " · "), Class: "when"}, {Text: cmp.Or(cut(x.Note, 300), "—")}, {Text: x.SHA256, Class: "hash"}}})
@@ -335,7 +347,7 @@ func (p *page) dates() (string, string) {
 		parts = append(parts, p.t("complaint.known", p.both(d.At), show(d.By)))
 		break
 	}
-	return p.partly(len(parts) > 0, strings.Join(parts, "; "))
+	return p.partly(len(parts) > 0, strings.Join(parts, p.semicolon()))
 }
 
 // addressLines are the intruder's addresses with the second and the zone.
@@ -362,9 +374,9 @@ func (p *page) addressLines() (string, string) {
 		return formOpen, p.t("complaint.noip")
 	}
 	if withPort < len(p.m.Sources) {
-		return formPart, strings.Join(append(parts, p.t("complaint.ports", withPort, len(p.m.Sources))), "; ")
+		return formPart, strings.Join(append(parts, p.t("complaint.ports", withPort, len(p.m.Sources))), p.semicolon())
 	}
-	return formGiven, strings.Join(parts, "; ")
+	return formGiven, strings.Join(parts, p.semicolon())
 }
 
 // method is the statement on how the evidence was collected: what is the same for all bundles once.
@@ -377,7 +389,7 @@ func (p *page) method() (string, string) {
 	if len(parts) == 0 {
 		return formOpen, p.t("complaint.unknown")
 	}
-	return formGiven, p.t("complaint.method", show(strings.Join(tools, ", ")), cmp.Or(show(strings.Join(people, ", ")), "—"), strings.Join(parts, "; "))
+	return formGiven, p.t("complaint.method", show(strings.Join(tools, ", ")), cmp.Or(show(strings.Join(people, ", ")), "—"), strings.Join(parts, p.semicolon()))
 }
 
 // exhibitsOf counts the exhibits whose resource has a word in it, over the whole ledger.
@@ -422,17 +434,15 @@ func (p *page) cnil() []block {
 		}
 		rows = append(rows, row{Class: "form-" + state, Cells: []cell{{Text: fmt.Sprint(i + 1), Class: "num"}, {Text: field}, {Text: p.word("form", state), Class: "word"}, {Text: value}}})
 	}
-	return []block{text(p.t("cnil.intro")), table("cnil", p.heads("number", "item", "state", "value"), rows), note(p.t("cnil.note")), heading(p.t("cnil.register")), text(p.t("cnil.register.line", show(p.m.Case.Reference), proved, exposed)),
-		heading(p.t("cnil.letter")), {Kind: "letter", Items: p.lines("art34")}}
+	blocks := []block{text(p.t("cnil.intro")), table("cnil", p.heads("number", "item", "state", "value"), rows), note(p.t("cnil.note"))}
+	return append(append(blocks, p.dataTable()...), heading(p.t("cnil.register")), text(p.t("cnil.register.line", show(p.m.Case.Reference), proved, exposed)),
+		heading(p.t("cnil.letter")), block{Kind: "letter", Items: p.lines("art34")})
 }
 
 // filling is what people said of a field so far, with room for the rest.
 func (p *page) filling(parts ...string) string {
-	if parts = nonEmpty(parts...); len(parts) == 0 {
+	if parts = shown(parts...); len(parts) == 0 {
 		return ""
-	}
-	for i := range parts {
-		parts[i] = show(parts[i])
 	}
 	return strings.Join(parts, ", ") + p.t("blank")
 }
@@ -447,7 +457,7 @@ func (p *page) persona() string {
 	if nir := d.Sorts[content.NIR]; nir.Messages > 0 {
 		parts = append(parts, p.t("cnil.nirpersons", nir.Messages))
 	}
-	return strings.Join(parts, "; ") + ". " + p.t("cnil.persona.open")
+	return strings.Join(parts, p.semicolon()) + ". " + p.t("cnil.persona.open")
 }
 
 // scanned are the sorts of data that the scan of the messages counts.
@@ -455,33 +465,57 @@ func scanned() []string {
 	return []string{"iban", content.Card, content.NIR, content.Password, content.Key, content.Token}
 }
 
-// dataSorts are the categories of data that the messages hold: what the scan found, what it looked for and did not find, what it
-// did not read, and what no program looks for.
+// dataSorts names the categories of data that the scan of the messages found; the table below has all, and what nobody looked for.
 func (p *page) dataSorts() string {
 	d := p.m.Data
 	if d == nil {
 		return ""
 	}
 	parts := []string{p.t("cnil.addresses", d.Own+d.Outside)}
-	c := p.m.Content
-	if c == nil {
-		return strings.Join(append(parts, p.t("cnil.attachments", d.Attachments.Values, d.Attachments.Messages), p.t("cnil.notscanned")), "; ")
-	}
-	var found, none []string
+	var found []string
 	for _, sort := range scanned() {
 		if h := d.Sorts[sort]; h.Messages > 0 {
-			found = append(found, p.t("cnil.sort", p.word("data", sort), h.Values, h.Messages, h.Touched))
-		} else {
-			none = append(none, p.word("data", sort))
+			found = append(found, p.t("cnil.sort", p.word("data", sort), h.Messages))
 		}
 	}
-	if len(found) > 0 {
+	switch {
+	case p.m.Content == nil:
+		parts = append(parts, p.t("cnil.notscanned"))
+	case len(found) > 0:
 		parts = append(parts, p.t("cnil.found", strings.Join(found, ", ")))
 	}
-	if len(none) > 0 {
-		parts = append(parts, p.t("cnil.notfound", strings.Join(none, ", ")))
+	return strings.Join(append(parts, p.t("cnil.table")), p.semicolon())
+}
+
+// dataTable has a row for each category of data: what was found of it, that nothing was found in what was read, or why nobody
+// looked for it.
+func (p *page) dataTable() []block {
+	d, c := p.m.Data, p.m.Content
+	if d == nil {
+		return nil
 	}
-	return strings.Join(append(parts, p.t("cnil.unread", c.HeadersOnly, c.Personal, c.Partly), p.t("cnil.attachments", d.Attachments.Values, d.Attachments.Messages), p.t("cnil.nobody")), "; ")
+	var rows []row
+	add := func(name, values, messages, touched, state string) {
+		rows = append(rows, row{Cells: []cell{{Text: name}, {Text: values, Class: "num"}, {Text: messages, Class: "num"}, {Text: touched, Class: "num"}, {Text: state}}})
+	}
+	add(p.t("cnil.data.addresses"), fmt.Sprint(d.Own+d.Outside), "—", "—", p.t("cnil.state.headers"))
+	for _, sort := range scanned() {
+		switch h := d.Sorts[sort]; {
+		case c == nil:
+			add(p.word("data", sort), "—", "—", "—", p.t("cnil.state.unasked"))
+		case h.Messages > 0:
+			add(p.word("data", sort), fmt.Sprint(h.Values), fmt.Sprint(h.Messages), fmt.Sprint(h.Touched), p.t("cnil.state.found"))
+		default:
+			add(p.word("data", sort), "0", "0", "0", p.t("cnil.state.none"))
+		}
+	}
+	add(p.t("cnil.data.attachments"), fmt.Sprint(d.Attachments.Values), fmt.Sprint(d.Attachments.Messages), fmt.Sprint(d.Attachments.Touched), p.t("cnil.state.unopened"))
+	add(p.t("cnil.data.others"), "—", "—", "—", p.t("cnil.state.nobody"))
+	blocks := []block{heading(p.t("cnil.data")), table("data", p.heads("category", "values", "messages", "touched", "state"), rows)}
+	if c != nil {
+		blocks = append(blocks, note(p.t("cnil.unread", c.Read, c.HeadersOnly, c.Personal, c.Partly)))
+	}
+	return blocks
 }
 
 // discovery is when it began and ended, whether it goes on, when it became known and how.
@@ -491,10 +525,10 @@ func (p *page) discovery() string {
 		return p.t("blank")
 	}
 	if d := p.m.Decision; d != nil {
-		dates += "; " + p.t("story.open") + p.colon() + p.answer(d.Story.StillOpen)
+		dates += p.semicolon() + p.t("story.open") + p.colon() + p.answer(d.Story.StillOpen)
 	}
 	for _, x := range p.m.Case.Detected {
-		dates += "; " + p.t("cnil.how", p.reword(x.Text, 200))
+		dates += p.semicolon() + p.t("cnil.how", p.reword(x.Text, 200))
 		break
 	}
 	return dates
@@ -536,13 +570,11 @@ func (p *page) cause() string {
 // persons are the fewest and the most people whose data may be concerned: who wrote or was written to in messages that were
 // touched from a suspect source, and all correspondents that are known.
 func (p *page) persons() (least, most int) {
-	seen := map[string]bool{}
-	for _, m := range p.m.Sent {
-		for _, r := range m.Recipients {
-			seen[strings.ToLower(r)] = true
-		}
+	d := p.m.Data
+	if d == nil {
+		return 0, p.m.Picture.Correspondents
 	}
-	return len(seen), max(len(seen), p.m.Picture.Correspondents)
+	return d.Named, max(d.Named, p.m.Picture.Correspondents)
 }
 
 func (p *page) touched() int { return p.m.Picture.Touched }
@@ -567,5 +599,5 @@ func (p *page) measures() string {
 			parts = append(parts, p.minute(line.EventTime)+" "+p.reword(line.Description, maxShown))
 		}
 	}
-	return cmp.Or(strings.Join(parts, "; "), p.t("containment.none"))
+	return cmp.Or(strings.Join(parts, p.semicolon()), p.t("containment.none"))
 }

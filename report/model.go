@@ -225,8 +225,9 @@ type Sighting struct {
 
 // A DataCount says what the messages at hand hold, as far as anybody looked: sorts of data and numbers, never a value.
 type DataCount struct {
-	Sorts       map[string]Held `json:"sorts"`       // iban, and the sorts of package content; empty unless the text was read
-	Attachments Held            `json:"attachments"` // that no program opened
+	Sorts       map[string]Held `json:"sorts"`              // iban, and the sorts of package content; empty unless the text was read
+	Attachments Held            `json:"attachments"`        // that no program opened
+	Named       int             `json:"persons_in_touched"` // who wrote, or was written to in, messages that were touched from a suspect source
 	Own         int             `json:"correspondents_own"`
 	Outside     int             `json:"correspondents_outside"`
 }

@@ -188,6 +188,17 @@ func (w *watch) mailLog(f *facts.Fact, suspect bool) {
 	}
 }
 
+// named counts the people whom messages that a suspect source touched name.
+func (m *Model) named() int {
+	seen := map[string]bool{}
+	for _, x := range m.Sent {
+		for _, r := range x.Recipients {
+			seen[strings.ToLower(r)] = true
+		}
+	}
+	return len(seen)
+}
+
 // bareID is a Message-ID as logs and mailboxes both have it.
 func bareID(id string) string { return strings.Trim(id, "<> ") }
 

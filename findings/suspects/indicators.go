@@ -374,7 +374,7 @@ func (s *sighting) note(f *facts.Fact) {
 		}
 		s.done = slices.Delete(s.done, place, place+1)
 	}
-	s.done = append(s.done, Sighting{At: f.Time.UTC(), Zone: strings.Clone(f.Zone), Port: strings.Clone(port), What: strings.Clone(f.Text("event.name")),
+	s.done = append(s.done, Sighting{At: f.Time.UTC(), Zone: strings.Clone(f.Zone), Port: strings.Clone(port), What: strings.Clone(cmp.Or(f.Text("event.name"), f.Kind)),
 		Service: strings.Clone(cmp.Or(f.Text("service"), f.Text("event.service"))), Account: strings.Clone(f.Account), Exhibit: f.Bundle + "/" + f.Exhibit, Locator: strings.Clone(f.Locator)})
 }
 
