@@ -142,7 +142,7 @@ func (m *Model) withhold(may Access) {
 		m.Sent, m.MoreSent, m.Unaddressed = nil, 0, 0
 	}
 	if lacks(SecContacts) {
-		m.Contacts, m.Blind, m.MoreContacts = nil, nil, 0
+		m.Contacts, m.Blind, m.MoreContacts, m.Letter = nil, nil, 0, Letter{}
 	}
 	if lacks(SecDetection) {
 		m.Sources = nil

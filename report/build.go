@@ -201,9 +201,12 @@ func (b *Builder) Finish() (*Model, error) {
 		}
 	}
 	w.finish(m)
+	var list suspects.List
 	if judge != nil {
-		m.suspects(judge.Finish())
+		list = *judge.Finish()
+		m.suspects(&list)
 	}
+	m.Letter = NewLetter(in.Case, m.Accounts, list.Messages)
 	m.Data.Named = m.named()
 	b.findings(w.personal)
 	b.timeline()

@@ -47,6 +47,7 @@ type Model struct {
 	LeftOut      []LeftOut   `json:"not_indicators"`
 	Blind        []Blind     `json:"contacts_may_be_missing"`
 	MoreContacts int         `json:"contacts_not_listed"`
+	Letter       Letter      `json:"letter"`
 	MoreSent     int64       `json:"fraudulent_messages_not_listed"`
 	Unaddressed  int         `json:"messages_without_recipients"` // fraudulent ones of which nobody knows whom they went to
 

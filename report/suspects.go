@@ -184,7 +184,7 @@ func (p *page) contacts() []block {
 	if len(blind) > 0 {
 		blocks = append(blocks, note(p.t("contacts.blind")), list(blind))
 	}
-	return append(blocks, note(p.t("contacts.note")), heading(p.t("letter.title")), block{Kind: "letter", Items: p.lines("letter")})
+	return append(blocks, note(p.t("contacts.note")), heading(p.t("letter.title")), block{Kind: "letter", Items: p.letter(p.m.Letter, p.language)})
 }
 
 // indicators lists what to look for elsewhere.
