@@ -142,13 +142,19 @@ func (m *Model) withhold(may Access) {
 		m.Sent, m.MoreSent, m.Unaddressed = nil, 0, 0
 	}
 	if lacks(SecContacts) {
-		m.Contacts, m.Blind, m.MoreContacts = nil, nil, 0
+		m.Contacts, m.Blind, m.MoreContacts, m.Letter = nil, nil, 0, Letter{}
 	}
 	if lacks(SecDetection) {
 		m.Sources = nil
 	}
 	if m.bare(may); lacks(SecIndicators) {
 		m.Indicators = nil
+	}
+	if lacks(SecComplaint) {
+		m.Handed = nil
+	}
+	if lacks(SecCNIL) {
+		m.Data = nil
 	}
 	if lacks(SecExhibits) {
 		m.Exhibits, m.Unlisted = nil, 0
@@ -241,12 +247,9 @@ type mask struct {
 }
 
 func newMask(m *Model, may Access) *mask {
-	k := &mask{addresses: !may.Correspondents, fields: !may.Subjects, shown: map[string]bool{}, numbers: map[string]int{}, own: m.Case.OwnDomains}
+	k := &mask{addresses: !may.Correspondents, fields: !may.Subjects, shown: map[string]bool{}, numbers: map[string]int{}, own: m.ownDomains()}
 	for _, a := range m.Accounts {
 		k.shown[strings.ToLower(a)] = true
-		if _, domain, ok := strings.Cut(a, "@"); ok {
-			k.own = append(slices.Clone(k.own), domain)
-		}
 	}
 	for _, l := range m.Picture.Links {
 		if l.Outside {
@@ -264,16 +267,20 @@ func newMask(m *Model, may Access) *mask {
 	return k
 }
 
-// subjects lists the subjects and titles that a model holds, the longest first.
+// subjects lists the subjects, titles and account numbers that a model holds, the longest first.
 func subjects(m *Model) []string {
 	found := map[string]bool{}
 	for _, x := range m.Sent {
 		found[x.Subject] = true
+		for _, iban := range x.IBANs {
+			found[iban] = true
+		}
 	}
 	for _, f := range m.Findings {
 		for _, o := range f.Observed {
 			for _, field := range o.Fields {
-				if strings.HasSuffix(field.Name, "subject") || strings.HasSuffix(field.Name, "doc_title") || strings.HasSuffix(field.Name, "attachments") {
+				if strings.HasSuffix(field.Name, "subject") || strings.HasSuffix(field.Name, "doc_title") || strings.HasSuffix(field.Name, "attachments") ||
+					slices.Contains([]string{"iban", "iban.new", "iban.before", "iban.quoted"}, field.Name) {
 					for _, text := range field.Value.All() {
 						found[text] = true
 					}
@@ -314,9 +321,23 @@ func (k *mask) text(s string) string {
 	})
 }
 
-func (k *mask) mine(address string) bool {
+func (k *mask) mine(address string) bool { return within(address, k.own) }
+
+// ownDomains are the organisation's, as the case names them, and those of the accounts examined.
+func (m *Model) ownDomains() []string {
+	own := slices.Clone(m.Case.OwnDomains)
+	for _, a := range m.Accounts {
+		if _, domain, ok := strings.Cut(a, "@"); ok {
+			own = append(own, domain)
+		}
+	}
+	return own
+}
+
+// within says whether an address is of one of the domains.
+func within(address string, domains []string) bool {
 	_, domain, _ := strings.Cut(address, "@")
-	return slices.ContainsFunc(k.own, func(own string) bool {
+	return slices.ContainsFunc(domains, func(own string) bool {
 		return strings.EqualFold(own, domain) || strings.HasSuffix(domain, "."+strings.ToLower(own))
 	})
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"iter"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ const (
 	maxPeople     = 100_000
 	maxOwn        = 8 // exhibits with traces of the collection itself
 )
+
+// manualPrefix begins the rows of the ledger for what no program reads, which people attach.
+const manualPrefix = "manual/"
 
 // Inputs are what a report is made of. Only Case, Now and Tool must be there.
 type Inputs struct {
@@ -149,6 +153,10 @@ func (b *Builder) gap(bundle string, record evidence.Record) {
 
 func (b *Builder) exhibit(bundle string, record evidence.Record) {
 	id, x := bundle+"/"+record.ID(), record.Exhibit
+	if slot, ok := strings.CutPrefix(x.Resource, manualPrefix); ok && x.Attrs["slot"] != "" && len(b.model.Handed) < maxExhibits {
+		b.model.Handed = append(b.model.Handed, Handed{ID: id, Account: x.Account, Slot: slot, Name: path.Base(x.Name), MediaType: x.MediaType, Size: x.Size, SHA256: x.SHA256.String(), FetchedAt: x.FetchedAt,
+			TakenAt: x.Attrs["taken-at"], TakenBy: x.Attrs["taken-by"], TakenWith: x.Attrs["taken-with"], FileTime: x.Attrs["mtime"], Note: x.Attrs["note"]})
+	}
 	cited := b.cited[id]
 	if !cited && len(b.model.Exhibits) >= maxExhibits {
 		b.model.Unlisted++
@@ -193,9 +201,13 @@ func (b *Builder) Finish() (*Model, error) {
 		}
 	}
 	w.finish(m)
+	var list suspects.List
 	if judge != nil {
-		m.suspects(judge.Finish())
+		list = *judge.Finish()
+		m.suspects(&list)
 	}
+	m.Letter = NewLetter(in.Case, m.Accounts, list.Messages)
+	m.Data.Named = m.named()
 	b.findings(w.personal)
 	b.timeline()
 	return m, nil

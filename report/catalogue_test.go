@@ -25,7 +25,7 @@ func closed() map[string][]string {
 		"lane": {LaneAttacker, LaneUser, LaneResponder}, "link": {"forward", "filter", "rule", "send-as", "reply-to", "delegate", "right"}, "form": {formGiven, formPart, formOpen}, "axis": {"scope", "impact", "urgency"},
 		"status": statuses(), "gap": {"refused", "failed", "vanished", "invalid", "unaccounted"}, "strength": {"strong", "medium", "weak", "none"}, "groundof": {"finding", "fact", "answer", "case", "gap"},
 		"recognition": {"none", string(findings.Recognised), string(findings.NotRecognised), string(findings.DoesNotKnow), "yes", "no"}, "done.to": {"sent", "read", "deleted", "forwarded", "downloaded"},
-		"ioc": {"ip", "email", "domain", "oauth-client", "message-id", "subject", "sha256"}, "suspect": {"confirmed", "possible"}, "section": Sections(), "role": casefile.Roles(), "volume": {"sent", "forwarded", "deleted"}, "unit": {"byte", "kib", "mib", "gib"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
+		"ioc": {"ip", "email", "domain", "oauth-client", "message-id", "subject", "sha256"}, "suspect": {"confirmed", "possible"}, "carried": {"file", "link", "iban", "text"}, "text": {"none", "headers only", "partly"}, "data": scanned(), "section": Sections(), "role": casefile.Roles(), "volume": {"sent", "forwarded", "deleted"}, "unit": {"byte", "kib", "mib", "gib"}, "count": {"viewed", "fetched", "forwarded", "bytes"},
 	}
 	for _, g := range findings.Grades() {
 		sets["grade"] = append(sets["grade"], string(g))
@@ -42,6 +42,7 @@ func closed() map[string][]string {
 	}
 	for i := range complaintItems {
 		sets["complaint"] = append(sets["complaint"], fmt.Sprint(i+1))
+		sets["complaint.todo"] = append(sets["complaint.todo"], fmt.Sprint(i+1))
 	}
 	return sets
 }

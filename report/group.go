@@ -150,7 +150,7 @@ func leaks(all []decision.Exfiltration) []leak {
 func deeds(all []Message) []deed {
 	var out []deed
 	key := func(m Message) string {
-		if m.Action == "sent" {
+		if m.Action == actionSent {
 			return joined(m.Account, m.Action, m.Subject, m.At.Truncate(time.Second).String())
 		}
 		return joined(m.Account, m.Action, m.Subject, m.IP)
@@ -189,7 +189,7 @@ type deed struct {
 func sentCount(all []Message) int {
 	n := 0
 	for _, d := range deeds(all) {
-		if d.Action == "sent" {
+		if d.Action == actionSent {
 			n += d.count
 		}
 	}

@@ -47,10 +47,13 @@ type Model struct {
 	LeftOut      []LeftOut   `json:"not_indicators"`
 	Blind        []Blind     `json:"contacts_may_be_missing"`
 	MoreContacts int         `json:"contacts_not_listed"`
+	Letter       Letter      `json:"letter"`
 	MoreSent     int64       `json:"fraudulent_messages_not_listed"`
 	Unaddressed  int         `json:"messages_without_recipients"` // fraudulent ones of which nobody knows whom they went to
 
 	Personal int64 `json:"personal_messages"` // marked personal: counted, never shown
+
+	Data *DataCount `json:"personal_data"` // what the messages of the accounts examined hold; nil: an audience does not get it
 
 	Content     *facts.ContentCount `json:"content"`    // whose text was read; nil: nobody asked for it, or nobody qualified
 	OwnTraces   int64               `json:"own_traces"` // events that the case's own collections left in the logs
@@ -60,6 +63,7 @@ type Model struct {
 
 	Bundles  []Bundle            `json:"bundles"`
 	Exhibits []Exhibit           `json:"exhibits"`
+	Handed   []Handed            `json:"attached_by_people"`
 	Unlisted int64               `json:"exhibits_not_listed"`
 	Coverage []evidence.Coverage `json:"coverage"`
 	Gaps     []Gap               `json:"gaps"`
@@ -175,6 +179,9 @@ type Link struct {
 	Exhibit string `json:"exhibit"`
 }
 
+// actionSent is the Action of a fraudulent message.
+const actionSent = "sent"
+
 // A Message is a fraudulent message, or one that something was done to from a suspect source.
 type Message struct {
 	At         time.Time `json:"at"`
@@ -188,6 +195,66 @@ type Message struct {
 	Action     string    `json:"action"`             // sent, read, deleted, forwarded, downloaded
 
 	Status suspects.Status `json:"status,omitempty"` // of a fraudulent one
+
+	// What a fraudulent one holds. Text says whether its text was read: "read", "partly", "headers only"; "" where nobody
+	// asked for it or no copy was collected.
+	Text      string       `json:"text,omitempty"`
+	Attached  []Attachment `json:"attachments,omitempty"`
+	Links     []string     `json:"links,omitempty"`
+	MoreLinks int          `json:"links_not_listed,omitempty"`
+	IBANs     []string     `json:"ibans,omitempty"`
+}
+
+// An Attachment is a file that was sent with a fraudulent message.
+type Attachment struct {
+	Name   string `json:"name,omitempty"`
+	Type   string `json:"type,omitempty"`
+	SHA256 string `json:"sha256,omitempty"` // "" where the message was not read
+}
+
+// A Sighting is something that was done from an address: what its provider is asked by.
+type Sighting struct {
+	At      time.Time `json:"at"`
+	Zone    string    `json:"zone,omitempty"` // as the source wrote it
+	Port    string    `json:"port,omitempty"` // "" where the source tells none
+	What    string    `json:"what,omitempty"`
+	Service string    `json:"service,omitempty"`
+	Account string    `json:"account,omitempty"`
+	Exhibit string    `json:"exhibit"`
+	Locator string    `json:"at_place,omitempty"`
+}
+
+// A DataCount says what the messages at hand hold, as far as anybody looked: sorts of data and numbers, never a value.
+type DataCount struct {
+	Sorts       map[string]Held `json:"sorts"`              // iban, and the sorts of package content; empty unless the text was read
+	Attachments Held            `json:"attachments"`        // that no program opened
+	Named       int             `json:"persons_in_touched"` // who wrote, or was written to in, messages that were touched from a suspect source
+	Own         int             `json:"correspondents_own"`
+	Outside     int             `json:"correspondents_outside"`
+}
+
+// Held is how many messages hold something, how often in all, and how many of these messages a suspect source touched.
+type Held struct {
+	Messages int64 `json:"messages"`
+	Values   int64 `json:"values"`
+	Touched  int64 `json:"messages_touched"`
+}
+
+// A Handed file was attached to the case by a person: a screenshot, an export, a note.
+type Handed struct {
+	ID        string    `json:"exhibit"`
+	Account   string    `json:"account"`
+	Slot      string    `json:"slot"`
+	Name      string    `json:"name"`
+	MediaType string    `json:"media_type"`
+	Size      int64     `json:"size"`
+	SHA256    string    `json:"sha256"`
+	FetchedAt time.Time `json:"fetched_at"`
+	TakenAt   string    `json:"taken_at,omitempty"` // as the person said
+	TakenBy   string    `json:"taken_by,omitempty"`
+	TakenWith string    `json:"taken_with,omitempty"`
+	FileTime  string    `json:"file_time,omitempty"` // of the file, which any program may set
+	Note      string    `json:"note,omitempty"`
 }
 
 // A Contact is somebody who got a fraudulent message.
@@ -218,6 +285,8 @@ type Source struct {
 
 	Status   suspects.Status `json:"status"`
 	Warnings []decision.Text `json:"warnings,omitempty"`
+
+	Sightings []Sighting `json:"sightings,omitempty"` // the first ones, and before others those with a port
 }
 
 // A Bundle is a sealed bundle in short.

@@ -431,12 +431,18 @@ func hostileInquiry(t *testing.T) *inquiry {
 		text := decision.Text{FR: flat, EN: flat}
 		x := []string{bundleID + "/" + flat}
 		w.Add(evidence.Exhibit{Account: flat, Resource: "messages/" + flat, Item: fmt.Sprint(i), Name: evidence.SafeName(fmt.Sprint(i, flat)), MediaType: "message/rfc822"}, "body")
+		w.Add(evidence.Exhibit{Account: flat, Resource: "manual/" + flat, Item: fmt.Sprint(i), Name: evidence.SafeName(fmt.Sprint("m", i, flat)), MediaType: "image/" + flat, Attrs: map[string]string{"slot": flat, "taken-at": flat,
+			"taken-by": flat, "taken-with": flat, "note": flat}}, "picture")
 		if err := w.Gap(evidence.Gap{Account: "alice@example.test", Collector: "workspace", Resource: "folders/" + flat, Item: fmt.Sprint(i), Class: evidence.GapFailed, Reason: flat}); err != nil {
 			t.Fatal(err)
 		}
 		at = at.Add(time.Hour)
 		all = append(all, &facts.Fact{Kind: facts.KindMessage, Account: "alice@example.test", Bundle: bundleID, Exhibit: "P-000001", Time: at, Fields: facts.Fields{{Name: "subject", Value: facts.Text(flat)}, {Name: "sent", Value: facts.Bool(true)},
-			{Name: "source.suspect", Value: facts.Bool(true)}, {Name: "ip", Value: facts.Text(flat)}, {Name: "user_agent", Value: facts.Text(flat)}, {Name: "recipients", Value: facts.List([]string{flat + "@x.example"})}}},
+			{Name: "source.suspect", Value: facts.Bool(true)}, {Name: "ip", Value: facts.Text(flat)}, {Name: "user_agent", Value: facts.Text(flat)}, {Name: "recipients", Value: facts.List([]string{flat + "@x.example"})},
+			{Name: "content", Value: facts.Text(flat)}, {Name: "attachments", Value: facts.List([]string{flat})}, {Name: "attachments.types", Value: facts.List([]string{flat})}, {Name: "attachments.sha256", Value: facts.List([]string{flat})},
+			{Name: "links", Value: facts.List([]string{flat})}, {Name: "iban", Value: facts.List([]string{flat})}}},
+			&facts.Fact{Kind: facts.KindMailLog, Account: flat, Bundle: bundleID, Exhibit: "P-000003", Locator: flat, Zone: flat, Time: at, Fields: facts.Fields{{Name: "event.name", Value: facts.Text(flat)}, {Name: "ip", Value: facts.Text("203.0.113.9")},
+				{Name: "port", Value: facts.Text(flat)}, {Name: "service", Value: facts.Text(flat)}}},
 			&facts.Fact{Kind: facts.KindForwarding, Account: "alice@example.test", Bundle: bundleID, Exhibit: flat, Fields: facts.Fields{{Name: "enabled", Value: facts.Bool(true)}, {Name: "target", Value: facts.Text(flat)}, {Name: "target.external", Value: facts.Bool(true)}}},
 			&facts.Fact{Kind: facts.KindAudit, Account: "alice@example.test", Bundle: bundleID, Exhibit: "P-000002", Time: at, Fields: facts.Fields{{Name: "event.name", Value: facts.Text("login_success")}, {Name: "ip", Value: facts.Text(flat)},
 				{Name: "ip.network", Value: facts.Text(flat)}, {Name: "asn.name", Value: facts.Text(flat)}, {Name: "country", Value: facts.Text(flat)}}})
@@ -459,12 +465,14 @@ func hostileInquiry(t *testing.T) *inquiry {
 		c.Contacts = append(c.Contacts, casefile.Contact{Name: flat, Role: flat, Phone: flat, Email: flat})
 		c.Business.MoneyWorkflows = append(c.Business.MoneyWorkflows, flat)
 	}
+	found = append(found, &findings.Finding{ID: "F-ip", Rule: "x", Class: "access", State: findings.Yes, Account: "alice@example.test", Examined: true, Grade: findings.Probable, Title: map[string]string{},
+		Observed: []*findings.Observation{{Bundle: bundleID, Exhibit: "P-000003", Kind: facts.KindMailLog, Time: at, Fields: facts.Fields{{Name: "ip", Value: facts.Text("203.0.113.9")}}}}})
 	for _, a := range []*decision.Axis{&d.Confirmation, &d.Scope, &d.Impact, &d.Urgency} {
 		a.Word, a.WorstWord, a.Possible, a.Best = d.Story.What, d.Story.What, 3, d.Confirmation.Grounds[0].Exhibits[0]
 	}
 	d.Override = &decision.Override{Level: decision.Crisis, Reason: hostile()[0], By: hostile()[1], At: at}
 	d.Change = &decision.Change{Text: d.If}
-	return &inquiry{bundle: w.Open(), in: report.Inputs{Case: c, Journal: journalOf(t, entries...), Facts: each(all), Findings: &findings.Result{Findings: found}, Decision: d, Timeline: timeline, Now: at, Tool: hostile()[0]}}
+	return &inquiry{bundle: w.Open(), in: report.Inputs{Case: c, Journal: journalOf(t, entries...), Facts: each(all), Findings: &findings.Result{Findings: found, Content: &facts.ContentCount{}}, Decision: d, Timeline: timeline, Now: at, Tool: hostile()[0]}}
 }
 
 func cutTo(s string) string { return s[:min(len(s), 60)] }

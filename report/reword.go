@@ -81,6 +81,7 @@ func (p *page) reword(s string, width int) string {
 	}
 	found := false
 	for i, part := range parts {
+		part = strings.TrimRight(part, " \u00a0")
 		text, ok := p.known(part, width)
 		if found = found || ok; ok {
 			parts[i] = text

@@ -43,12 +43,13 @@ func TestForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, language := range Languages() {
-		for i, f := range forms(words, language) {
+		all := forms(words, language)
+		for i, f := range all {
 			sentence := verb.ReplaceAllString(words[fmt.Sprintf("said.%d", i+1)].In(map[string]string{"fr": "en", "en": "fr"}[language]), "7")
 			if !f.read.MatchString(sentence) {
 				t.Errorf("said.%d does not know its own sentence %q", i+1, sentence)
 			}
-			for j, other := range forms(words, language)[:i] {
+			for j, other := range all[:i] {
 				if other.read.MatchString(sentence) && len(other.say) < len(f.say) {
 					t.Errorf("said.%d takes %q from said.%d: it belongs after it", j+1, sentence, i+1)
 				}

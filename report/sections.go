@@ -648,9 +648,20 @@ func (p *page) access() []block {
 func (p *page) arguments(all []decision.Argument) string {
 	var texts []string
 	for _, a := range all {
-		texts = append(texts, p.say(a.Text)+suffix(" · ", p.refs(a.Exhibits, 3)))
+		texts = append(texts, p.sourced(a.Text)+suffix(" · ", p.refs(a.Exhibits, 3)))
 	}
 	return cmp.Or(strings.Join(texts, p.semicolon()), "—")
+}
+
+// sourced says a text that may be the name of a source and why it was not read: the reason is the program's own, in English.
+func (p *page) sourced(t decision.Text) string {
+	source, reason, ok := strings.Cut(t.EN, ": ")
+	if ok && strings.HasSuffix(t.FR, reason) {
+		if said := p.reword(reason, 200); said != cut(reason, 200) {
+			return show(source) + p.colon() + said
+		}
+	}
+	return p.say(t)
 }
 
 func (p *page) impact() []block {
@@ -782,7 +793,7 @@ func (p *page) messages() []block {
 			at = p.period(m.when.first, m.when.last, "")
 		}
 		id := ""
-		if m.Action == "sent" {
+		if m.Action == actionSent {
 			id = cut(m.ID, 80)
 		}
 		rows = append(rows, row{Class: "message-" + m.Action, Cells: []cell{{Text: at, Class: "when"}, {Text: p.word("done.to", m.Action), Class: "word"}, {Text: subject, Sub: p.few(m.Recipients, 6, 60)},

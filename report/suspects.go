@@ -47,6 +47,9 @@ func (m *Model) suspects(list *suspects.List) {
 		}
 		s := Source{IP: x.Value, Network: x.Network, ASN: x.ASN, Country: x.Country, Events: x.Events, First: x.First, Last: x.Last, Accounts: x.Accounts, Status: x.Status, Warnings: warnings(x)}
 		s.Agent, s.Exhibit = first(x.Agents), first(x.Exhibits)
+		for _, y := range x.Sightings {
+			s.Sightings = append(s.Sightings, Sighting(y))
+		}
 		m.Sources = append(m.Sources, s)
 	}
 	for _, x := range list.LeftOut {
@@ -90,8 +93,12 @@ func (m *Model) messages(list *suspects.List) {
 		if x.Recipients == nil {
 			m.Unaddressed++
 		}
-		sent = append(sent, Message{At: x.At, Account: x.Account, Subject: x.Subject, ID: x.ID, Recipients: x.Recipients[:min(len(x.Recipients), maxRecipients)], IP: x.IP, Exhibit: first(x.Exhibits),
-			Exhibits: x.Exhibits, Action: "sent", Status: x.Status})
+		var files []Attachment
+		for _, a := range x.Attached {
+			files = append(files, Attachment(a))
+		}
+		sent = append(sent, Message{Text: x.Text, Attached: files, Links: x.Links, MoreLinks: x.MoreLinks, IBANs: x.IBANs, At: x.At, Account: x.Account, Subject: x.Subject, ID: x.ID, Recipients: x.Recipients[:min(len(x.Recipients), maxRecipients)], IP: x.IP, Exhibit: first(x.Exhibits),
+			Exhibits: x.Exhibits, Action: actionSent, Status: x.Status})
 	}
 	m.MoreSent = list.Uncounted + int64(max(len(sent)-maxMessages, 0))
 	m.Sent = slices.Concat(sent, m.Sent)
@@ -177,7 +184,7 @@ func (p *page) contacts() []block {
 	if len(blind) > 0 {
 		blocks = append(blocks, note(p.t("contacts.blind")), list(blind))
 	}
-	return append(blocks, note(p.t("contacts.note")), heading(p.t("letter.title")), block{Kind: "letter", Items: p.lines("letter")})
+	return append(blocks, note(p.t("contacts.note")), heading(p.t("letter.title")), block{Kind: "letter", Items: p.letter(p.m.Letter, p.language)})
 }
 
 // indicators lists what to look for elsewhere.

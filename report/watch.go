@@ -25,6 +25,8 @@ type watch struct {
 	count    int64 // personal messages
 	people   map[string]bool
 	touched  map[string]bool
+	held     map[string]map[string]int64 // by message: how many of each sort of data, and attachments
+	data     DataCount
 
 	own         spread // of the traces of the collection itself
 	ownExhibits []string
@@ -36,7 +38,7 @@ func newWatch(c casefile.Case, accounts []string) *watch {
 		zone = time.UTC
 	}
 	w := &watch{zone: zone, accounts: map[string]bool{}, networks: map[string]*Network{}, logged: map[string]*Day{}, kept: map[string]*Day{}, links: map[Link]bool{},
-		people: map[string]bool{}, touched: map[string]bool{}, personal: map[string]bool{}}
+		people: map[string]bool{}, touched: map[string]bool{}, personal: map[string]bool{}, held: map[string]map[string]int64{}, data: DataCount{Sorts: map[string]Held{}}}
 	for _, a := range accounts {
 		w.accounts[strings.ToLower(a)] = true
 	}
@@ -146,7 +148,7 @@ func (w *watch) keep(f *facts.Fact, action, subject, id string) {
 		return
 	}
 	if len(w.touched) < maxPeople && action != "deleted" {
-		w.touched[strings.Clone(cmp.Or(f.Text(id), f.Bundle+f.Exhibit+f.Locator))] = true
+		w.touched[strings.Clone(cmp.Or(bareID(f.Text(id)), f.Bundle+f.Exhibit+f.Locator))] = true
 	}
 	if action == "sent" {
 		return // package findings/suspects tells which of these are fraudulent
@@ -186,7 +188,74 @@ func (w *watch) mailLog(f *facts.Fact, suspect bool) {
 	}
 }
 
+// named counts the people whom messages that a suspect source touched name.
+func (m *Model) named() int {
+	seen := map[string]bool{}
+	for _, x := range m.Sent {
+		for _, r := range x.Recipients {
+			seen[strings.ToLower(r)] = true
+		}
+	}
+	return len(seen)
+}
+
+// bareID is a Message-ID as logs and mailboxes both have it.
+func bareID(id string) string { return strings.Trim(id, "<> ") }
+
+// attachmentSort stands among the sorts of data for files that nobody opened.
+const attachmentSort = "attachments"
+
+// hold counts the sorts of data in a message, and remembers them until it is known whether a suspect source touched it.
+func (w *watch) hold(f *facts.Fact) {
+	holds := map[string]int64{}
+	for _, field := range f.Fields {
+		switch sort, isData := strings.CutPrefix(field.Name, "data."); {
+		case isData:
+			holds[strings.Clone(sort)] = field.Value.Int()
+		case field.Name == "iban", field.Name == "attachments":
+			if n := int64(field.Value.Len()); n > 0 {
+				holds[strings.Clone(field.Name)] = n
+			}
+		}
+	}
+	if len(holds) == 0 {
+		return
+	}
+	for sort, n := range holds {
+		w.data.Sorts[sort] = w.data.Sorts[sort].and(Held{Messages: 1, Values: n})
+	}
+	if len(w.held) < maxPeople {
+		w.held[strings.Clone(cmp.Or(bareID(f.Text("message_id")), f.Bundle+f.Exhibit+f.Locator))] = holds
+	}
+}
+
+func (h Held) and(more Held) Held {
+	return Held{h.Messages + more.Messages, h.Values + more.Values, h.Touched + more.Touched}
+}
+
+// dataCount is what the messages hold, now that it is known which were touched. own says whose an address is.
+func (w *watch) dataCount(own func(address string) bool) *DataCount {
+	for id, holds := range w.held {
+		for sort := range holds {
+			if w.touched[id] {
+				w.data.Sorts[sort] = w.data.Sorts[sort].and(Held{Touched: 1})
+			}
+		}
+	}
+	w.data.Attachments = w.data.Sorts[attachmentSort]
+	delete(w.data.Sorts, attachmentSort)
+	for a := range w.people {
+		if own(a) {
+			w.data.Own++
+		} else {
+			w.data.Outside++
+		}
+	}
+	return &w.data
+}
+
 func (w *watch) message(f *facts.Fact, suspect bool) {
+	w.hold(f)
 	for _, name := range []string{"from", "recipients"} {
 		if v, ok := f.Get(name); ok && len(w.people) < maxPeople {
 			for _, a := range v.All() {
@@ -327,6 +396,8 @@ func (w *watch) finish(m *Model) {
 	m.Picture = w.pictures
 	m.Picture.Zone = w.zone.String()
 	m.Picture.Correspondents, m.Picture.Touched = len(w.people), len(w.touched)
+	own := m.ownDomains()
+	m.Data = w.dataCount(func(address string) bool { return within(address, own) })
 	for _, n := range w.networks {
 		m.Picture.Networks = append(m.Picture.Networks, *n)
 	}

@@ -44,6 +44,9 @@ func (t *terminal) report(ctx context.Context, err error) int {
 		hint = hintFor(err)
 	}
 	text := strings.ReplaceAll(err.Error(), "\n", "; ") // errors.Join separates by line breaks
+	if usage && t.asksFrench() {
+		text, hint = inFrench(text), inFrench(hint)
+	}
 	t.say("mbaudit: error: %s", visible.Line(text))
 	if hint != "" {
 		t.say("mbaudit: hint: %s", hint)

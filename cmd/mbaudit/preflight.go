@@ -118,9 +118,10 @@ func preflightSummary(r *imap.PreflightReport) string {
 			lacking = append(lacking, c.Name+" "+verdictWord(c.Verdict))
 		}
 	}
-	text := plural(int64(r.Folders), "folder") + ", " + plural(r.Messages, "message")
+	counts := plural(int64(r.Folders), "folder") + ", " + plural(r.Messages, "message")
+	text := counts
 	if r.Software != "" {
-		text = r.Software + ": " + text
+		text = r.Software + ": " + counts
 	}
 	if len(lacking) > 0 {
 		text += "; " + strings.Join(lacking, ", ")

@@ -87,7 +87,7 @@ func (x *events) append(b []byte, e *maillog.Event) []byte {
 	}
 	b = appendField(b, "kind", string(e.Kind))
 	for _, f := range [...]struct{ name, value string }{
-		{"format", e.Format}, {"user", e.User}, {"client_ip", e.ClientIP}, {"server_ip", e.ServerIP}, {"service", e.Service},
+		{"format", e.Format}, {"user", e.User}, {"client_ip", e.ClientIP}, {"client_port", e.ClientPort}, {"server_ip", e.ServerIP}, {"service", e.Service},
 		{"method", e.Method}, {"tls", e.TLS}, {"session", e.Session}, {"message_id", e.MessageID}, {"queue_id", e.QueueID},
 		{"mailbox", e.Mailbox}, {"uid", e.UID}, {"sender", e.Sender}, {"action", e.Action}, {"target", e.Target},
 		{"reason", e.Reason}, {"detail", e.Detail}, {"host", e.Host}, {"process", e.Process}, {"pid", e.PID},

@@ -23,6 +23,7 @@ const (
 	MaxDepth      = 12       // of parts in parts
 	MaxParts      = 300
 	MaxPartHeader = 64 << 10
+	MaxLinks      = 50  // different ones
 	maxFound      = 100 // different values of a sort
 	maxOwn        = 16 << 10
 	maxUnread     = 20
@@ -35,6 +36,12 @@ type Report struct {
 
 	// Data counts the different passwords, keys, tokens, cards and social security numbers, by their sorts.
 	Data map[string]int
+
+	// Links are the pages that its own words lead to: addresses that can be read, and those that HTML hides behind a
+	// text. MoreLinks counts what is
+	// beyond MaxLinks, each time.
+	Links     []string
+	MoreLinks int
 
 	Own         string // the beginning of its own words, at most 16 KiB
 	Attachments []Attachment
@@ -221,15 +228,17 @@ func (x *reading) words(m media, body io.Reader, quoted bool) {
 	}
 	limited := &io.LimitedReader{R: m.decoded(body), N: int64(left)}
 	var own, quote string
+	var targets []target
 	var err error
 	if m.kind == "text/html" {
-		own, quote, err = fromHTML(limited)
-		visible, below := split(own)
+		own, quote, targets, err = fromHTML(limited)
+		visible, below, end := split(own)
 		own, quote = visible, quote+"\n"+below
+		targets = slices.DeleteFunc(targets, func(t target) bool { return t.at >= end })
 	} else {
 		var all []byte
 		all, err = io.ReadAll(limited)
-		own, quote = split(strings.ToValidUTF8(string(all), "\uFFFD"))
+		own, quote, _ = split(strings.ToValidUTF8(string(all), "\uFFFD"))
 	}
 	x.text = MaxText - int(limited.N)
 	if limited.N == 0 {
@@ -239,7 +248,11 @@ func (x *reading) words(m media, body io.Reader, quoted bool) {
 		x.unread(m.kind, err)
 	}
 	if quoted {
-		own, quote = "", own+"\n"+quote
+		own, quote, targets = "", own+"\n"+quote, nil
+	}
+	x.links(own)
+	for _, t := range targets {
+		x.link(t.address)
 	}
 	x.look(own, false)
 	x.look(quote, true)

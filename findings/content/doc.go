@@ -12,7 +12,7 @@
 //
 // # What is given
 //
-// Numbers of accounts are given, since a bank needs them. Of secrets, cards and social security numbers there is a count of
+// Numbers of accounts are given, since a bank needs them, and where links lead, without a password that stands in one. Of secrets, cards and social security numbers there is a count of
 // each sort and never the value. Own is the beginning of the message's own words, for who looks for topics; it is not
 // meant to be kept.
 //

@@ -30,11 +30,14 @@ func blockLine(line string, words ...string) bool {
 	return found && len(name) < 20 && slices.Contains(words, strings.ToLower(strings.Trim(name, " *\t\u00a0")))
 }
 
-// split tells a plain text's own lines from those that it quotes.
-func split(text string) (own, quoted string) {
+// split tells a plain text's own lines from those that it quotes. Behind end all is quoted.
+func split(text string) (own, quoted string, end int) {
 	var o, q strings.Builder
 	below, from := false, false // from: the line before names a sender, as Outlook's block above what it quotes does
 	for line := range strings.Lines(text) {
+		if !below {
+			end += len(line)
+		}
 		below = below || begins(line) || from && blockLine(line, "envoyé", "sent", "gesendet", "enviado", "inviato", "date", "datum", "fecha", "data")
 		from = blockLine(line, "de", "from", "von", "da")
 		if below || strings.HasPrefix(strings.TrimLeft(line, " \t"), ">") {
@@ -43,12 +46,18 @@ func split(text string) (own, quoted string) {
 			o.WriteString(line)
 		}
 	}
-	return o.String(), q.String()
+	return o.String(), q.String(), end
 }
 
-// fromHTML gives what a reader of HTML sees, and apart what is in a quotation. It reads to the end or to the first thing that is no
+// A target is the address that a link of HTML leads to, and how much of the own words stands before it.
+type target struct {
+	address string
+	at      int
+}
+
+// fromHTML gives what a reader of HTML sees, and apart what is in a quotation, and where the links outside of quotations lead. It reads to the end or to the first thing that is no
 // HTML any more, and gives what came before.
-func fromHTML(r io.Reader) (own, quoted string, err error) {
+func fromHTML(r io.Reader) (own, quoted string, links []target, err error) {
 	z := html.NewTokenizer(r)
 	z.SetMaxBuf(MaxText)
 	var o, q strings.Builder
@@ -66,9 +75,9 @@ func fromHTML(r io.Reader) (own, quoted string, err error) {
 		switch z.Next() {
 		case html.ErrorToken:
 			if err := z.Err(); !errors.Is(err, io.EOF) {
-				return o.String(), q.String(), err
+				return o.String(), q.String(), links, err
 			}
-			return o.String(), q.String(), nil
+			return o.String(), q.String(), links, nil
 		case html.TextToken:
 			if hidden == "" {
 				write(string(z.Text()))
@@ -84,6 +93,10 @@ func fromHTML(r io.Reader) (own, quoted string, err error) {
 				quoting++
 			case quoting > 0 && len(open) < maxOpen && name == open[0]:
 				open = append(open, name)
+			case quoting == 0 && attributes && (name == "a" || name == "area" || name == "form"):
+				if address := leadsTo(z); address != "" {
+					links = append(links, target{address, o.Len()})
+				}
 			}
 			if block(name) {
 				write("\n")
@@ -108,6 +121,19 @@ func fromHTML(r io.Reader) (own, quoted string, err error) {
 
 // maxOpen is how many elements of a quotation are followed.
 const maxOpen = 1000
+
+// leadsTo is where a link or a form leads.
+func leadsTo(z *html.Tokenizer) string {
+	for {
+		name, value, more := z.TagAttr()
+		if key := string(name); key == "href" || key == "action" {
+			return strings.TrimSpace(string(value))
+		}
+		if !more {
+			return ""
+		}
+	}
+}
 
 // quotes says whether a div is one in which a mail program puts what it quotes.
 func quotes(z *html.Tokenizer) bool {

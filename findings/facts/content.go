@@ -95,6 +95,10 @@ func (s *source) content(f *Fact, h *mailheader.Header, body io.Reader, personal
 			f.Set(name, List(list))
 		}
 	}
+	if f.Is("sent") && len(report.Links) > 0 { // of what others wrote, links may open an account by themselves
+		f.Set("links", List(cutList(f, report.Links)))
+		f.Set("links.more", Number(int64(report.MoreLinks)))
+	}
 	var sorts []string
 	for sort, n := range report.Data {
 		f.Set("data."+sort, Number(int64(n)))

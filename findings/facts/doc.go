@@ -45,5 +45,5 @@
 //
 // Of messages that are marked personal the subject, names and names of attachments are left out; personal is true. Bodies are
 // read only with Options.Content, of those messages never, and of what they hold account numbers, topics, digests of
-// attachments and counts are told, no words. Passwords and backup codes are in no exhibit, and so in no fact.
+// attachments and counts are told, of sent ones where their links lead, no words. Passwords and backup codes are in no exhibit, and so in no fact.
 package facts

@@ -10,10 +10,12 @@ package facts
 //	recipients.external, recipients.look_alike   how many there are
 //	recipients.free, recipients.first_external   of free and throw-away mail services; the first outside: a domain, or the address
 //	X.like_correspondent  of from and reply_to: the domain that is written to from here, and that this one looks like
+//	port             of a mail server's log: the port at ip
 //	thread           what the messages of a conversation share
 //	auth.by, auth.spf, auth.dkim, auth.dmarc     what the receiving side found; auth.foreign names others who say so
 //	content          read, partly, personal, headers only: with Options.Content, whether the text was read; content.unread why not
 //	iban, iban.quoted     account numbers in a message's own words, and in what it quotes
+//	links, links.more     of a sent message: the pages that its own words lead to, and how many more there are
 //	iban.changed, iban.changed_in, iban.new, iban.before, iban.country_changed
 //	                 another one was told before: in the thread, by the correspondent, in the quoted text
 //	other.bundle, other.exhibit   the earlier exhibit, of which what the fact says is the difference

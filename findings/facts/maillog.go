@@ -16,6 +16,7 @@ type logLine struct {
 	Kind      string         `json:"kind"`
 	User      evidence.Bytes `json:"user"`
 	ClientIP  evidence.Bytes `json:"client_ip"`
+	Port      evidence.Bytes `json:"client_port"`
 	Service   evidence.Bytes `json:"service"`
 	Method    evidence.Bytes `json:"method"`
 	TLS       evidence.Bytes `json:"tls"`
@@ -55,7 +56,7 @@ func (s *source) mailLog() error {
 		for _, p := range []struct {
 			name  string
 			value evidence.Bytes
-		}{{"actor", e.User}, {"ip", e.ClientIP}, {"service", e.Service}, {"method", e.Method}, {"tls", e.TLS}, {"server.session", e.Session}, {"message_id", e.MessageID}, {"queue_id", e.QueueID},
+		}{{"actor", e.User}, {"ip", e.ClientIP}, {"port", e.Port}, {"service", e.Service}, {"method", e.Method}, {"tls", e.TLS}, {"server.session", e.Session}, {"message_id", e.MessageID}, {"queue_id", e.QueueID},
 			{"mailbox", e.Mailbox}, {"uid", e.UID}, {"sender", e.Sender}, {"action", e.Action}, {"target", e.Target}, {"reason", e.Reason}, {"detail", e.Detail}, {"host", e.Host}} {
 			f.say(p.name, string(p.value))
 		}

@@ -303,6 +303,7 @@ type sighting struct {
 	accounts    []string
 	exhibits    []string
 	agents      []string
+	done        []Sighting
 	asn         int64
 	name        string
 	country     string
@@ -356,10 +357,25 @@ func (b *Builder) sight(ip string, f *facts.Fact) {
 	x.account(&s.accounts, f.Account)
 	x.add(&s.exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
 	x.add(&s.agents, f.Text("user_agent"), maxAgents)
+	s.note(f)
 	if v, ok := f.Get("asn"); ok {
 		s.asn = v.Int()
 	}
 	s.name, s.country = cmp.Or(s.name, f.Text("asn.name")), cmp.Or(s.country, f.Text("country"))
+}
+
+// note keeps what was done, if there is room or it has a port that another one lacks.
+func (s *sighting) note(f *facts.Fact) {
+	port := f.Text("port")
+	place := len(s.done)
+	if place == maxSightings {
+		if place = slices.IndexFunc(s.done, func(x Sighting) bool { return x.Port == "" }); place < 0 || port == "" {
+			return
+		}
+		s.done = slices.Delete(s.done, place, place+1)
+	}
+	s.done = append(s.done, Sighting{At: f.Time.UTC(), Zone: strings.Clone(f.Zone), Port: strings.Clone(port), What: strings.Clone(cmp.Or(f.Text("event.name"), f.Kind)),
+		Service: strings.Clone(cmp.Or(f.Text("service"), f.Text("event.service"))), Account: strings.Clone(f.Account), Exhibit: f.Bundle + "/" + f.Exhibit, Locator: strings.Clone(f.Locator)})
 }
 
 // judged says that enough of the past was known to tell whether a source was new: before that, an intruder's looks as familiar.
@@ -399,7 +415,7 @@ func (b *Builder) sources() {
 		for _, account := range s.accounts {
 			x.add(&x.Accounts, account, maxAccounts)
 		}
-		x.ASN, x.Network, x.Country, x.Agents = s.asn, s.name, s.country, s.agents
+		x.ASN, x.Network, x.Country, x.Agents, x.Sightings = s.asn, s.name, s.country, s.agents, s.done
 		addr, _ := netip.ParseAddr(ip) // unfitIP parsed it
 		if whose := sharedBy(addr, s.asn); whose != "" {
 			x.Warnings = append(x.Warnings, Warning{Text: wordShared(whose), Shared: true})

@@ -101,6 +101,74 @@ func (b *Builder) seeSent(f *facts.Fact) {
 			x.add(&m.Files, strings.ToLower(sum), maxExhibits)
 		}
 	}
+	m.hold(carried(f))
+}
+
+// carried is what a fact says that a message holds.
+func carried(f *facts.Fact) *Message {
+	m := &Message{Text: strings.Clone(f.Text("content"))}
+	list := func(name string) []string {
+		v, ok := f.Get(name)
+		if !ok {
+			return nil
+		}
+		return v.All()[:min(v.Len(), maxCarried)]
+	}
+	for _, names := range [][3]string{{"attachments", "attachments.types", "attachments.sha256"}, {"message_info.attachment.file_name", "", "message_info.attachment.sha256"}} {
+		files, types, sums := list(names[0]), list(names[1]), list(names[2])
+		if len(files) == 0 {
+			files = make([]string, len(sums)) // of these only the digests are known
+		}
+		for i, name := range files {
+			a := Attachment{Name: strings.Clone(name)}
+			if len(types) == len(files) {
+				a.Type = strings.Clone(types[i])
+			}
+			if len(sums) == len(files) { // else nobody knows whose they are
+				a.SHA256 = strings.ToLower(sums[i])
+			}
+			m.Attached = append(m.Attached, a)
+		}
+	}
+	m.Links, m.IBANs = cloned(slices.Clone(list("links"))), cloned(slices.Clone(list("iban")))
+	if v, ok := f.Get("links.more"); ok {
+		m.MoreLinks = int(v.Int())
+	}
+	return m
+}
+
+// hold adds what another source says that the message holds. Whoever read its text knows most.
+func (m *Message) hold(other *Message) {
+	states := []string{"", "headers only", "personal", "partly", "read"}
+	if slices.Index(states, other.Text) > slices.Index(states, m.Text) {
+		m.Text = other.Text
+	}
+	for _, a := range other.Attached {
+		i := slices.IndexFunc(m.Attached, func(b Attachment) bool { return b.same(a) })
+		switch {
+		case i >= 0:
+			b := &m.Attached[i]
+			b.Name, b.Type, b.SHA256 = cmp.Or(b.Name, a.Name), cmp.Or(b.Type, a.Type), cmp.Or(b.SHA256, a.SHA256)
+		case len(m.Attached) < maxCarried:
+			m.Attached = append(m.Attached, a)
+		}
+	}
+	x := &Indicator{}
+	for _, link := range other.Links {
+		x.add(&m.Links, link, maxCarried)
+	}
+	for _, iban := range other.IBANs {
+		x.add(&m.IBANs, iban, maxCarried)
+	}
+	m.MoreLinks = max(m.MoreLinks, other.MoreLinks)
+}
+
+// same says whether two sources tell of one file.
+func (a Attachment) same(b Attachment) bool {
+	if a.SHA256 != "" && b.SHA256 != "" {
+		return a.SHA256 == b.SHA256 && (a.Name == b.Name || a.Name == "" || b.Name == "")
+	}
+	return a.Name == b.Name
 }
 
 // A mail server uses its names for messages in the queue again; one that is there longer than this is another one.
@@ -247,6 +315,7 @@ func (m *Message) merge(other *Message) {
 	for _, id := range other.Exhibits {
 		x.add(&m.Exhibits, id, maxExhibits)
 	}
+	m.hold(other)
 }
 
 // ofMessage makes an indicator of what a fraudulent message carries.

@@ -63,6 +63,7 @@ type Indicator struct {
 	Network    string // of the autonomous system
 	Country    string
 	Agents     []string
+	Sightings  []Sighting // of an IP address: the first ones, and before others those with a port
 	Warnings   []Warning
 	Received   bool // a fraudulent message was sent to it: it may be a victim's address
 }
@@ -121,6 +122,33 @@ type Message struct {
 	Exhibits   []string
 	Files      []string // SHA-256 of attached files, where a log tells
 	Cut        bool     // it went to more than Recipients names
+
+	// What the message holds, where its text was read (mbaudit qualify --content). Text says so: "read", "partly", "headers
+	// only"; "" where nobody asked for it, or no copy of the message was collected.
+	Text      string
+	Attached  []Attachment // a log may tell of them as well
+	Links     []string     // where its own words lead
+	MoreLinks int
+	IBANs     []string // in its own words
+}
+
+// An Attachment is a file that was sent with a message.
+type Attachment struct {
+	Name   string // as the sender wrote it
+	Type   string // as the sender declares it; "" where nobody says
+	SHA256 string // "" where the message was not read
+}
+
+// A Sighting is one thing that was done from an IP address, with what a provider is asked by: second, zone and port.
+type Sighting struct {
+	At      time.Time // UTC
+	Zone    string    // as the source wrote it; "" where it wrote none
+	Port    string    // at the address; "" where the source tells none
+	What    string    // the source's name of the event
+	Service string    // imap, submission, login, gmail …
+	Account string
+	Exhibit string // BUNDLE/P-000042
+	Locator string
 }
 
 // A Contact got a fraudulent message.
@@ -148,6 +176,8 @@ const (
 	maxExhibits  = 8
 	maxAccounts  = 50
 	maxAgents    = 5
+	maxSightings = 10
+	maxCarried   = 50 // attachments, links, account numbers of a message
 	maxMessages  = 20_000
 	maxRemember  = 32 << 20 // bytes for whom sent messages went to
 	entrySize    = 56       // of which so many for each message, beside the addresses

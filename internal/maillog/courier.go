@@ -47,6 +47,9 @@ func courierLine(r *record, verb string, e *Event) bool {
 		return false
 	}
 	e.User, e.Detail = user, strings.TrimPrefix(fields, ", ")
+	if number, ok := between(e.Detail, "port=[", "]"); ok {
+		e.ClientPort = port(number)
+	}
 	return true
 }
 

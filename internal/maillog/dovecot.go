@@ -232,6 +232,8 @@ func loginElement(element string, e *Event) {
 		}
 	case key == "rip":
 		e.ClientIP, _ = address(value)
+	case key == "rport":
+		e.ClientPort = port(value)
 	case key == "lip":
 		e.ServerIP, _ = address(value)
 	case key == "method":

@@ -64,8 +64,12 @@ type Event struct {
 	Kind     Kind
 	Format   string // the name of the entry in Formats that read the line
 
-	User      string // as it was given to the server
-	ClientIP  string // canonical, without port; an IPv4 address in an IPv6 one is written as IPv4
+	User     string // as it was given to the server
+	ClientIP string // canonical, without port; an IPv4 address in an IPv6 one is written as IPv4
+	// ClientPort is the port at ClientIP, in digits, where the server logs it. Behind an address that many share only
+	// the port and the second tell who it was.
+	ClientPort string
+
 	ServerIP  string
 	Service   string // "imap", "pop3", "submission", "lmtp", …
 	Method    string // SASL mechanism or the like
@@ -98,6 +102,6 @@ type Event struct {
 // doubt makes an event say only what cannot have been forged.
 func (e *Event) doubt() {
 	e.Ambiguous = true
-	e.User, e.ClientIP, e.ServerIP, e.Session, e.Target, e.MessageID, e.UID, e.Mailbox, e.Sender = "", "", "", "", "", "", "", "", ""
+	e.User, e.ClientIP, e.ClientPort, e.ServerIP, e.Session, e.Target, e.MessageID, e.UID, e.Mailbox, e.Sender = "", "", "", "", "", "", "", "", "", ""
 	e.Reason = "text in the line looks like the server's own: user and addresses are not told from it"
 }

@@ -102,8 +102,8 @@ func exchangeIMAP(r *record, e *Event) bool {
 	}
 	e.User = c.get(fields, "user")
 	e.Session = c.get(fields, "sessionid")
-	e.ClientIP, _ = addressPort(c.get(fields, "cip"))
-	e.ServerIP, _ = addressPort(c.get(fields, "sip"))
+	e.ClientIP, e.ClientPort, _ = addressPort(c.get(fields, "cip"))
+	e.ServerIP, _, _ = addressPort(c.get(fields, "sip"))
 	e.BytesIn, e.BytesOut, e.HasBytes = parseCount(c.get(fields, "rqsize")), parseCount(c.get(fields, "rpsize")), true
 	e.Service, e.Process = "imap", "exchange"
 	if strings.HasSuffix(c.get(fields, "sip"), ":110") || strings.HasSuffix(c.get(fields, "sip"), ":995") || strings.HasSuffix(c.get(fields, "sip"), ":1995") ||
@@ -161,8 +161,8 @@ func exchangeSMTP(r *record, e *Event) bool {
 		return false
 	}
 	e.Session = c.get(fields, "session-id")
-	e.ClientIP, _ = addressPort(c.get(fields, "remote-endpoint"))
-	e.ServerIP, _ = addressPort(c.get(fields, "local-endpoint"))
+	e.ClientIP, e.ClientPort, _ = addressPort(c.get(fields, "remote-endpoint"))
+	e.ServerIP, _, _ = addressPort(c.get(fields, "local-endpoint"))
 	e.Service, e.Process = "smtp", "exchange"
 	e.Detail = c.get(fields, "connector-id")
 	return e.ClientIP != ""

@@ -26,7 +26,7 @@ func eximHost(s string, e *Event) (rest string, ok bool) {
 			}
 			if strings.HasPrefix(after, ":") {
 				if _, behind, digits := cutNumber(after[1:], 5); digits {
-					after = behind
+					e.ClientPort, after = port(after[1:len(after)-len(behind)]), behind
 				}
 			}
 			return after, true

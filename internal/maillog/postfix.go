@@ -34,7 +34,7 @@ func postfixPeer(s string, e *Event) (rest string, ok bool) {
 	}
 	if strings.HasPrefix(rest, ":") { // smtpd_client_port_logging
 		if _, after, digits := cutNumber(rest[1:], 5); digits {
-			rest = after
+			e.ClientPort, rest = port(rest[1:len(rest)-len(after)]), after
 		}
 	}
 	return rest, true

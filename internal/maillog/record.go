@@ -2,6 +2,7 @@ package maillog
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -254,12 +255,21 @@ func address(s string) (string, bool) {
 	return a.Unmap().String(), true
 }
 
-// addressPort takes the port off "192.0.2.1:993" and "[2001:db8::1]:993".
-func addressPort(s string) (string, bool) {
+// addressPort takes "192.0.2.1:993" and "[2001:db8::1]:993" apart.
+func addressPort(s string) (ip, number string, ok bool) {
 	if a, err := netip.ParseAddrPort(s); err == nil {
-		return a.Addr().Unmap().String(), true
+		return a.Addr().Unmap().String(), port(s[strings.LastIndexByte(s, ':')+1:]), true
 	}
-	return address(s)
+	ip, ok = address(s)
+	return ip, "", ok
+}
+
+// port is a port's digits; what is none, 0 among them, is left out.
+func port(s string) string {
+	if n, err := strconv.ParseUint(s, 10, 16); err != nil || n == 0 {
+		return ""
+	}
+	return s
 }
 
 // between returns what stands after the first open and before the first closing thereafter.

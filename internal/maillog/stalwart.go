@@ -54,6 +54,8 @@ func stalwartFields(s string, e *Event) bool {
 			if e.ClientIP, ok = address(value); !ok {
 				return false
 			}
+		case "remotePort":
+			e.ClientPort = port(value)
 		case "localIp":
 			e.ServerIP, _ = address(value)
 		case "accountName", "login":

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/mbaudit/mbaudit/findings/suspects"
-	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 	"github.com/mbaudit/mbaudit/report"
 )
@@ -18,8 +15,15 @@ func contacts(h *Handover, o Options) ([]File, error) {
 	if len(h.Messages) == 0 && len(h.Contacts) == 0 && len(h.Blind) == 0 && h.Personal == 0 {
 		return nil, ErrNothing
 	}
-	return []File{{"contacts.csv", h.contactTable(o)}, {"messages.csv", h.messageTable(o)}, {"letter-fr.txt", []byte(h.letter(o, "fr"))}, {"letter-en.txt", []byte(h.letter(o, "en"))},
-		{"READ-FIRST.txt", []byte(h.readFirst(o))}}, nil
+	made := []File{{"contacts.csv", h.contactTable(o)}, {"messages.csv", h.messageTable(o)}}
+	for _, language := range report.Languages() {
+		letter, err := h.letter(o, language)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, File{"letter-" + language + ".txt", letter})
+	}
+	return append(made, File{"READ-FIRST.txt", []byte(h.readFirst(o))}), nil
 }
 
 // readFirst says how to use the list, and what it does not know.
@@ -93,172 +97,44 @@ the sending server, or: mbaudit collect --messages metadata
 	return b.String()
 }
 
-// letter is a letter with the fields that a mail merge fills. Only what the case holds is filled in; the rest says what is missing.
-func (h *Handover) letter(o Options, language string) string {
-	fr := language == "fr"
-	missing := func(french, english string) string {
-		if fr {
-			return "[À COMPLÉTER : " + french + "]"
-		}
-		return "[TO FILL IN: " + english + "]"
+// letter is the letter of the report, as a text file.
+func (h *Handover) letter(o Options, language string) ([]byte, error) {
+	paragraphs, err := report.NewLetter(h.Case, h.Accounts, h.Messages).Paragraphs(language, o.Language, o.zone())
+	if err != nil {
+		return nil, err
 	}
-	or := func(s, french, english string) string {
-		if s = strings.TrimSpace(s); s != "" {
-			return report.Defang(visible.Text(s))
-		}
-		return missing(french, english)
+	for i, p := range paragraphs {
+		paragraphs[i] = folded(p)
 	}
-	person := h.speaker()
-	organisation := or(h.Case.Organisation, "organisation", "organisation")
-	name := or(person.Name, "nom de qui répond", "name of who answers")
-	phone := or(person.Phone, "numéro de téléphone, connu par ailleurs du destinataire", "telephone number that the recipient knows from elsewhere")
-	email := or(strings.TrimSpace(person.Email), "adresse qui n'est pas sur le compte compromis", "address that is not on the compromised account")
-	if h.onOwnAccount(person.Email) {
-		email = missing("adresse qui n'est pas sur le compte compromis", "address that is not on the compromised account")
-	}
-	accounts := map[string]bool{}
-	var first, last time.Time
-	for _, m := range h.Messages {
-		accounts[m.Account] = true
-		if first.IsZero() || m.At.Before(first) {
-			first = m.At
-		}
-		if m.At.After(last) {
-			last = m.At
-		}
-	}
-	var mailboxes []string
-	for account := range accounts {
-		mailboxes = append(mailboxes, visible.Text(account))
-	}
-	slices.Sort(mailboxes)
-	mailbox := or(strings.Join(mailboxes, ", "), "adresse du compte", "address of the account")
-	period := or(span(first, last, o, language), "dates", "dates")
-	field := map[bool]string{true: "«adresse»", false: "«address»"}[o.Language == "fr"] // the column's name in contacts.csv
-	sure := slices.ContainsFunc(h.Messages, func(m suspects.Message) bool { return m.Status == suspects.Confirmed })
-	dpo := or(h.Case.Roles["dpo"], "délégué à la protection des données, s'il y en a un", "data protection officer, if there is one")
-	reference := report.Defang(visible.Text(h.Case.Case))
-	if fr {
-		used := "a utilisé"
-		if !sure {
-			used = "a probablement utilisé"
-		}
-		return fmt.Sprintf(letterFR, organisation, reference, field, used, mailbox, period, name, phone, email, dpo, organisation)
-	}
-	used := "has used"
-	if !sure {
-		used = "has probably used"
-	}
-	return fmt.Sprintf(letterEN, organisation, reference, field, used, mailbox, period, name, phone, email, dpo, organisation)
+	return []byte(strings.Join(paragraphs, "\n\n") + "\n"), nil
 }
 
-// span is from when to when, as a letter has it, in the case's zone.
-func span(first, last time.Time, o Options, language string) string {
-	layout, format, once := "2 January 2006", "from %s to %s", "on %s"
-	if language == "fr" {
-		layout, format, once = "02/01/2006", "du %s au %s", "le %s"
-	}
-	from, to := first.In(o.zone()).Format(layout), last.In(o.zone()).Format(layout)
-	switch {
-	case first.IsZero():
-		return ""
-	case from == to:
-		return fmt.Sprintf(once, from)
-	}
-	return fmt.Sprintf(format, from, to)
-}
+// letterWidth is how many characters a line of a letter has.
+const letterWidth = 95
 
-// speaker is whom the letter names: who speaks for the organisation, else who decides, else the first contact that there is. Roles
-// have names; contacts have telephone numbers.
-func (h *Handover) speaker() casefile.Contact {
-	for _, role := range []string{"communication", "decision_maker", "technical_lead"} {
-		for _, c := range h.Case.Contacts {
-			if strings.EqualFold(strings.ReplaceAll(c.Role, " ", "_"), role) || c.Name != "" && c.Name == h.Case.Roles[role] {
-				return c
-			}
+// folded breaks a paragraph into lines. A blank that is not to be broken at is none here.
+func folded(paragraph string) string {
+	var b strings.Builder
+	width, hang := 0, ""
+	if number, _, ok := strings.Cut(paragraph, ". "); ok && len(number) == 1 {
+		hang = "   "
+	}
+	for i, word := range strings.Split(paragraph, " ") {
+		n := len([]rune(word))
+		switch {
+		case i == 0:
+		case width+1+n > letterWidth:
+			b.WriteString("\n" + hang)
+			width = len(hang)
+		default:
+			b.WriteByte(' ')
+			width++
 		}
-		if name := h.Case.Roles[role]; name != "" {
-			return casefile.Contact{Name: name}
-		}
+		b.WriteString(word)
+		width += n
 	}
-	return casefile.Contact{}
+	return b.String()
 }
-
-func (h *Handover) onOwnAccount(address string) bool {
-	return slices.ContainsFunc(h.Accounts, func(a string) bool { return strings.EqualFold(a, strings.TrimSpace(address)) })
-}
-
-const letterFR = `%s
-Notre référence : %s
-
-Objet : message frauduleux envoyé depuis l'une de nos adresses
-
-À : %s
-
-Madame, Monsieur,
-
-Une personne non autorisée %s notre compte de messagerie %s.
-Elle a envoyé en notre nom (%s) des messages qui ne viennent pas de nous.
-D'après nos relevés, vous avez reçu :
-
-«messages»
-
-Nous vous demandons :
-
-1. de ne pas répondre à ces messages, de n'ouvrir ni lien ni pièce jointe, et de ne suivre
-   aucun changement de coordonnées bancaires qu'ils annoncent ;
-2. si vous avez payé, modifié des coordonnées bancaires, ouvert une pièce jointe ou saisi un
-   mot de passe : de prévenir tout de suite votre banque et votre service informatique, puis nous ;
-3. de vérifier toute demande d'argent par un appel au numéro que vous aviez déjà, jamais à
-   celui du message ;
-4. de garder ces messages avec leurs en-têtes, sans les transférer : ils peuvent servir de preuve.
-
-Nous avons pris des mesures pour reprendre le contrôle de ce compte et nous analysons les faits.
-Nous vous écrirons si nous apprenons autre chose qui vous concerne.
-
-Pour nous joindre : %s
-  téléphone : %s
-  courriel : %s
-Pour vos données personnelles : %s
-
-%s
-`
-
-const letterEN = `%s
-Our reference: %s
-
-Subject: fraudulent message sent from one of our addresses
-
-To: %s
-
-Dear Sir or Madam,
-
-Somebody who had no right to do so %s our mailbox %s.
-Messages that are not ours were sent in our name (%s).
-According to our records you received:
-
-«messages»
-
-We ask you:
-
-1. not to answer these messages, not to open any link or attachment in them, and not to follow any
-   change of bank details that they announce;
-2. if you have paid, changed bank details, opened an attachment or typed a password: to tell your
-   bank and your IT department at once, and then us;
-3. to check any request for money by calling the number that you had before, never the one in
-   the message;
-4. to keep these messages with their headers, and not to forward them: they may serve as evidence.
-
-We have taken measures to take this account back, and are looking into what happened. We
-will write again if we learn anything else that concerns you.
-
-To reach us: %s
-  telephone: %s
-  e-mail: %s
-About your personal data: %s
-
-%s
-`
 
 // contactTable has one row for each contact: the columns that the letters' fields name, and the rest for who telephones.
 func (h *Handover) contactTable(o Options) []byte {
