@@ -79,7 +79,7 @@ func (b *Builder) seeSent(f *facts.Fact) {
 			return
 		}
 		k, id = strings.Clone(k), strings.Clone(id) // else each keeps its fact's whole line
-		m = &Message{At: f.Time.UTC(), Account: f.Account, ID: id, Status: Possible}
+		m = &Message{At: f.Time.UTC(), Account: strings.Clone(f.Account), ID: id, Status: Possible}
 		b.sent[k] = m
 		b.keys = append(b.keys, k)
 	}
@@ -98,7 +98,7 @@ func (b *Builder) seeSent(f *facts.Fact) {
 	x.add(&m.Exhibits, f.Bundle+"/"+f.Exhibit, maxExhibits)
 	if v, ok := f.Get("message_info.attachment.sha256"); ok {
 		for _, sum := range v.All() {
-			x.add(&m.Files, strings.ToLower(sum), maxExhibits)
+			x.add(&m.Files, strings.Clone(strings.ToLower(sum)), maxExhibits)
 		}
 	}
 	m.hold(carried(f))
@@ -125,7 +125,7 @@ func carried(f *facts.Fact) *Message {
 				a.Type = strings.Clone(types[i])
 			}
 			if len(sums) == len(files) { // else nobody knows whose they are
-				a.SHA256 = strings.ToLower(sums[i])
+				a.SHA256 = strings.Clone(strings.ToLower(sums[i]))
 			}
 			m.Attached = append(m.Attached, a)
 		}
