@@ -101,7 +101,7 @@ func (d *demonstration) play(t *terminal) error {
 		return err
 	}
 	for _, args := range [][]string{
-		{"qualify", "--case", d.dir},
+		{"qualify", "--case", d.dir, "--content"},
 		{"report", "--case", d.dir, "--lang", "fr"},
 		{"report", "--case", d.dir, "--lang", "en"},
 		{"log", "verify", "--case", d.dir},
