@@ -2,6 +2,7 @@ package facts
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -20,6 +21,13 @@ const (
 	maxEarlyBody   = 4 << 20
 )
 
+// maxTurns is how many facts of one exhibit may wait. Google's pages have a thousand activities, most of one event; of what was made
+// to have more the facts are written away as they come.
+const maxTurns = 2_000
+
+// errTurns says that more would have to wait.
+var errTurns = errors.New("too many facts wait")
+
 // What is parsed in one go: so many exhibits, or so many bytes of them.
 const (
 	togetherCount = 64
@@ -35,9 +43,13 @@ type early struct {
 	waits  bool           // what has to be done in order is put into turns
 }
 
-// inTurn does what has to be done in the order of the records: at once, unless the exhibit is read before its turn.
+// inTurn does what has to be done in the order of the records: at once, unless the exhibit is read before its turn. An error ends
+// reading the exhibit.
 func (s *source) inTurn(do func() error) error {
 	if s.waits {
+		if len(s.turns) == maxTurns {
+			return errTurns
+		}
 		s.turns = append(s.turns, do)
 		return nil
 	}
@@ -101,7 +113,7 @@ func (s *source) loadEarly(again *evidence.Bundle) int {
 
 // loadBody reads the whole body, unless it is large or its text is read for what it holds.
 func (s *source) loadBody(again *evidence.Bundle) bool {
-	if s.Size > maxEarlyStored || s.c.content != nil && s.kind != KindAudit {
+	if s.Size < 0 || s.Size > maxEarlyStored || s.c.content != nil && s.kind != KindAudit {
 		return false
 	}
 	body, err := again.Body(s.StoredExhibit)
@@ -163,11 +175,15 @@ func parseAll(sources []*source) []*source {
 	return sources
 }
 
-// parseEarly parses what was loaded; what comes of it waits for its turn.
+// parseEarly parses what was loaded; what comes of it waits for its turn. Where that is too much, all is read again in its turn.
 func (s *source) parseEarly() {
 	s.waits = true
-	if err := s.read(); err != nil { // one of its bytes: nothing was kept yet
-		_ = s.unreadable(s.kind, "", err) // it waits, too
+	err := s.read()
+	if err != nil && !errors.Is(err, errTurns) { // it is one of its bytes: nothing was kept yet
+		err = s.unreadable(s.kind, "", err)
 	}
-	s.waits, s.parsed, s.loaded, s.header, s.json = false, true, nil, nil, jsonParser{}
+	s.waits, s.parsed, s.loaded, s.header, s.json = false, err == nil, nil, nil, jsonParser{}
+	if !s.parsed {
+		s.turns = nil
+	}
 }
