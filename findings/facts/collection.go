@@ -282,8 +282,11 @@ func (c *Collection) reuse(f *Fact) {
 
 // keep puts a fact into the collection when it is its turn. Who reads an exhibit early does not look at the fact afterwards.
 func (s *source) keep(f *Fact) error {
-	if !s.waits {
+	switch {
+	case !s.waits:
 		return s.keepNow(f)
+	case f.Kind == KindAudit:
+		return s.keepWritten(f)
 	}
 	return s.inTurn(func() error {
 		err := s.keepNow(f)
@@ -293,20 +296,28 @@ func (s *source) keep(f *Fact) error {
 }
 
 func (s *source) keepNow(f *Fact) error {
+	s.learn(f)
+	if learnt(f.Kind) {
+		return nil
+	}
+	if err := s.c.sorted.add(f); err != nil {
+		return errStored{err}
+	}
+	return nil
+}
+
+// learn takes from a fact what others are judged by.
+func (s *source) learn(f *Fact) {
 	s.c.known.learn(f)
 	s.c.coverage.tenants.learn(f)
 	if learnt(f.Kind) {
-		return nil
+		return
 	}
 	if f.Kind == KindAudit {
 		s.c.coverage.served(s.Account, s.Resource, f.Text("event.application"))
 	}
 	s.c.changes.see(f)
 	s.c.own.learn(f)
-	if err := s.c.sorted.add(f); err != nil {
-		return errStored{err}
-	}
-	return nil
 }
 
 // unreadable keeps that something cannot be read, and why.

@@ -17,7 +17,7 @@ import (
 
 // How large an exhibit may be that is read early, as it is stored and decompressed. Others are read in their turn, without being held.
 const (
-	maxEarlyStored = 1 << 20
+	maxEarlyStored = 4 << 20
 	maxEarlyBody   = 4 << 20
 )
 
@@ -40,6 +40,7 @@ type early struct {
 	header *mailheader.Header // of a message in its place
 	parsed bool
 	turns  []func() error // what is left to be done in order
+	events []byte         // facts of events in their written form, one behind the other
 	waits  bool           // what has to be done in order is put into turns
 }
 
@@ -64,7 +65,35 @@ func (s *source) takeTurns() error {
 		}
 		s.turns[i] = nil // the fact is written away
 	}
+	s.events = nil
 	return nil
+}
+
+// lessons are the fields of an event that learn reads.
+func lessons() [5]string {
+	return [...]string{"actor.profile_id", "actor", "event.application", "client_id", "ip"}
+}
+
+// keepWritten holds an event in its written form, and beside it what is learnt from it: a page has a thousand, and a fact that is held
+// takes several times as much.
+func (s *source) keepWritten(f *Fact) error {
+	from := len(s.events)
+	s.events = f.appendBinary(s.events)
+	to := len(s.events)
+	lesson := &Fact{Kind: f.Kind, Account: f.Account, Resource: f.Resource, Bundle: f.Bundle, Time: f.Time, Fields: make(Fields, 0, len(lessons()))}
+	for _, name := range lessons() {
+		if v, there := f.Get(name); there {
+			lesson.Fields = append(lesson.Fields, Field{name, v})
+		}
+	}
+	s.c.reuse(f)
+	return s.inTurn(func() error {
+		s.learn(lesson)
+		if err := s.c.sorted.addWritten(lesson.Time, s.events[from:to]); err != nil {
+			return errStored{err}
+		}
+		return nil
+	})
 }
 
 // sources gives a bundle's exhibits in the order of their records, some at a time, loaded where they can be read early. What cannot
@@ -184,6 +213,6 @@ func (s *source) parseEarly() {
 	}
 	s.waits, s.parsed, s.loaded, s.header, s.json = false, err == nil, nil, nil, jsonParser{}
 	if !s.parsed {
-		s.turns = nil
+		s.turns, s.events = nil, nil
 	}
 }

@@ -47,13 +47,20 @@ func (s sortable) less(o sortable) bool { return s.at < o.at || s.at == o.at && 
 
 func newSorter() *sorter { return &sorter{limit: runBytes} }
 
-func (s *sorter) add(f *Fact) error {
+func (s *sorter) add(f *Fact) error { return s.put(f.Time, f.appendBinary) }
+
+// addWritten takes a fact in its written form, which is copied.
+func (s *sorter) addWritten(at time.Time, data []byte) error {
+	return s.put(at, func(block []byte) []byte { return append(block, data...) })
+}
+
+func (s *sorter) put(at time.Time, write func(block []byte) []byte) error {
 	if cap(s.block)-len(s.block) < blockBytes/8 {
 		s.nextBlock()
 	}
 	from := len(s.block)
-	s.block = f.appendBinary(s.block) // one that is longer than what is left moves the block; earlier ones stay where they are
-	x := sortable{at: nanos(f.Time), seq: s.seq, data: s.block[from:len(s.block):len(s.block)]}
+	s.block = write(s.block) // one that is longer than what is left moves the block; earlier ones stay where they are
+	x := sortable{at: nanos(at), seq: s.seq, data: s.block[from:len(s.block):len(s.block)]}
 	s.seq++
 	s.held = append(s.held, x)
 	if s.size += len(x.data) + 64; s.size < s.limit {

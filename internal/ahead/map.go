@@ -6,12 +6,12 @@ import (
 )
 
 // Map gives f of each element of seq, in seq's order. seq runs in a goroutine of its own, and at most workers calls of f at a time
-// in others; no more than two elements beyond these are on their way. An error comes in its place, without a call of f. When the
+// in others; one element beyond these waits. An error comes in its place, without a call of f. When the
 // loop over it ends, seq has ended and no call of f goes on. f must be safe for that, and so must the elements be for seq.
 func Map[T, R any](seq iter.Seq2[T, error], workers int, f func(T) R) iter.Seq2[R, error] {
 	workers = max(workers, 1)
 	return func(yield func(R, error) bool) {
-		turns, stop := make(chan turn[R], workers), make(chan struct{})
+		turns, stop := make(chan turn[R], workers-1), make(chan struct{})
 		go func() {
 			var running sync.WaitGroup
 			defer close(turns)
