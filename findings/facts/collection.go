@@ -76,7 +76,6 @@ type Collection struct {
 	changes  *changes
 	own      *own
 	compared bool      // the changes between bundles are among the facts
-	workers  int       // how many exhibits are parsed at once; 0 reads each in its turn
 	spare    sync.Pool // facts that were kept
 }
 

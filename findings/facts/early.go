@@ -80,8 +80,9 @@ func (s *source) keepWritten(f *Fact) error {
 	from := len(s.events)
 	s.events = f.appendBinary(s.events)
 	to := len(s.events)
-	lesson := &Fact{Kind: f.Kind, Account: f.Account, Resource: f.Resource, Bundle: f.Bundle, Time: f.Time, Fields: make(Fields, 0, len(lessons()))}
-	for _, name := range lessons() {
+	names := lessons()
+	lesson := &Fact{Kind: f.Kind, Account: f.Account, Resource: f.Resource, Bundle: f.Bundle, Time: f.Time, Fields: make(Fields, 0, len(names))}
+	for _, name := range names {
 		if v, there := f.Get(name); there {
 			lesson.Fields = append(lesson.Fields, Field{name, v})
 		}
