@@ -73,6 +73,12 @@ func (b *Bundle) openPayload(name string) (io.ReadCloser, error) {
 	}{clear, f}, nil
 }
 
+// Again gives another reader of the same bundle, which may be used while b is, and is closed by itself. Keys that were asked for a
+// passphrase when the bundle was opened are not asked again.
+func (b *Bundle) Again() *Bundle {
+	return &Bundle{Sealed: b.Sealed, dir: b.dir, identities: b.identities}
+}
+
 // Close releases the files.
 func (b *Bundle) Close() error {
 	if b.zip == nil {

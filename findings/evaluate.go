@@ -266,18 +266,28 @@ func (a *assembly) outcomes(coverage *facts.Coverage, all []*Finding) []Outcome 
 			}
 		}
 	}
+	missing, same := map[string][]Missing{}, shared{} // missing is by rule and account of a finding: of thousands of accounts most have none
+	for _, f := range all {
+		missing[f.Rule+"\x00"+strings.ToLower(f.Account)] = nil
+	}
+	judged := slices.DeleteFunc(slices.Clone(a.set.Rules), (*rules.Rule).Serves)
 	var outcomes []Outcome
-	missing, same := map[string][]Missing{}, shared{}
 	for _, account := range coverage.Accounts() {
+		if facts.IsTenant(account) {
+			continue
+		}
+		if outcomes == nil {
+			outcomes = make([]Outcome, 0, len(coverage.Accounts())*len(judged))
+		}
 		rows := coverage.Of(account)
-		for _, r := range a.set.Rules {
-			if r.Serves() || facts.IsTenant(account) {
-				continue
-			}
+		for _, r := range judged {
 			o := Outcome{Rule: r.Name, Account: account, State: No, Missing: same.one(a.missing(r, account, rows, coverage))}
-			missing[r.Name+"\x00"+strings.ToLower(account)] = o.Missing
+			key := r.Name + "\x00" + strings.ToLower(account)
+			if _, found := missing[key]; found {
+				missing[key] = o.Missing
+			}
 			switch {
-			case holds[r.Name+"\x00"+strings.ToLower(account)]:
+			case holds[key]:
 				o.State = Yes
 			case len(o.Missing) > 0:
 				o.State = Unknown

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -112,19 +113,27 @@ func allLogs() []string {
 	return []string{"login", "user_accounts", "token", "gmail", "drive", "mobile", "admin", "saml", "takeout", "chrome", "calendar", "groups_enterprise", "vault"}
 }
 
-// qualified reads bundles and evaluates all rules. It gives the facts too.
+// qualified reads bundles and evaluates all rules. It gives the facts too, which are the same whether one reads or several do.
 func qualified(t *testing.T, options facts.Options, bundles ...*evidence.Bundle) (*findings.Result, []*facts.Fact) {
 	t.Helper()
 	set, err := rules.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := facts.NewCollection(options)
-	t.Cleanup(func() { _ = c.Close() })
-	for _, b := range bundles {
-		if err := c.Read(context.Background(), b); err != nil {
-			t.Fatal(err)
+	options.Workers = 1
+	inTurn := read(t, options, bundles)
+	options.Workers = 4
+	c := read(t, options, bundles)
+	next, stop := iter.Pull2(inTurn.All())
+	defer stop()
+	for f, err := range c.All() {
+		want, wantErr, more := next()
+		if err != nil || wantErr != nil || !more || !bytes.Equal(f.AppendJSON(nil), want.AppendJSON(nil)) {
+			t.Fatalf("%v %v: several workers read\n%s\none reads\n%s", err, wantErr, f.AppendJSON(nil), want.AppendJSON(nil))
 		}
+	}
+	if _, _, more := next(); more {
+		t.Fatal("several workers read less than one")
 	}
 	var all []*facts.Fact
 	result, err := findings.Evaluate(set, c, nil, func(f *facts.Fact) error {
@@ -135,6 +144,18 @@ func qualified(t *testing.T, options facts.Options, bundles ...*evidence.Bundle)
 		t.Fatal(err)
 	}
 	return result, all
+}
+
+func read(t *testing.T, options facts.Options, bundles []*evidence.Bundle) *facts.Collection {
+	t.Helper()
+	c := facts.NewCollection(options)
+	t.Cleanup(func() { _ = c.Close() })
+	for _, b := range bundles {
+		if err := c.Read(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
 }
 
 func find(result *findings.Result, rule, account string) []*findings.Finding {

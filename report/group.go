@@ -109,15 +109,30 @@ func (s *spread) take(all ...time.Time) {
 
 // union is the exhibits of many, each once.
 func union(lists ...[]string) []string {
-	var all []string
+	var all distinct
+	all.add(lists...)
+	return all.texts
+}
+
+// distinct gathers texts, each once, in the order in which they come. One finding may stand on tens of thousands.
+type distinct struct {
+	texts []string
+	seen  map[string]bool
+}
+
+func (d *distinct) add(lists ...[]string) {
 	for _, list := range lists {
 		for _, x := range list {
-			if !slices.Contains(all, x) {
-				all = append(all, x)
+			if d.seen[x] {
+				continue
 			}
+			if d.seen == nil {
+				d.seen = map[string]bool{}
+			}
+			d.seen[x] = true
+			d.texts = append(d.texts, x)
 		}
 	}
-	return all
 }
 
 // A leak is one row of what left: so many ways out of the same kind, name and state.
@@ -131,15 +146,15 @@ func leaks(all []decision.Exfiltration) []leak {
 	for _, group := range groups(all, func(x decision.Exfiltration) string { return joined(x.Account, x.Kind, x.Name, x.State) }) {
 		sum := group[0]
 		when := spread{}
-		var exhibits []string
+		var exhibits distinct
 		for i, x := range group {
 			when.take(x.From, x.Until)
-			exhibits = union(exhibits, x.Exhibits)
+			exhibits.add(x.Exhibits)
 			if i > 0 {
 				sum.Viewed, sum.Fetched, sum.Sent, sum.Bytes = sum.Viewed+x.Viewed, sum.Fetched+x.Fetched, sum.Sent+x.Sent, sum.Bytes+x.Bytes
 			}
 		}
-		sum.From, sum.Until, sum.Exhibits = when.first, when.last, exhibits
+		sum.From, sum.Until, sum.Exhibits = when.first, when.last, exhibits.texts
 		out = append(out, leak{sum, len(group)})
 	}
 	return out
@@ -157,18 +172,20 @@ func deeds(all []Message) []deed {
 	}
 	for _, group := range groups(all, key) {
 		d := deed{Message: group[0]}
+		var recipients, exhibits distinct
 		ids := map[string]map[string]bool{} // by bundle: each tells of the same messages by its own ids
 		for _, m := range group {
 			d.when.take(m.At)
-			d.Recipients = union(d.Recipients, m.Recipients)
+			recipients.add(m.Recipients)
 			d.IP, d.Subject = cmp.Or(d.IP, m.IP), cmp.Or(d.Subject, m.Subject)
-			d.exhibits = union(d.exhibits, nonEmpty(m.Exhibit), m.Exhibits)
+			exhibits.add(nonEmpty(m.Exhibit), m.Exhibits)
 			bundle, _, _ := strings.Cut(m.Exhibit, "/")
 			if ids[bundle] == nil {
 				ids[bundle] = map[string]bool{}
 			}
 			ids[bundle][cmp.Or(m.ID, m.At.String())] = true
 		}
+		d.Recipients, d.exhibits = recipients.texts, exhibits.texts
 		for _, each := range ids {
 			d.count = max(d.count, len(each))
 		}
@@ -203,6 +220,7 @@ type told struct {
 	what       []string
 	subjects   []string
 	journals   []uint64
+	exhibits   distinct
 }
 
 // tell folds what weighs little: what the person did, as long as nobody else did anything in between, and what the program
@@ -217,13 +235,16 @@ func (p *page) tell() []told {
 			t.to = i + 1
 			t.Until = later(later(t.Until, e.At), e.Until)
 			t.Count += max(e.Count, 1)
-			t.Exhibits = union(t.Exhibits, e.Exhibits)
+			t.exhibits.add(e.Exhibits)
+			t.Exhibits = t.exhibits.texts
 			t.what, t.subjects = append(t.what, what), append(t.subjects, e.Subject)
 			t.journals = append(t.journals, e.Journal)
 			continue
 		}
 		e.Count = max(e.Count, 1)
-		all = append(all, told{Event: e, number: i + 1, to: i + 1, what: []string{what}, subjects: []string{e.Subject}, journals: []uint64{e.Journal}})
+		var exhibits distinct
+		exhibits.add(e.Exhibits)
+		all = append(all, told{Event: e, exhibits: exhibits, number: i + 1, to: i + 1, what: []string{what}, subjects: []string{e.Subject}, journals: []uint64{e.Journal}})
 	}
 	return all
 }

@@ -335,12 +335,11 @@ func (p *page) drawVolume() *picture {
 		}
 		said = append(said, p.t("picture.volume.row", p.t("volume."+r.key), sum, most, peak.Day))
 	}
-	for i, anchor := range map[int]string{0: "start", len(days) - 1: "end"} {
-		at := left
-		if anchor == "end" {
-			at = left + width
-		}
-		x.Shapes = append(x.Shapes, words("tick-label", anchor, at, 220, days[i].Day))
+	if last := len(days) - 1; last > 0 {
+		x.Shapes = append(x.Shapes, words("tick-label", "start", left, 220, days[0].Day))
+		x.Shapes = append(x.Shapes, words("tick-label", "end", left+width, 220, days[last].Day))
+	} else {
+		x.Shapes = append(x.Shapes, words("tick-label", "end", left+width, 220, days[0].Day))
 	}
 	if step > 1 {
 		x.Key = append(x.Key, keyEntry{Text: p.t("volume.step", step)})

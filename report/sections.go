@@ -481,10 +481,12 @@ func (p *page) grounds(all []decision.Ground, empty string) []block {
 			continue
 		}
 		when := spread{}
-		var subjects, exhibits []string
+		var subjects []string
+		var exhibits distinct
 		for _, x := range group {
 			when.take(x.At)
-			subjects, exhibits = append(subjects, x.Subject), union(exhibits, x.Exhibits)
+			subjects = append(subjects, x.Subject)
+			exhibits.add(x.Exhibits)
 		}
 		text := p.say(g.Text)
 		if len(group) > 1 {
@@ -498,7 +500,7 @@ func (p *page) grounds(all []decision.Ground, empty string) []block {
 		if g.Source == "finding" && !g.Struck {
 			refutes = p.t("refutes.finding") // the question itself is in section 2
 		}
-		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g), Class: "word"}, {Text: p.period(when.first, when.last, "—"), Class: "when"}, {Text: p.refs(exhibits, 4), Class: "code"}, {Text: refutes}}})
+		rows = append(rows, row{Cells: []cell{{Text: fmt.Sprint(g.Value), Class: "num"}, c, {Text: p.strength(g), Class: "word"}, {Text: p.period(when.first, when.last, "—"), Class: "when"}, {Text: p.refs(exhibits.texts, 4), Class: "code"}, {Text: refutes}}})
 	}
 	var blocks []block
 	switch {
@@ -591,16 +593,18 @@ func (p *page) finding(group []*findings.Finding) row {
 		title.Class = "struck"
 	}
 	when := spread{}
-	var subjects, exhibits, ids []string
+	var subjects, ids []string
+	var exhibits distinct
 	var count int64
 	for _, x := range group {
 		when.take(x.First, x.Last)
-		subjects, exhibits, ids = append(subjects, x.Subject), union(exhibits, x.Exhibits), append(ids, x.ID)
+		subjects, ids = append(subjects, x.Subject), append(ids, x.ID)
+		exhibits.add(x.Exhibits)
 		count += x.Count
 	}
 	observed := cell{Text: cmp.Or(p.few(subjects, 4, 90), "—"), Sub: show(f.Account) + p.t("times", count)}
 	return row{Class: "grade-" + string(f.Grade), Cells: []cell{{Text: p.word("grade", string(f.Grade)), Sub: p.word("strength", f.Strength), Class: "word"}, title, observed,
-		{Text: p.period(when.first, when.last, p.t("undated.state")), Class: "when"}, {Text: p.refs(exhibits, 3), Sub: p.few(ids, 3, 20), Class: "code"}, {Text: p.word("recognition", string(f.Recognition)), Class: "word"}}}
+		{Text: p.period(when.first, when.last, p.t("undated.state")), Class: "when"}, {Text: p.refs(exhibits.texts, 3), Sub: p.few(ids, 3, 20), Class: "code"}, {Text: p.word("recognition", string(f.Recognition)), Class: "word"}}}
 }
 
 func (p *page) scope() []block {

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -284,9 +285,37 @@ func readFile[T any](path string, read func(io.Reader) (*T, error)) (*T, error) 
 	return doc, nil
 }
 
-// jsonLines goes through a file with one document in each line; a file that is not there has none.
+// linesTogether is how many bytes of lines are parsed in one go.
+const linesTogether = 128 << 10
+
+// jsonLines goes through a file with one document in each line, in their order; a file that is not there has none. Lines are parsed
+// by several goroutines.
 func jsonLines[T any](path string) iter.Seq2[*T, error] {
-	return ahead.Of(func(yield func(*T, error) bool) {
+	again := func(err error) error {
+		return withHint(fmt.Errorf("reading %s: %w", filepath.Base(path), err), "make it again: mbaudit qualify")
+	}
+	return func(yield func(*T, error) bool) {
+		for some, err := range ahead.Map(wholeLines(path), runtime.GOMAXPROCS(0), parseLines[T]) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, doc := range some.docs {
+				if !yield(doc, nil) {
+					return
+				}
+			}
+			if some.err != nil {
+				yield(nil, again(some.err))
+				return
+			}
+		}
+	}
+}
+
+// wholeLines gives a file's lines, some at a time. What a file has before an error comes first.
+func wholeLines(path string) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
@@ -298,25 +327,57 @@ func jsonLines[T any](path string) iter.Seq2[*T, error] {
 		defer f.Close() //nolint:errcheck // it was only read
 		r := bufio.NewReaderSize(f, 256<<10)
 		for {
-			line, err := r.ReadBytes('\n')
-			if len(bytes.TrimSpace(line)) > 0 {
-				doc := new(T)
-				if err := parseLine(line, doc); err != nil {
-					yield(nil, withHint(fmt.Errorf("reading %s: %w", filepath.Base(path), err), "make it again: mbaudit qualify"))
-					return
-				}
-				if !yield(doc, nil) {
-					return
-				}
+			some, err := readTogether(r)
+			if len(some) > 0 && !yield(some, nil) || errors.Is(err, io.EOF) {
+				return
 			}
 			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(nil, err)
-				}
+				yield(nil, err)
 				return
 			}
 		}
-	})
+	}
+}
+
+// readTogether reads so many bytes and goes on to the end of the line.
+func readTogether(r *bufio.Reader) ([]byte, error) {
+	some := make([]byte, linesTogether, linesTogether+16<<10)
+	n, err := io.ReadFull(r, some)
+	some = some[:n]
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	if err != nil {
+		return some, err
+	}
+	for {
+		rest, err := r.ReadSlice('\n')
+		some = append(some, rest...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return some, err
+		}
+	}
+}
+
+// parsed are the documents of some lines, up to one that cannot be read.
+type parsed[T any] struct {
+	docs []*T
+	err  error
+}
+
+func parseLines[T any](lines []byte) (some parsed[T]) {
+	some.docs = make([]*T, 0, bytes.Count(lines, []byte("\n"))+1)
+	for line := range bytes.Lines(lines) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		doc := new(T)
+		if some.err = parseLine(line, doc); some.err != nil {
+			return some
+		}
+		some.docs = append(some.docs, doc)
+	}
+	return some
 }
 
 // parseLine reads a line. What reads itself checks itself, and needs no second pass.

@@ -48,10 +48,16 @@ type judge struct {
 	open       map[string]bool // accounts with a new source that nobody has recognised
 	flagged    map[string]bool // accounts of which a new source is suspect by more than its being new
 	all        []*weighed
+	unknown    map[string][]*findings.Outcome // by account: the rules of unknown state, in their order
 }
 
 func newJudge(result *findings.Result, survey *Survey, worlds *worlds) *judge {
-	j := &judge{result: result, survey: survey, worlds: worlds, recognised: recognisedNetworks(result), flagged: map[string]bool{}, open: map[string]bool{}}
+	j := &judge{result: result, survey: survey, worlds: worlds, recognised: recognisedNetworks(result), flagged: map[string]bool{}, open: map[string]bool{}, unknown: map[string][]*findings.Outcome{}}
+	for i := range result.Outcomes {
+		if o := &result.Outcomes[i]; o.State == findings.Unknown {
+			j.unknown[key(o.Account)] = append(j.unknown[key(o.Account)], o)
+		}
+	}
 	for k, n := range survey.sources {
 		if !j.recognised[k] {
 			j.open[key(n.account)] = true
@@ -336,9 +342,9 @@ func (j *judge) whole(account string) bool { return len(j.lacking(account)) == 0
 func (j *judge) lacking(account string) []findings.Outcome {
 	var all []findings.Outcome
 	rules := j.worlds.essential(account)
-	for _, o := range j.result.Outcomes {
-		if o.State == findings.Unknown && strings.EqualFold(o.Account, account) && slices.Contains(rules, o.Rule) {
-			all = append(all, o)
+	for _, o := range j.unknown[key(account)] {
+		if slices.Contains(rules, o.Rule) {
+			all = append(all, *o)
 		}
 	}
 	return all

@@ -33,7 +33,8 @@ func (m *maker) exfiltration() []Exfiltration {
 	}
 	slices.SortFunc(all, func(a, b Exfiltration) int {
 		order := []string{Proved, Possible, Excluded}
-		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), strings.Compare(a.Account, b.Account), a.From.Compare(b.From), strings.Compare(a.Kind+a.Name, b.Kind+b.Name))
+		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), strings.Compare(a.Account, b.Account), a.From.Compare(b.From), strings.Compare(a.Kind+a.Name, b.Kind+b.Name),
+			a.Until.Compare(b.Until), slices.Compare(a.Exhibits, b.Exhibits)) // two sessions may begin in the same second
 	})
 	return all
 }

@@ -69,15 +69,15 @@ func (s *source) activity(rec *googlelog.Record) error {
 		}
 		a := auditEvent{application: application, kind: e.Type, name: e.Name, email: rec.Email, profile: rec.ProfileID, key: rec.Key, caller: rec.CallerType,
 			ip: rec.IP, qualifier: rec.Qualifier, customer: rec.Customer, network: rec.Network}
-		a.into(f)
+		a.into(&s.json, f)
 		for _, p := range e.Parameters {
-			if f.flatten(parameterName(p.Name), p.Value) != nil {
+			if f.flatten(&s.json, parameterName(p.Name), p.Value) != nil {
 				f.Set("parameters_odd", Bool(true))
 			}
 		}
 		for _, other := range rec.Other {
 			if other.Name == "actor.applicationInfo" || other.Name == "userAgent" {
-				_ = f.flatten(strings.ToLower(other.Name), other.Value) // it came out of valid JSON
+				_ = f.flatten(&s.json, strings.ToLower(other.Name), other.Value) // it came out of valid JSON
 			}
 		}
 		if len(e.Odd) > 0 {
@@ -99,16 +99,16 @@ type auditEvent struct {
 }
 
 // into writes the event into a fact. user_accounts is a part of what login holds, so both are the service login.
-func (a *auditEvent) into(f *Fact) {
+func (a *auditEvent) into(p *jsonParser, f *Fact) {
 	f.say("event.service", serviceOf(a.application))
-	for _, p := range []struct{ name, value string }{
+	for _, x := range [...]struct{ name, value string }{
 		{"event.application", a.application}, {"event.type", a.kind}, {"event.name", a.name}, {"actor", strings.ToLower(a.email)}, {"actor.profile_id", a.profile},
 		{"actor.key", a.key}, {"actor.caller_type", a.caller}, {"ip", a.ip}, {"event.qualifier", a.qualifier}, {"event.customer", a.customer},
 	} {
-		f.say(p.name, p.value)
+		f.say(x.name, x.value)
 	}
 	if len(a.network) > 0 {
-		_ = f.flatten("network_info", a.network) // it is valid JSON or was not written
+		_ = f.flatten(p, "network_info", a.network) // it is valid JSON or was not written
 	}
 }
 
@@ -229,10 +229,10 @@ func (s *source) reportEvents() error {
 		}
 		a := auditEvent{application: e.Application, kind: e.Type, name: e.Name, email: e.Email, profile: e.Profile, key: e.Key, caller: e.Caller,
 			ip: e.IP, qualifier: e.Qualifier, customer: e.Customer, network: e.Network}
-		a.into(f)
+		a.into(&s.json, f)
 		f.Set("source.offset", Number(e.Offset))
 		for _, name := range slices.Sorted(maps.Keys(e.Parameters)) {
-			if f.flatten(parameterName(name), e.Parameters[name]) != nil {
+			if f.flatten(&s.json, parameterName(name), e.Parameters[name]) != nil {
 				f.Set("parameters_odd", Bool(true))
 			}
 		}

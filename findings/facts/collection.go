@@ -10,7 +10,9 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mbaudit/mbaudit/evidence"
@@ -31,6 +33,10 @@ type Options struct {
 	// Content has the bodies of messages read for account numbers, secrets and topics, and their attachments hashed. Those
 	// of messages that are marked personal never are.
 	Content bool
+
+	// Workers is how many exhibits are parsed at once; 0 is one for each processor, and 1 reads each in its turn. The facts are
+	// the same.
+	Workers int
 }
 
 // MailRules understand the rules of mailboxes. A function that is nil leaves them not understood, which facts then say by
@@ -69,13 +75,17 @@ type Collection struct {
 	topics   topicIndex
 	changes  *changes
 	own      *own
-	compared bool // the changes between bundles are among the facts
+	compared bool      // the changes between bundles are among the facts
+	spare    sync.Pool // facts that were kept
 }
 
 // NewCollection makes an empty one. Close it.
 func NewCollection(options Options) *Collection {
 	if options.Location == nil {
 		options.Location = time.UTC
+	}
+	if options.Workers == 0 {
+		options.Workers = runtime.GOMAXPROCS(0)
 	}
 	c := &Collection{options: options, sorted: newSorter(), known: newKnown(options.OwnDomains), listings: listings(), topics: newTopicIndex(),
 		changes: newChanges(), own: newOwn(), coverage: Coverage{rows: map[rowKey]*Row{}, tenants: newTenants()}}
@@ -147,22 +157,21 @@ func (c *Collection) Read(ctx context.Context, b *evidence.Bundle) error {
 	for _, account := range b.Opening.Accounts {
 		c.known.account(account)
 	}
-	for r, err := range b.Records() {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	for sources, err := range ahead.Map(c.sources(b), c.options.Workers, parseAll) {
 		if err != nil { // after it nothing follows
 			c.damaged(b, err)
 			return nil
 		}
-		if r.Exhibit == nil {
-			continue
-		}
-		if err := c.exhibit(b, r); err != nil {
-			return fmt.Errorf("reading %s of %s: %w", r.ID(), b.Opening.Bundle, err)
+		for _, s := range sources {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := c.exhibit(s); err != nil {
+				return fmt.Errorf("reading %s of %s: %w", s.record.ID(), b.Opening.Bundle, err)
+			}
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // damaged notes that not all of a bundle can be read.
@@ -176,6 +185,17 @@ type source struct {
 	bundle *evidence.Bundle
 	record evidence.Record
 	*evidence.StoredExhibit
+	reading
+	early
+	json jsonParser
+}
+
+// A reading is how an exhibit is read: into facts of a kind, by read, which is nil for what gives none. load takes out of another
+// reader of the bundle what read needs, and says whether it did; nil for what is read in its turn.
+type reading struct {
+	kind string
+	read func() error
+	load func(again *evidence.Bundle) bool
 }
 
 // errStored is a failure to keep a fact, as against one to read an exhibit.
@@ -183,81 +203,120 @@ type errStored struct{ error }
 
 func (e errStored) Unwrap() error { return e.error }
 
-// exhibit reads one exhibit. What is wrong with its bytes becomes a fact; an error is one of storage.
-func (c *Collection) exhibit(b *evidence.Bundle, r evidence.Record) error {
-	s := &source{c, b, r, r.Exhibit}
+// exhibit reads one exhibit, or takes in what was read of it early. What is wrong with its bytes becomes a fact; an error is one of
+// storage.
+func (c *Collection) exhibit(s *source) error {
 	c.changes.exhibit(s)
 	c.own.exhibit(s)
-	kind, read := s.reader()
-	if read == nil {
+	switch {
+	case s.parsed:
+		return s.takeTurns()
+	case s.read == nil:
 		return nil
 	}
-	err := read()
+	err := s.read()
 	var stored errStored
 	if err == nil || errors.As(err, &stored) {
 		return err
 	}
-	return s.unreadable(kind, "", err)
+	return s.unreadable(s.kind, "", err)
 }
 
-// reader is what reads an exhibit, and the kind of facts that it gives; nil for what gives none.
-func (s *source) reader() (kind string, read func() error) {
+// reader is how the exhibit is read.
+func (s *source) reader() reading {
 	if l, ok := s.c.listings[s.Resource]; ok {
-		return l.kind, func() error { return s.listing(l) }
+		return reading{kind: l.kind, read: func() error { return s.listing(l) }}
 	}
 	base, _, _ := strings.Cut(s.Resource, "/")
 	family, _, _ := strings.Cut(s.Resource, ":")
 	switch {
 	case s.MediaType == settings.MediaType:
-		return KindACL, s.settings
+		return reading{kind: KindACL, read: s.settings}
 	case s.Resource == "disappeared":
-		return KindDisappeared, s.disappeared
+		return reading{kind: KindDisappeared, read: s.disappeared}
 	case s.MediaType == "application/sieve":
-		return KindScript, s.script
+		return reading{kind: KindScript, read: s.script}
 	case selection.IsMessage(s.StoredExhibit) && s.Resource != "gmail/messages": // what Gmail answers about one is read below
-		return KindMessage, s.message
+		return reading{KindMessage, s.message, s.loadHeader}
 	case family == "log-events":
-		return KindMailLog, s.mailLog
+		return reading{kind: KindMailLog, read: s.mailLog}
 	case family == "report-events":
-		return KindAudit, s.reportEvents
+		return reading{kind: KindAudit, read: s.reportEvents}
 	case (base == "reports" || base == "watch") && s.Collector == "workspace": // a log, or pages of one
-		return KindAudit, s.activities
+		return reading{KindAudit, s.activities, s.loadBody}
 	case strings.HasPrefix(s.Resource, "alerts") || strings.HasPrefix(s.Resource, "alertcenter/alerts"):
-		return KindAlert, func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }
+		return reading{kind: KindAlert, read: func() error { return s.listing(listingOf{kind: KindAlert, list: "alerts", read: (*source).alert}) }}
 	case s.Resource == "gmail/messages":
-		return KindMessage, s.gmailMessage
+		return reading{KindMessage, s.gmailMessage, s.loadBody}
 	case s.Resource == "gmail/history":
-		return KindHistory, s.history
+		return reading{kind: KindHistory, read: s.history}
 	case base == "manual":
-		return KindAttached, s.attached
+		return reading{kind: KindAttached, read: s.attached}
 	case s.Resource == "gmail/drafts":
-		return KindDraft, s.gmailMessage
+		return reading{KindDraft, s.gmailMessage, s.loadBody}
 	}
-	return "", nil
+	return reading{}
 }
 
 // fact begins a fact of the exhibit.
 func (s *source) fact(kind, locator string) *Fact {
-	return &Fact{Kind: kind, Account: s.Account, Collector: s.Collector, Resource: s.Resource, Bundle: s.bundle.Opening.Bundle, Exhibit: s.record.ID(),
-		Locator: locator, Collected: s.FetchedAt.UTC(), Fields: make(Fields, 0, 32)}
+	f, _ := s.c.spare.Get().(*Fact)
+	if f == nil {
+		f = &Fact{Fields: make(Fields, 0, usualFields)}
+	}
+	f.Kind, f.Account, f.Collector, f.Resource, f.Bundle, f.Exhibit = kind, s.Account, s.Collector, s.Resource, s.bundle.Opening.Bundle, s.record.ID()
+	f.Locator, f.Collected = locator, s.FetchedAt.UTC()
+	return f
 }
 
-// keep puts a fact into the collection.
+// usualFields is how many fields most facts have room for at once.
+const usualFields = 32
+
+// reuse lets another fact have this one's memory; it was kept, and nobody looks at it any more.
+func (c *Collection) reuse(f *Fact) {
+	clear(f.Fields)
+	*f = Fact{Fields: f.Fields[:0]}
+	c.spare.Put(f)
+}
+
+// keep puts a fact into the collection when it is its turn. Who reads an exhibit early does not look at the fact afterwards.
 func (s *source) keep(f *Fact) error {
+	switch {
+	case !s.waits:
+		return s.keepNow(f)
+	case f.Kind == KindAudit:
+		return s.keepWritten(f)
+	}
+	return s.inTurn(func() error {
+		err := s.keepNow(f)
+		s.c.reuse(f)
+		return err
+	})
+}
+
+func (s *source) keepNow(f *Fact) error {
+	s.learn(f)
+	if learnt(f.Kind) {
+		return nil
+	}
+	if err := s.c.sorted.add(f); err != nil {
+		return errStored{err}
+	}
+	return nil
+}
+
+// learn takes from a fact what others are judged by.
+func (s *source) learn(f *Fact) {
 	s.c.known.learn(f)
 	s.c.coverage.tenants.learn(f)
 	if learnt(f.Kind) {
-		return nil
+		return
 	}
 	if f.Kind == KindAudit {
 		s.c.coverage.served(s.Account, s.Resource, f.Text("event.application"))
 	}
 	s.c.changes.see(f)
 	s.c.own.learn(f)
-	if err := s.c.sorted.add(f); err != nil {
-		return errStored{err}
-	}
-	return nil
 }
 
 // unreadable keeps that something cannot be read, and why.
@@ -266,8 +325,10 @@ func (s *source) unreadable(kind, locator string, why error) error {
 	f.say("of", kind)
 	f.say("reason", why.Error())
 	f.say("name", s.Name)
-	s.c.coverage.unreadable(s.Account, s.Resource, why)
-	return s.keep(f)
+	return s.inTurn(func() error {
+		s.c.coverage.unreadable(s.Account, s.Resource, why)
+		return s.keepNow(f)
+	})
 }
 
 // maxBody is how large an answer may be that is read as a whole.
@@ -277,11 +338,18 @@ var errLarge = fmt.Errorf("it has more than %d bytes", maxBody)
 
 // open gives the exhibit's bytes, decompressed where they are kept as they came over the wire.
 func (s *source) open() (io.Reader, error) {
+	if s.loaded != nil {
+		return bytes.NewReader(s.loaded), nil
+	}
 	body, err := s.bundle.Body(s.StoredExhibit)
 	if err != nil {
 		s.c.damaged(s.bundle, err)
 		return nil, err
 	}
+	return s.decoded(body)
+}
+
+func (s *source) decoded(body io.Reader) (io.Reader, error) {
 	switch encoding := cmp.Or(s.Attrs["encoding"], "identity"); encoding {
 	case "identity":
 		return body, nil

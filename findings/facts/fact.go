@@ -47,7 +47,7 @@ type Field struct {
 type Value struct {
 	form  form
 	one   string
-	texts []string
+	texts *[]string // of a list; few values are one, and facts are many
 }
 
 type form byte
@@ -69,12 +69,12 @@ func Number(n int64) Value { return Value{form: number, one: strconv.FormatInt(n
 func Bool(b bool) Value { return Value{form: boolean, one: strconv.FormatBool(b)} }
 
 // List is a list of texts, which may be empty.
-func List(texts []string) Value { return Value{form: list, texts: texts} }
+func List(texts []string) Value { return Value{form: list, texts: &texts} }
 
 // Len is how many texts a value has: 1 unless it is a list.
 func (v Value) Len() int {
 	if v.form == list {
-		return len(v.texts)
+		return len(*v.texts)
 	}
 	return 1
 }
@@ -82,7 +82,7 @@ func (v Value) Len() int {
 // At is a value's text number i; numbers are written in digits, true and false as such.
 func (v Value) At(i int) string {
 	if v.form == list {
-		return v.texts[i]
+		return (*v.texts)[i]
 	}
 	return v.one
 }
@@ -90,7 +90,7 @@ func (v Value) At(i int) string {
 // String gives the texts, separated by ", ".
 func (v Value) String() string {
 	if v.form == list {
-		return strings.Join(v.texts, ", ")
+		return strings.Join(*v.texts, ", ")
 	}
 	return v.one
 }
@@ -107,7 +107,7 @@ func (v Value) Int() int64 {
 // All gives the texts. They must not be changed.
 func (v Value) All() []string {
 	if v.form == list {
-		return v.texts
+		return *v.texts
 	}
 	return []string{v.one}
 }
@@ -239,7 +239,7 @@ func (v Value) appendJSON(b []byte) []byte {
 		return append(b, v.one...)
 	case list:
 		b = append(b, '[')
-		for i, s := range v.texts {
+		for i, s := range *v.texts {
 			if i > 0 {
 				b = append(b, ',')
 			}

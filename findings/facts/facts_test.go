@@ -179,7 +179,7 @@ func FuzzFlatten(f *testing.F) {
 	f.Add([]byte(`{"a":[{"b":[1,2,{"parameter":[{"name":"x","intValue":"7"},{"name":"y","messageValue":{"parameter":[{"name":"z","multiValue":["a"]}]}}]}]}],"c":null,"d":1e400}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		fact := &Fact{}
-		if fact.flatten("", raw) != nil {
+		if fact.flatten(&jsonParser{}, "", raw) != nil {
 			return
 		}
 		if b := fact.AppendJSON(nil); !json.Valid(b) {

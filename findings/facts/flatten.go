@@ -12,9 +12,9 @@ import (
 const maxDepth = 12
 
 // flatten puts a JSON value into the fact's fields below a name: objects by their names with dots, Google's messages of
-// parameters by the parameters' names, arrays as lists.
-func (f *Fact) flatten(name string, raw []byte) error {
-	if x, ok := parseJSON(raw); ok {
+// parameters by the parameters' names, arrays as lists. p parses it.
+func (f *Fact) flatten(p *jsonParser, name string, raw []byte) error {
+	if x, ok := p.parse(raw); ok {
 		f.put(name, x, 0)
 		return nil
 	}

@@ -70,7 +70,7 @@ func (s *source) listing(l listingOf) error {
 		if !startsObject(t.raw) {
 			err = s.unreadable(l.kind, t.pointer, errNoObject)
 		} else if !l.bare {
-			err = f.flatten("", t.raw)
+			err = f.flatten(&s.json, "", t.raw)
 		}
 		if err == nil && startsObject(t.raw) {
 			err = l.read(s, f, t)

@@ -73,8 +73,8 @@ func (k *known) learn(f *Fact) {
 			k.roles[f.Text("roleid")] = role{f.Text("rolename"), f.Is("issuperadminrole")}
 		}
 	case KindAudit:
-		if id, email := f.Text("actor.profile_id"), f.Text("actor"); id != "" && email != "" && len(k.profiles) < maxProfiles {
-			k.profiles[id] = email
+		if id, email := f.Text("actor.profile_id"), f.Text("actor"); id != "" && email != "" && k.profiles[id] != email && len(k.profiles) < maxProfiles {
+			k.profiles[strings.Clone(id)] = strings.Clone(email) // a fact's strings may be parts of a whole page
 		}
 	case KindMessage:
 		k.learnMessage(f)
@@ -84,7 +84,7 @@ func (k *known) learn(f *Fact) {
 func (k *known) learnMessage(f *Fact) {
 	if len(k.mail) < maxMail {
 		subject := f.Text("subject")
-		k.mail[f.Bundle+"/"+f.Exhibit] = wasMail{subject[:min(len(subject), 200)], f.Text("message_id"), f.Is("sent")}
+		k.mail[f.Bundle+"/"+f.Exhibit] = wasMail{strings.Clone(subject[:min(len(subject), 200)]), strings.Clone(f.Text("message_id")), f.Is("sent")}
 	}
 	id := f.Text("message_id")
 	if !f.Is("sent") || id == "" {

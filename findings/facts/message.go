@@ -25,6 +25,13 @@ const maxHeader = 256 << 10
 
 // message reads the header of a message as a mailbox holds it.
 func (s *source) message() error {
+	switch {
+	case s.header != nil:
+		return s.messageHeader(s.header, nil)
+	case s.loaded != nil:
+		header := mailheader.Split(s.loaded)
+		return s.messageHeader(&header, nil)
+	}
 	r, err := s.open()
 	if err != nil {
 		return err
@@ -38,6 +45,16 @@ func (s *source) message() error {
 	if err != nil {
 		return err
 	}
+	var body io.Reader
+	if s.c.content != nil && s.MediaType != "text/rfc822-headers" && !header.Truncated {
+		before.Next(header.Body)
+		body = io.MultiReader(&before, r)
+	}
+	return s.messageHeader(&header, body)
+}
+
+// messageHeader keeps a message of a mailbox. body is nil where it is not asked for.
+func (s *source) messageHeader(header *mailheader.Header, body io.Reader) error {
 	f := s.fact(KindMessage, "header")
 	folder := s.Attrs["folder"]
 	if folder == "" {
@@ -58,12 +75,7 @@ func (s *source) message() error {
 	if draftFolder(f) {
 		f.Kind = KindDraft
 	}
-	var body io.Reader
-	if s.c.content != nil && s.MediaType != "text/rfc822-headers" && !header.Truncated {
-		before.Next(header.Body)
-		body = io.MultiReader(&before, r)
-	}
-	return s.keepMessage(f, &header, body)
+	return s.keepMessage(f, header, body)
 }
 
 // A gmailMessage is what Gmail's API says of a message, in any of its formats.
@@ -181,18 +193,26 @@ func (s *source) keepMessage(f *Fact, h *mailheader.Header, body io.Reader) erro
 		f.Set("list", Bool(true))
 	}
 	hops, _ := h.Received()
-	s.authentication(f, h, hops)
-	origin(f, h, hops)
-	if duplicates := h.Duplicates(); len(duplicates) > 0 {
-		f.Set("header.duplicates", Number(int64(len(duplicates))))
-	}
-	if f.Kind == KindMessage && sent(f) {
-		f.Set("sent", Bool(true))
-	}
-	if err := s.content(f, h, body, personal); err != nil {
+	results, _ := h.Authentications()
+	ip, from := origin(h, hops)
+	duplicates := len(h.Duplicates())
+	return s.inTurn(func() error { // whose the receiving server is hangs on the domains that earlier exhibits told
+		s.authentication(f, results, hops)
+		f.say("ip", ip)
+		f.say("ip.from", from)
+		if duplicates > 0 {
+			f.Set("header.duplicates", Number(int64(duplicates)))
+		}
+		if f.Kind == KindMessage && sent(f) {
+			f.Set("sent", Bool(true))
+		}
+		if err := s.content(f, h, body, personal); err != nil {
+			return err
+		}
+		err := s.keep(f)
+		s.c.reuse(f)
 		return err
-	}
-	return s.keep(f)
+	})
 }
 
 // messageDate notes what the Date field says, which its writer chose, and how far it is from what the mail system says.
@@ -250,8 +270,7 @@ func correspondents(f *Fact, h *mailheader.Header, personal bool) {
 // authentication notes what the topmost Authentication-Results that the receiving server wrote says. Anybody can write such a
 // field: one counts where its server is named by one of the newest Received fields, by the tenant, or is Gmail's own in
 // Gmail's answers. Of others the name alone is kept.
-func (s *source) authentication(f *Fact, h *mailheader.Header, hops []mailheader.Hop) {
-	all, _ := h.Authentications()
+func (s *source) authentication(f *Fact, all []mailheader.Authentication, hops []mailheader.Hop) {
 	for i := range all {
 		if all[i].ARC || all[i].ID == "" {
 			continue
@@ -302,23 +321,20 @@ func (s *source) receiver(id string, field int, hops []mailheader.Hop) bool {
 	return named
 }
 
-// origin notes the address that a message was handed in from: the oldest public one of the fields that mail systems
-// write for it, or of the first server's Received. Whoever wrote the message may have invented both.
-func origin(f *Fact, h *mailheader.Header, hops []mailheader.Hop) {
+// origin is the address that a message was handed in from, and which field says so: the oldest public one of the fields that mail
+// systems write for it, or of the first server's Received. Whoever wrote the message may have invented both.
+func origin(h *mailheader.Header, hops []mailheader.Hop) (ip, from string) {
 	for _, o := range h.Origins() {
 		if ip, ok := public(o.IPs); ok {
-			f.say("ip", ip.String())
-			f.say("ip.from", strings.ToLower(o.Name))
-			return
+			return ip.String(), strings.ToLower(o.Name)
 		}
 	}
 	for _, hop := range slices.Backward(hops) {
 		if ip, ok := public(hop.FromIPs); ok {
-			f.say("ip", ip.String())
-			f.say("ip.from", "received")
-			return
+			return ip.String(), "received"
 		}
 	}
+	return "", ""
 }
 
 func public(ips []netip.Addr) (netip.Addr, bool) {

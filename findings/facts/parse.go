@@ -14,6 +14,11 @@ type jsonParser struct {
 	rest  string
 	depth int
 	bad   bool
+
+	// Members and elements of what is open, one behind the other, and of what was closed: what is parsed is parts of these, and
+	// they are used again for the next value.
+	openMembers, members   []member
+	openElements, elements []any
 }
 
 // An object is a JSON object, its members as they came. Of those with one name the last counts.
@@ -56,12 +61,15 @@ func (o object) sorted() object {
 // maxParsed is how deep values may be nested here.
 const maxParsed = 50
 
-// parseJSON parses one value. ok is false where encoding/json has to.
-func parseJSON(raw []byte) (x any, ok bool) {
+// parse parses one value. ok is false where encoding/json has to. The value holds until the next one is parsed.
+func (p *jsonParser) parse(raw []byte) (x any, ok bool) {
 	if !utf8.Valid(raw) {
 		return nil, false
 	}
-	p := &jsonParser{rest: string(raw)}
+	p.rest, p.bad = string(raw), false
+	clear(p.members)
+	clear(p.elements)
+	p.members, p.elements = p.members[:0], p.elements[:0]
 	x = p.value()
 	p.space()
 	return x, !p.bad && p.rest == ""
@@ -118,7 +126,7 @@ func (p *jsonParser) value() any {
 }
 
 func (p *jsonParser) object() any {
-	var x object
+	from := len(p.openMembers)
 	for first := true; !p.bad && !p.take('}'); first = false {
 		if !first && !p.take(',') {
 			p.bad = true
@@ -128,20 +136,28 @@ func (p *jsonParser) object() any {
 		if !p.take(':') {
 			p.bad = true
 		}
-		x = append(x, member{name, p.value()})
+		p.openMembers = append(p.openMembers, member{name, p.value()})
 	}
-	return x
+	at := len(p.members)
+	p.members = append(p.members, p.openMembers[from:]...) // where this moves them, those closed before stay where they are
+	clear(p.openMembers[from:])
+	p.openMembers = p.openMembers[:from]
+	return object(p.members[at:len(p.members):len(p.members)])
 }
 
 func (p *jsonParser) array() any {
-	x := []any{}
-	for !p.bad && !p.take(']') {
-		if len(x) > 0 && !p.take(',') {
+	from := len(p.openElements)
+	for first := true; !p.bad && !p.take(']'); first = false {
+		if !first && !p.take(',') {
 			p.bad = true
 		}
-		x = append(x, p.value())
+		p.openElements = append(p.openElements, p.value())
 	}
-	return x
+	at := len(p.elements)
+	p.elements = append(p.elements, p.openElements[from:]...)
+	clear(p.openElements[from:])
+	p.openElements = p.openElements[:from]
+	return p.elements[at:len(p.elements):len(p.elements)]
 }
 
 // text reads a string without escapes.

@@ -14,7 +14,7 @@ import (
 )
 
 // runBytes is how many bytes of facts are held before they are sorted and written away.
-const runBytes = 24 << 20
+const runBytes = 16 << 20
 
 // blockBytes is how much of that is allocated at once.
 const blockBytes = 1 << 20
@@ -26,6 +26,8 @@ type sorter struct {
 	held  []sortable
 	size  int
 	block []byte // where the written forms go, one behind the other, until it is full
+	full  [][]byte
+	empty [][]byte // blocks whose facts were written away
 	file  *os.File
 	runs  []span
 	end   int64
@@ -45,19 +47,37 @@ func (s sortable) less(o sortable) bool { return s.at < o.at || s.at == o.at && 
 
 func newSorter() *sorter { return &sorter{limit: runBytes} }
 
-func (s *sorter) add(f *Fact) error {
+func (s *sorter) add(f *Fact) error { return s.put(f.Time, f.appendBinary) }
+
+// addWritten takes a fact in its written form, which is copied.
+func (s *sorter) addWritten(at time.Time, data []byte) error {
+	return s.put(at, func(block []byte) []byte { return append(block, data...) })
+}
+
+func (s *sorter) put(at time.Time, write func(block []byte) []byte) error {
 	if cap(s.block)-len(s.block) < blockBytes/8 {
-		s.block = make([]byte, 0, blockBytes)
+		s.nextBlock()
 	}
 	from := len(s.block)
-	s.block = f.appendBinary(s.block) // one that is longer than what is left moves the block; earlier ones stay where they are
-	x := sortable{at: nanos(f.Time), seq: s.seq, data: s.block[from:len(s.block):len(s.block)]}
+	s.block = write(s.block) // one that is longer than what is left moves the block; earlier ones stay where they are
+	x := sortable{at: nanos(at), seq: s.seq, data: s.block[from:len(s.block):len(s.block)]}
 	s.seq++
 	s.held = append(s.held, x)
 	if s.size += len(x.data) + 64; s.size < s.limit {
 		return nil
 	}
 	return s.spill()
+}
+
+func (s *sorter) nextBlock() {
+	if s.block != nil {
+		s.full = append(s.full, s.block)
+	}
+	if n := len(s.empty); n > 0 {
+		s.block, s.empty = s.empty[n-1], s.empty[:n-1]
+	} else {
+		s.block = make([]byte, 0, blockBytes)
+	}
 }
 
 // nanos orders times. Years beyond what fits are at the ends.
@@ -113,7 +133,13 @@ func (s *sorter) spill() error {
 	}
 	s.runs = append(s.runs, span{from, s.end})
 	clear(s.held)
-	s.held, s.size, s.block = s.held[:0], 0, nil
+	s.held, s.size = s.held[:0], 0
+	for _, block := range append(s.full, s.block) {
+		if cap(block) == blockBytes { // one that a large fact made larger goes
+			s.empty = append(s.empty, block[:0])
+		}
+	}
+	s.full, s.block = s.full[:0], nil
 	return nil
 }
 
@@ -134,13 +160,14 @@ type run struct {
 	head sortable
 }
 
-// next reads the run's next fact; io.EOF is its end.
+// next reads the run's next fact, in the place of the one before; io.EOF is its end.
 func (r *run) next() error {
 	var head [24]byte
 	if _, err := io.ReadFull(r.r, head[:]); err != nil {
 		return err
 	}
-	r.head = sortable{int64(binary.LittleEndian.Uint64(head[:])), binary.LittleEndian.Uint64(head[8:]), make([]byte, binary.LittleEndian.Uint64(head[16:]))}
+	size := int(binary.LittleEndian.Uint64(head[16:]))
+	r.head = sortable{int64(binary.LittleEndian.Uint64(head[:])), binary.LittleEndian.Uint64(head[8:]), slices.Grow(r.head.data[:0], size)[:size]}
 	_, err := io.ReadFull(r.r, r.head.data)
 	return err
 }
@@ -182,6 +209,7 @@ func (s *sorter) merge(yield func(*Fact, error) bool) error {
 			return err
 		}
 	}
+	s.held, s.full, s.empty = nil, nil, nil // nothing comes any more
 	var h runHeap
 	for _, span := range s.runs {
 		r := &run{r: bufio.NewReaderSize(io.NewSectionReader(s.file, span.from, span.to-span.from), 64<<10)}
@@ -231,8 +259,8 @@ func (f *Fact) appendBinary(b []byte) []byte {
 			b = appendString(b, field.Value.one)
 			continue
 		}
-		b = binary.AppendUvarint(b, uint64(len(field.Value.texts)))
-		for _, s := range field.Value.texts {
+		b = binary.AppendUvarint(b, uint64(field.Value.Len()))
+		for _, s := range field.Value.All() {
 			b = appendString(b, s)
 		}
 	}
@@ -306,10 +334,11 @@ func parseBinary(data []byte) (*Fact, error) {
 		if m > uint64(len(r.data)) {
 			return nil, errSpill
 		}
-		field.Value.texts = make([]string, m)
-		for j := range field.Value.texts {
-			field.Value.texts[j] = r.string()
+		texts := make([]string, m)
+		for j := range texts {
+			texts[j] = r.string()
 		}
+		field.Value.texts = &texts
 	}
 	if r.bad {
 		return nil, errSpill
