@@ -18,7 +18,8 @@ demo: build ## the whole story on embedded servers, in a new directory; no set-u
 test: ## install what the tests need, start real servers on loopback, run everything with the race detector
 	testdata/servers/install.sh
 	@PATH="$$(go env GOPATH)/bin:$$PATH"; command -v minio >/dev/null || echo "SKIPPED: MinIO, the second opinion on S3, is not installed (testdata/servers/install.sh --minio)"
-	PATH="$$(go env GOPATH)/bin:$$PATH" go test -race -timeout 15m ./...
+	@# Many tests wait for servers: one package more than there are processors.
+	PATH="$$(go env GOPATH)/bin:$$PATH" go test -race -timeout 15m -p $$(($$(nproc) + 1)) ./...
 	@echo "how well the rules tell mail rules and whole accounts apart:"
 	@go test -race -count=1 -run '^(TestStories|TestCorpus)$$' -v ./findings/decision ./findings/mailrule | sed -n 's/^ *\(corpus_test.go:[0-9]*: \)\{0,1\}\(.*precision.*\)/  \2/p'
 

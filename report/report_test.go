@@ -509,6 +509,7 @@ func visibleText(t *testing.T, page string) string {
 // TestHostile: of a mailbox that attacks its reader nothing becomes an element, an attribute, a link or a control character,
 // in any form and for any audience.
 func TestHostile(t *testing.T) {
+	t.Parallel() // it waits for a browser
 	m := hostileInquiry(t).model(t)
 	for audience := range report.Audiences() {
 		p := part(t, m, audience)
@@ -579,6 +580,7 @@ func aBrowser(t *testing.T) string {
 // TestBrowser: in a real browser with scripts allowed nothing of the hostile page runs. The same browser runs the same
 // script where a page has it: the test can fail.
 func TestBrowser(t *testing.T) {
+	t.Parallel() // it waits for a browser
 	program := aBrowser(t)
 	dom, err := browser.DOM(context.Background(), program, []byte(`<title>x</title><script>document.title="RAN"</script>`))
 	if err != nil || !strings.Contains(string(dom), "<title>RAN</title>") {
@@ -596,6 +598,7 @@ func TestBrowser(t *testing.T) {
 
 // TestPaper: printed, the summary is page 1 and all of it, with a full story and with hostile strings of great length.
 func TestPaper(t *testing.T) {
+	t.Parallel() // it waits for a browser
 	program := aBrowser(t)
 	reader, err := exec.LookPath("pdftotext")
 	if err != nil {
