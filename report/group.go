@@ -34,8 +34,8 @@ func groups[T any](all []T, key func(T) string) [][]T {
 
 func joined(parts ...string) string { return strings.Join(parts, "\x00") }
 
-// alike lists the findings of the same rule, account and worth together.
-func alike(all []*findings.Finding) [][]*findings.Finding {
+// Alike lists the findings of the same rule, account and worth together, in the order in which the first of each comes.
+func Alike(all []*findings.Finding) [][]*findings.Finding {
 	return groups(all, func(f *findings.Finding) string {
 		return joined(f.Rule, f.Title["fr"], f.Account, string(f.Grade), f.Strength, string(f.Recognition))
 	})

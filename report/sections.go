@@ -63,7 +63,7 @@ func (p *page) synthesis() []block {
 func (p *page) keyFacts() []block {
 	weight := map[findings.Grade]int{findings.Confirmed: 2, findings.Probable: 1}
 	strength := map[string]int{"strong": 2, "medium": 1}
-	all := slices.DeleteFunc(alike(p.m.Findings), func(g []*findings.Finding) bool {
+	all := slices.DeleteFunc(Alike(p.m.Findings), func(g []*findings.Finding) bool {
 		return weight[g[0].Grade] == 0 || strength[g[0].Strength] == 0 || g[0].Recognition == findings.Recognised || !g[0].Examined
 	})
 	slices.SortStableFunc(all, func(x, y []*findings.Finding) int {
@@ -559,7 +559,7 @@ func (p *page) confirmation() []block {
 		return append(blocks, warn(p.t("notanalysed")))
 	}
 	var rows []row
-	for _, group := range alike(p.m.Findings) {
+	for _, group := range Alike(p.m.Findings) {
 		rows = append(rows, p.finding(group))
 	}
 	heads := p.heads("grade", "indicator", "observed", "period", "exhibits", "recognition")

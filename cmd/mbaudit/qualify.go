@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/mbaudit/mbaudit/findings/rules"
 	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
+	"github.com/mbaudit/mbaudit/report"
 )
 
 // Names below CASE/analysis: all of it can be made again from the bundles.
@@ -355,7 +355,7 @@ func printFindings(t *terminal, language string, r *findings.Result) {
 	}
 	words, p := qualifyWords(lang), decisionPage{t, lang}
 	others := 0
-	for _, alike := range alikeFindings(r.Findings) {
+	for _, alike := range report.Alike(r.Findings) {
 		f := alike[0]
 		if !f.Examined && (f.Grade == findings.Check || f.Grade == findings.Context) {
 			others += len(alike)
@@ -430,22 +430,6 @@ const underGrade = "           "
 
 // maxAlike is of how many findings alike the ids are printed.
 const maxAlike = 8
-
-// alikeFindings puts the findings of one account, grade and title together, in the order of the first of each.
-func alikeFindings(all []*findings.Finding) [][]*findings.Finding {
-	at := map[string]int{}
-	var groups [][]*findings.Finding
-	for _, f := range all {
-		key := strings.Join([]string{f.Account, string(f.Grade), f.Title["en"], strconv.FormatBool(f.Examined)}, "\x00")
-		n, there := at[key]
-		if !there {
-			n, at[key] = len(groups), len(groups)
-			groups = append(groups, nil)
-		}
-		groups[n] = append(groups[n], f)
-	}
-	return groups
-}
 
 func more(n int64, word string) string {
 	if n <= 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
 	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
-	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
 
@@ -82,15 +80,7 @@ func (g *rig) askedLogs(since int) (all, one map[string]int) {
 // sealAll seals what accounts and their logs say, with a collector that was told of so many accounts.
 func (g *rig) sealAll(t *testing.T, accounts []string, told int) *evidence.Bundle {
 	t.Helper()
-	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "bundle")
-	w, err := evidence.Create(dir, evidence.Opening{Bundle: "bundle", CreatedAt: time.Now(), Accounts: accounts, Signer: identity.Fingerprint()}, evidence.WriterConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, seal := newBundle(t, "bundle", accounts, nil)
 	c, err := workspace.New(g.config)
 	if err != nil {
 		t.Fatal(err)
@@ -99,15 +89,7 @@ func (g *rig) sealAll(t *testing.T, accounts []string, told int) *evidence.Bundl
 	if err := each(t.Context(), c, w, accounts); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")}); err != nil {
-		t.Fatal(err)
-	}
-	b, err := evidence.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() }) // only read
-	return b
+	return seal()
 }
 
 // TestEmptyLogsAreAskedForOnce reads accounts of a tenant whose logs are mostly empty: the ledger's rows are those that come of

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
-	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 )
 
@@ -209,16 +207,7 @@ func (s knownSource) account() string {
 // sealed collects an account and its tenant into a bundle.
 func (g *rig) sealed(t *testing.T, mode collectors.MessageMode) *evidence.Bundle {
 	t.Helper()
-	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "bundle")
-	w, err := evidence.Create(dir, evidence.Opening{Bundle: "bundle", CreatedAt: time.Now(), Accounts: []string{fakegoogle.Victim}, Signer: identity.Fingerprint()},
-		evidence.WriterConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, seal := newBundle(t, "bundle", []string{fakegoogle.Victim}, nil)
 	c, err := workspace.New(g.config)
 	if err != nil {
 		t.Fatal(err)
@@ -232,15 +221,7 @@ func (g *rig) sealed(t *testing.T, mode collectors.MessageMode) *evidence.Bundle
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")}); err != nil {
-		t.Fatal(err)
-	}
-	b, err := evidence.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() }) // only read
-	return b
+	return seal()
 }
 
 // TestSourceTable collects everything of an account into a bundle, and holds each source to what the tenant itself counted: so many

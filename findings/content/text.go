@@ -55,8 +55,8 @@ type target struct {
 	at      int
 }
 
-// fromHTML gives what a reader of HTML sees, and apart what is in a quotation, and where the links outside of quotations lead. It reads to the end or to the first thing that is no
-// HTML any more, and gives what came before.
+// fromHTML gives what a reader of HTML sees, and apart what is in a quotation, and where the links outside of quotations lead. It
+// reads to the end or to the first thing that is no HTML any more, and gives what came before.
 func fromHTML(r io.Reader) (own, quoted string, links []target, err error) {
 	z := html.NewTokenizer(r)
 	z.SetMaxBuf(MaxText)
