@@ -90,16 +90,38 @@ func snapshot(from, to string) error {
 			break
 		}
 	}
-	for ; ; next++ {
+	for sealedSoFar := true; ; next++ {
 		found, err := copyOpen(from, to, next)
 		if err != nil {
 			return err
+		}
+		if sealedSoFar {
+			// It may have been sealed since the seals were read. What is sealed is whole, what was copied of it while it
+			// lost its drafts perhaps not.
+			sealed, err := copySealedInstead(from, to, next)
+			if err != nil {
+				return err
+			}
+			found, sealedSoFar = found || sealed, sealed
 		}
 		if !found {
 			break
 		}
 	}
 	return copyRest(from, to)
+}
+
+// copySealedInstead copies a segment that is sealed by now, in the place of the drafts that were copied.
+func copySealedInstead(from, to string, number int) (bool, error) {
+	if _, err := os.Lstat(filepath.Join(from, filepath.FromSlash(sealPath(number)))); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	for _, name := range []string{indexPath(number), segmentPath(number)} {
+		if err := os.Remove(filepath.Join(to, filepath.FromSlash(name)) + partSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return copySealed(from, to, number)
 }
 
 // copySealed copies a sealed segment with its seal.

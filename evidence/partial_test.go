@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 )
 
 // TestPartial seals what there is while collection goes on, twice, and shows that the later bundle holds what the earlier
@@ -39,7 +41,7 @@ func TestPartial(t *testing.T) {
 	for n := 1; n <= 7; n++ {
 		put(t, w, n, 9000)
 	}
-	first := sealPartial() // what is in memory only is not in it: at least the sealed segment is
+	first := sealPartial() // what is in memory only is not in it: at least the full segment is
 	if first.Counts.Exhibits < 4 || first.Counts.Exhibits > 7 {
 		t.Errorf("first: %+v", first.Counts)
 	}
@@ -73,6 +75,51 @@ func TestPartial(t *testing.T) {
 		t.Errorf("Partial of a sealed bundle: %v", err)
 	}
 	wantPrefixes(t, w.Dir(), first, second, third)
+}
+
+// TestPartialWhileSealing seals in part at the moment when the bundle begins to seal a full segment of its own, many times:
+// whatever of it has been done by then, all of that segment is there.
+func TestPartialWhileSealing(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, recipients := range map[string][]string{"clear": nil, "encrypted": {key.Recipient().String()}} {
+		t.Run(name, func(t *testing.T) {
+			id := newIdentity(t)
+			config := WriterConfig{SegmentSize: 30 << 10}
+			opening := testOpening(id)
+			opening.Recipients = recipients
+			w, err := Create(filepath.Join(t.TempDir(), testBundle), opening, config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var heads []*Sealed
+			for segment := range 16 {
+				const each = 4
+				for n := range each {
+					put(t, w, each*segment+n, 9000)
+				}
+				p, err := Partial(w.Dir(), config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := p.Counts().Exhibits, int64(each*(segment+1)); got != want {
+					t.Errorf("of %d exhibits in full segments the partial bundle has %d", want, got)
+				}
+				if segment%8 == 3 {
+					heads = append(heads, seal(t, p, id))
+				} else if err := p.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			seal(t, w, id)
+			if recipients == nil {
+				wantIntact(t, w.Dir())
+				wantPrefixes(t, w.Dir(), heads...)
+			}
+		})
+	}
 }
 
 // wantPrefixes wants each partial tree head to be the one that the whole bundle had at that size.

@@ -429,6 +429,13 @@ func (w *Writer) rotateIfFull() error {
 	if err := w.waitForSeal(); err != nil {
 		return w.breakOff(err)
 	}
+	// A full segment is in its files before it waits to be sealed: a kill, or Partial, finds all of it however long that takes.
+	if err := w.seg.flush(); err != nil {
+		return w.breakOff(err)
+	}
+	if err := w.seg.indexBuf.Flush(); err != nil {
+		return w.breakOff(err)
+	}
 	w.startSeal()
 	return nil
 }
