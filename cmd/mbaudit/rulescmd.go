@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/rules"
 	"github.com/mbaudit/mbaudit/findings/sigma"
+	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -25,7 +28,7 @@ func newRulesCommand(t *terminal, g *global) *cobra.Command {
 
 func newRulesListCommand(t *terminal, g *global) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "all rules, a line each", Args: noArgs,
+		Use: "list", Short: "all rules, a line each (on a wide screen with class, strength and techniques; --json: all)", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return runRulesList(t, g) },
 	}
 }
@@ -76,15 +79,40 @@ func runRulesList(t *terminal, g *global) error {
 	if g.json {
 		return t.printJSON(lines)
 	}
+	language := g.language(t)
 	serving := 0
 	for _, l := range lines {
 		if l.Grade == "none" {
 			serving++
 		}
-		t.print("%s", visible.Cut(fmt.Sprintf("%-28s %-13s %-9s %-7s %-20s %s", l.Name, l.Class, l.Grade, l.Strength, strings.Join(l.Technique, ","), l.Title), max(t.width, 120)))
+		title := cmp.Or(map[string]string{"fr": l.FR.Title}[language], l.Title)
+		row := fmt.Sprintf("%-28s %-9s %s", l.Name, l.Grade, title)
+		if t.width >= wideRules {
+			row = fmt.Sprintf("%-28s %-13s %-9s %-7s %-20s %s", l.Name, l.Class, l.Grade, l.Strength, strings.Join(l.Technique, ","), title)
+		}
+		t.print("%s", visible.Cut(row, t.width))
 	}
-	t.print("%d rules, of which %d serve others only; ATT&CK v%s", len(lines), serving, set.Attack.Version)
+	t.print("%s", decision.Text{
+		EN: fmt.Sprintf("%d rules, of which %d serve others only; ATT&CK v%s", len(lines), serving, set.Attack.Version),
+		FR: fmt.Sprintf("%d règles, dont %d ne servent qu’à d’autres\u00a0; ATT&CK v%s", len(lines), serving, set.Attack.Version),
+	}.In(language))
 	return nil
+}
+
+// wideRules is from which width of the screen on a rule's class, strength and techniques have a place beside its title.
+const wideRules = 120
+
+// language is that of the case, or where there is none to be read, of the environment.
+func (g *global) language(t *terminal) string {
+	if dir, err := casefile.Find(g.caseDir, t.getenv("MBAUDIT_CASE")); err == nil {
+		if c, err := casefile.Load(dir); err == nil {
+			return c.Language
+		}
+	}
+	if t.asksFrench() {
+		return "fr"
+	}
+	return "en"
 }
 
 func newRulesTestCommand(t *terminal, g *global) *cobra.Command {
@@ -136,30 +164,36 @@ func runRulesExplain(t *terminal, g *global, name string) error {
 		return t.printJSON(l)
 	}
 	p := page{t}
-	p.row("rule", l.Name+" ("+l.ID+")")
-	p.row("title", l.Title)
-	p.row("titre", l.FR.Title)
-	p.row("class", fmt.Sprintf("%s, grade %s, %s", l.Class, l.Grade, l.Strength))
+	language := g.language(t)
+	word := func(english, french string) string { return decision.Text{EN: english, FR: french}.In(language) }
+	texts := l.EN
+	if language == "fr" {
+		texts = l.FR
+	}
+	p.row(word("rule", "règle"), l.Name+" ("+l.ID+")")
+	p.row(word("title", "titre"), texts.Title)
+	p.row(word("class", "classe"), fmt.Sprintf("%s, grade %s, %s", l.Class, l.Grade, l.Strength))
 	for _, id := range l.Technique {
 		p.row("ATT&CK", fmt.Sprintf("%s %s (v%s)", id, set.Attack.Techniques[id], set.Attack.Version))
 	}
-	p.row("looks at", l.Source)
+	p.row(word("looks at", "regarde"), l.Source)
 	var fields []string
+	told := map[string]bool{}
 	for _, base := range set.Bases(r) {
 		fields = append(fields, base.Reads()...)
-		if source, ok := set.Source(base.Logsource); ok {
-			p.row("collected", strings.Join(source.Resources, ", "))
-			p.row("without", source.EN+": not known")
-			p.row("sans", source.FR+" : on ne sait pas")
+		if source, ok := set.Source(base.Logsource); ok && !told[source.EN] {
+			told[source.EN] = true
+			p.row(word("collected", "collecté"), strings.Join(source.Resources, ", "))
+			p.row(word("without", "sans"), word(source.EN+": not known", source.FR+" : on ne sait pas"))
 		}
 	}
 	slices.Sort(fields)
-	p.row("fields", strings.Join(slices.Compact(fields), ", "))
-	p.row("needs", strings.Join(l.Needs, ", "))
-	p.row("means", l.EN.Means)
-	p.row("signifie", l.FR.Means)
-	p.row("asks", l.EN.Question)
-	p.row("demande", l.FR.Question)
+	p.row(word("fields", "champs"), strings.Join(slices.Compact(fields), ", "))
+	if len(l.Needs) > 0 {
+		p.row(word("needs", "exige"), strings.Join(l.Needs, ", "))
+	}
+	p.row(word("means", "signifie"), texts.Means)
+	p.row(word("asks", "demande"), texts.Question)
 	for _, test := range r.Tests {
 		p.row("test", fmt.Sprintf("%s: holds %t", test.Name, test.Expect))
 	}
