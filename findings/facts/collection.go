@@ -187,7 +187,8 @@ type source struct {
 	*evidence.StoredExhibit
 	reading
 	early
-	json jsonParser
+	broken brokenParts
+	json   jsonParser
 }
 
 // A reading is how an exhibit is read: into facts of a kind, by read, which is nil for what gives none. load takes out of another
@@ -214,12 +215,24 @@ func (c *Collection) exhibit(s *source) error {
 	case s.read == nil:
 		return nil
 	}
+	return s.parse()
+}
+
+// parse reads the exhibit into facts. An error is one of storage, or, of what is read early, that it is too much for that.
+func (s *source) parse() error {
+	s.broken = brokenParts{}
 	err := s.read()
 	var stored errStored
-	if err == nil || errors.As(err, &stored) {
+	if errors.As(err, &stored) || errors.Is(err, errTurns) {
 		return err
 	}
-	return s.unreadable(s.kind, "", err)
+	if err != nil {
+		err = s.keepUnreadable(s.kind, "", 1, err)
+	}
+	if more := s.broken.count - maxBroken; err == nil && more > 0 {
+		err = s.keepUnreadable(s.broken.kind, s.broken.last, more, fmt.Errorf("%d more parts of this exhibit cannot be read either, the last of them: %w", more, s.broken.why))
+	}
+	return err
 }
 
 // reader is how the exhibit is read.
@@ -319,14 +332,37 @@ func (s *source) learn(f *Fact) {
 	s.c.own.learn(f)
 }
 
-// unreadable keeps that something cannot be read, and why.
+// maxBroken is of how many parts of an exhibit a fact each says that they cannot be read: who was told a hundred times of the
+// lines of a damaged log is not helped by a hundred thousand more.
+const maxBroken = 100
+
+// brokenParts are the parts of an exhibit that cannot be read.
+type brokenParts struct {
+	count      int64
+	kind, last string // of the last one
+	why        error
+}
+
+// unreadable keeps that a part of the exhibit cannot be read, and why. Those beyond maxBroken are told of together, by parse.
 func (s *source) unreadable(kind, locator string, why error) error {
+	b := &s.broken
+	b.count, b.kind, b.last, b.why = b.count+1, kind, locator, why
+	if b.count > maxBroken {
+		return nil
+	}
+	return s.keepUnreadable(kind, locator, 1, why)
+}
+
+func (s *source) keepUnreadable(kind, locator string, parts int64, why error) error {
 	f := s.fact(KindUnreadable, locator)
 	f.say("of", kind)
 	f.say("reason", why.Error())
 	f.say("name", s.Name)
+	if parts > 1 {
+		f.Set("parts", Number(parts))
+	}
 	return s.inTurn(func() error {
-		s.c.coverage.unreadable(s.Account, s.Resource, why)
+		s.c.coverage.unreadable(s.Account, s.Resource, parts, why)
 		return s.keepNow(f)
 	})
 }

@@ -157,11 +157,12 @@ func rank(status string) int {
 	return slices.Index([]string{evidence.StatusUnfinished, evidence.StatusNotOffered, evidence.StatusIncomplete, evidence.StatusEmpty, evidence.StatusComplete}, status)
 }
 
-func (c *Coverage) unreadable(account, resource string, why error) {
+func (c *Coverage) unreadable(account, resource string, parts int64, why error) {
 	r := c.at(account, resource)
-	if r.Unreadable++; r.Unreadable == 1 {
+	if r.Unreadable == 0 {
 		r.Why = why.Error()
 	}
+	r.Unreadable += parts
 }
 
 // maxServices bounds what a hostile log puts into a row.

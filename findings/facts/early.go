@@ -208,10 +208,7 @@ func parseAll(sources []*source) []*source {
 // parseEarly parses what was loaded; what comes of it waits for its turn. Where that is too much, all is read again in its turn.
 func (s *source) parseEarly() {
 	s.waits = true
-	err := s.read()
-	if err != nil && !errors.Is(err, errTurns) { // it is one of its bytes: nothing was kept yet
-		err = s.unreadable(s.kind, "", err)
-	}
+	err := s.parse()
 	s.waits, s.parsed, s.loaded, s.header, s.json = false, err == nil, nil, nil, jsonParser{}
 	if !s.parsed {
 		s.turns, s.events = nil, nil

@@ -98,6 +98,9 @@ func zipped(t *testing.T, text string) string {
 	return b.String()
 }
 
+// brokenLog is a page of activities none of which is one.
+func brokenLog(n int) string { return `{"items":[7` + strings.Repeat(",7", n-1) + "]}" }
+
 // mixed is a bundle of all kinds: what hangs on the order in which it is learnt stands between what is parsed early, and much cannot
 // be read.
 func mixed(t *testing.T) string {
@@ -149,7 +152,8 @@ func mixed(t *testing.T) string {
 	w.Add(evidence.Exhibit{Resource: "reports/login", Item: "cut"}, page(7, 9)[:1500])
 	w.Add(evidence.Exhibit{Resource: "reports/login", Item: "no log"}, `{"error":{"code":403}}`)
 	w.Add(evidence.Exhibit{Resource: "reports/drive", Item: "empty"}, "")
-	w.Add(evidence.Exhibit{Resource: "reports/drive", Item: "many"}, strings.Repeat("x\n", 2_500)) // more facts than may wait
+	w.Add(evidence.Exhibit{Resource: "reports/drive", Item: "many"}, brokenLog(2_500)) // more than are told of one by one
+	w.Add(evidence.Exhibit{Resource: "reports/login", Item: "long"}, page(8, 2_500))   // more facts than may wait
 	w.Add(evidence.Exhibit{Resource: "gmail/messages", Item: "broken"}, `{"id":`)
 	w.Add(evidence.Exhibit{Resource: "gmail/drafts", Item: "1"}, `{"id":"r1","message":{"id":"18d","payload":{"headers":[{"name":"Subject","value":"virement"}]}}}`)
 	w.Add(evidence.Exhibit{Resource: "gmail/filters"}, `{"filter":[{"id":"f1","criteria":{"query":"facture"},"action":{"forward":"x@elsewhere.example"}}]}`)
@@ -211,6 +215,26 @@ func TestWorkersReadDamageTheSame(t *testing.T) {
 }
 
 // TestCancelled: a context that ends ends reading, and the error says so.
+// TestManyBrokenParts: of a log of which nothing can be read a hundred parts are told of and the rest is counted, in one fact and in
+// the coverage.
+func TestManyBrokenParts(t *testing.T) {
+	parent := t.TempDir()
+	w := findingstest.NewIn(t, parent, bundle, alice)
+	w.Announce("reports/drive", 1)
+	w.Add(evidence.Exhibit{Resource: "reports/drive"}, brokenLog(2_500))
+	w.Open()
+	got := read(t, filepath.Join(parent, bundle), facts.Options{})
+	if len(got.facts) != 101 {
+		t.Fatalf("%d facts", len(got.facts))
+	}
+	if all := strings.Join(got.facts, "\n"); strings.Count(all, `"parts":2400`) != 1 || !strings.Contains(all, "2400 more parts of this exhibit cannot be read either") {
+		t.Errorf("none of them speaks for the rest: %s", got.facts[100])
+	}
+	if !strings.Contains(got.rows, `"unreadable":2500`) {
+		t.Errorf("the coverage is %s", got.rows)
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	b, err := evidence.Open(mixed(t))
 	if err != nil {

@@ -10,6 +10,7 @@ package facts
 //	recipients.external, recipients.look_alike   how many there are
 //	recipients.free, recipients.first_external   of free and throw-away mail services; the first outside: a domain, or the address
 //	X.like_correspondent  of from and reply_to: the domain that is written to from here, and that this one looks like
+//	parts            of unreadable: how many parts of the exhibit it speaks for, where there are more than are told of one by one
 //	port             of a mail server's log: the port at ip
 //	thread           what the messages of a conversation share
 //	auth.by, auth.spf, auth.dkim, auth.dmarc     what the receiving side found; auth.foreign names others who say so
