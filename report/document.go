@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/internal/phrase"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -60,7 +61,7 @@ type page struct {
 	bundles  map[string]int
 	missing  []string // keys that the catalogue lacks: a test wants none
 
-	forms []form                   // of what the program wrote by itself
+	forms []phrase.Form            // of what the program wrote by itself
 	steps map[string]decision.Text // of the plans, by either text
 }
 

@@ -2,60 +2,31 @@ package report
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/mbaudit/mbaudit/findings/decision"
+	"github.com/mbaudit/mbaudit/internal/phrase"
 )
 
 // What the program wrote into the journal and the ledger by itself is in the language of its time: English, or the case's. A report
 // in the other language says it again by the catalogue's said.1, said.2 …, which have the same sentence in both. What somebody
 // else wrote, a server or a person, stays as it is.
 
-// A form is a sentence that the program writes, in the language it is read in and in that of the report.
-type form struct {
-	read *regexp.Regexp
-	say  []string // what stands between the values
-	ours []bool   // of each value: it is the program's own words as well
-}
-
-// verb is a place for a value in the catalogue: %s and %d for what stays as it is, %v for what is said again in its turn.
-var verb = regexp.MustCompile(`%[sdv]`)
-
 // forms compiles the catalogue's sentences for a report's language.
-func forms(words catalogue, language string) []form {
-	var all []form
+func forms(words catalogue, language string) []phrase.Form {
+	var all []phrase.Form
 	for i := 1; ; i++ {
 		texts, ok := words[fmt.Sprintf("said.%d", i)]
-		if !ok {
+		switch {
+		case !ok:
 			return all
+		case language == "en":
+			all = append(all, phrase.Compile(texts.FR, texts.EN))
+		default:
+			all = append(all, phrase.Compile(texts.EN, texts.FR))
 		}
-		from, to := texts.EN, texts.FR
-		if language == "en" {
-			from, to = to, from
-		}
-		pattern := "^"
-		f := form{say: verb.Split(to, -1)}
-		pieces := verb.Split(from, -1)
-		for j, v := range append(verb.FindAllString(from, -1), "") {
-			pattern += anySpace.ReplaceAllString(regexp.QuoteMeta(pieces[j]), `[ \x{a0}\x{202f}]`)
-			switch v {
-			case "%d":
-				pattern += `(-?\d+)`
-			case "%s", "%v":
-				pattern += `(.+?)`
-			}
-			if v != "" {
-				f.ours = append(f.ours, v == "%v")
-			}
-		}
-		f.read = regexp.MustCompile(strings.NewReplacer("'", "['’]", "’", "['’]").Replace(pattern) + "$")
-		all = append(all, f)
 	}
 }
-
-// anySpace are those that French typography makes narrow or fixed.
-var anySpace = regexp.MustCompile(`[ \x{a0}\x{202f}]`)
 
 // reword says in the report's language what the program wrote, safe to show. What is in no known form stays as it is.
 func (p *page) reword(s string, width int) string {
@@ -109,23 +80,15 @@ func (p *page) known(s string, width int) (string, bool) {
 		return "", false
 	}
 	for _, f := range p.forms {
-		values := f.read.FindStringSubmatch(s)
-		if values == nil {
-			continue
-		}
-		var b strings.Builder
-		for i, piece := range f.say {
-			b.WriteString(piece)
-			if i == len(f.say)-1 {
-				break
+		text, ok := f.Again(s, func(value string, ours bool) string {
+			if ours {
+				return p.reword(value, width)
 			}
-			if f.ours[i] {
-				b.WriteString(p.reword(values[i+1], width))
-			} else {
-				b.WriteString(cut(values[i+1], width))
-			}
+			return cut(value, width)
+		})
+		if ok {
+			return text, true
 		}
-		return b.String(), true
 	}
 	return "", false
 }

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/mbaudit/mbaudit/internal/phrase"
 )
 
 // What is wrong with a command line is said before any case is open, and so in the language that the environment asks for. The
@@ -26,30 +27,17 @@ func (t *terminal) asksFrench() bool {
 // inFrench says a usage error or its hint in French.
 func inFrench(text string) string {
 	for _, f := range frenchUsage() {
-		if values := f.english.FindStringSubmatch(text); values != nil {
-			var said strings.Builder
-			for i, piece := range strings.Split(f.french, "%s") {
-				if i > 0 {
-					said.WriteString(values[i])
-				}
-				said.WriteString(piece)
-			}
-			return said.String()
+		if said, ok := f.Again(text, func(value string, _ bool) string { return value }); ok {
+			return said
 		}
 	}
 	return text
 }
 
-type usageForm struct {
-	english *regexp.Regexp
-	french  string
-}
-
-var frenchUsage = sync.OnceValue(func() []usageForm {
-	var all []usageForm
+var frenchUsage = sync.OnceValue(func() []phrase.Form {
+	var all []phrase.Form
 	for _, pair := range usagePairs() {
-		pattern := strings.ReplaceAll(regexp.QuoteMeta(pair[0]), "%s", "(.+?)")
-		all = append(all, usageForm{regexp.MustCompile("^" + pattern + "$"), pair[1]})
+		all = append(all, phrase.Compile(pair[0], pair[1]))
 	}
 	return all
 })

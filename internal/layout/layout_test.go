@@ -63,7 +63,7 @@ func allowed() map[string][]string {
 		"findings/mailrule":     {"internal/visible"},
 		"findings/watch":        {"findings", "findings/facts", "findings/networks", "internal/googlelog"},
 
-		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/content", "findings/decision", "findings/facts", "findings/suspects", "internal/casefile", "internal/visible"},
+		"report":         {"evidence", "evidence/journal", "evidence/journal/export", "findings", "findings/content", "findings/decision", "findings/facts", "findings/suspects", "internal/casefile", "internal/phrase", "internal/visible"},
 		"report/browser": {"internal/visible"},
 		"report/handover": {"evidence/journal", "evidence/journal/export", "findings", "findings/decision", "findings/facts", "findings/suspects",
 			"internal/casefile", "internal/visible", "report"},
@@ -77,6 +77,7 @@ func allowed() map[string][]string {
 		"internal/managesieve":   {"internal/visible"},
 		"internal/layout":        {},
 		"internal/mailheader":    {},
+		"internal/phrase":        {},
 		"internal/sleep":         {},
 		"internal/secret":        {},
 		"internal/googlekey":     {"internal/secret"},
