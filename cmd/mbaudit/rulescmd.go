@@ -163,39 +163,43 @@ func runRulesExplain(t *terminal, g *global, name string) error {
 	if g.json {
 		return t.printJSON(l)
 	}
-	p := page{t}
+	row := func(name, text string) {
+		for _, line := range wrapBehind(fmt.Sprintf("%-10s ", name), visible.Text(text), t.width) {
+			t.print("%s", line)
+		}
+	}
 	language := g.language(t)
 	word := func(english, french string) string { return decision.Text{EN: english, FR: french}.In(language) }
 	texts := l.EN
 	if language == "fr" {
 		texts = l.FR
 	}
-	p.row(word("rule", "règle"), l.Name+" ("+l.ID+")")
-	p.row(word("title", "titre"), texts.Title)
-	p.row(word("class", "classe"), fmt.Sprintf("%s, grade %s, %s", l.Class, l.Grade, l.Strength))
+	row(word("rule", "règle"), l.Name+" ("+l.ID+")")
+	row(word("title", "titre"), texts.Title)
+	row(word("class", "classe"), fmt.Sprintf("%s, grade %s, %s", l.Class, l.Grade, l.Strength))
 	for _, id := range l.Technique {
-		p.row("ATT&CK", fmt.Sprintf("%s %s (v%s)", id, set.Attack.Techniques[id], set.Attack.Version))
+		row("ATT&CK", fmt.Sprintf("%s %s (v%s)", id, set.Attack.Techniques[id], set.Attack.Version))
 	}
-	p.row(word("looks at", "regarde"), l.Source)
+	row(word("looks at", "regarde"), l.Source)
 	var fields []string
 	told := map[string]bool{}
 	for _, base := range set.Bases(r) {
 		fields = append(fields, base.Reads()...)
 		if source, ok := set.Source(base.Logsource); ok && !told[source.EN] {
 			told[source.EN] = true
-			p.row(word("collected", "collecté"), strings.Join(source.Resources, ", "))
-			p.row(word("without", "sans"), word(source.EN+": not known", source.FR+" : on ne sait pas"))
+			row(word("collected", "collecté"), strings.Join(source.Resources, ", "))
+			row(word("without", "sans"), word(source.EN+": not known", source.FR+" : on ne sait pas"))
 		}
 	}
 	slices.Sort(fields)
-	p.row(word("fields", "champs"), strings.Join(slices.Compact(fields), ", "))
+	row(word("fields", "champs"), strings.Join(slices.Compact(fields), ", "))
 	if len(l.Needs) > 0 {
-		p.row(word("needs", "exige"), strings.Join(l.Needs, ", "))
+		row(word("needs", "exige"), strings.Join(l.Needs, ", "))
 	}
-	p.row(word("means", "signifie"), texts.Means)
-	p.row(word("asks", "demande"), texts.Question)
+	row(word("means", "signifie"), texts.Means)
+	row(word("asks", "demande"), texts.Question)
 	for _, test := range r.Tests {
-		p.row("test", fmt.Sprintf("%s: holds %t", test.Name, test.Expect))
+		row("test", fmt.Sprintf("%s: holds %t", test.Name, test.Expect))
 	}
 	return nil
 }

@@ -316,26 +316,10 @@ func (p page) row(name, value string) {
 	const indent = 10
 	text := []rune(visible.Text(value))
 	for first := true; first || len(text) > 0; first = false {
-		n := len(text)
-		if room := p.t.width - indent - 1; n > room {
-			n = room
-			if space := lastSpace(text[:n+1]); space > 0 { // else a word that is longer than a line, a digest perhaps
-				n = space + 1
-			}
-		}
-		p.t.print("%-*s %s", indent, name, strings.TrimRight(string(text[:n]), " "))
+		n := min(len(text), p.t.width-indent-1)
+		p.t.print("%-*s %s", indent, name, string(text[:n]))
 		text, name = text[n:], ""
 	}
-}
-
-// lastSpace finds the last space of a text, -1 where there is none.
-func lastSpace(text []rune) int {
-	for i := len(text) - 1; i >= 0; i-- {
-		if text[i] == ' ' {
-			return i
-		}
-	}
-	return -1
 }
 
 func nonEmpty(texts ...string) []string {
