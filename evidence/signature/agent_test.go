@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,11 +41,13 @@ func startAgent(t *testing.T) string {
 		_ = os.RemoveAll(dir)
 	})
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(socket); err == nil {
+		conn, err := net.Dial("unix", socket) // the socket is there before anybody listens
+		if err == nil {
+			_ = conn.Close()
 			return socket
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("ssh-agent made no socket")
+			t.Fatalf("ssh-agent does not listen: %v", err)
 		}
 	}
 }
