@@ -2,44 +2,24 @@ package imap
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
 	"github.com/mbaudit/mbaudit/collectors/collectortest"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
-	"github.com/mbaudit/mbaudit/evidence/signature"
 )
 
 // collectIntoBundle collects from a fake and gives the sealed bundle.
 func collectIntoBundle(t *testing.T, cfg Config, scope collectors.Scope, name string, since *evidence.EarlierBundle) *evidence.Bundle {
 	t.Helper()
-	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), name)
-	opening := evidence.Opening{Bundle: name, CreatedAt: time.Now(), Accounts: []string{scope.Account}, Signer: identity.Fingerprint(), Since: since}
-	w, err := evidence.Create(dir, opening, evidence.WriterConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, seal := collectortest.NewBundle(t, name, []string{scope.Account}, since)
 	if err := mustNew(t, cfg).Collect(t.Context(), scope, w); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")}); err != nil {
-		t.Fatal(err)
-	}
-	b, err := evidence.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() }) // only read
-	return b
+	return seal()
 }
 
 // reportOf reads what a collection found out about messages that are not there any more.

@@ -80,7 +80,7 @@ func (g *rig) askedLogs(since int) (all, one map[string]int) {
 // sealAll seals what accounts and their logs say, with a collector that was told of so many accounts.
 func (g *rig) sealAll(t *testing.T, accounts []string, told int) *evidence.Bundle {
 	t.Helper()
-	w, seal := newBundle(t, "bundle", accounts, nil)
+	w, seal := collectortest.NewBundle(t, "bundle", accounts, nil)
 	c, err := workspace.New(g.config)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,42 +15,14 @@ import (
 	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/evidence/earlier"
-	"github.com/mbaudit/mbaudit/evidence/signature"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
 	"github.com/mbaudit/mbaudit/internal/seedmail"
 )
 
-// newBundle begins a bundle of accounts. seal seals it, and opens it to be read.
-func newBundle(t *testing.T, name string, accounts []string, since *evidence.EarlierBundle) (w *evidence.Writer, seal func() *evidence.Bundle) {
-	t.Helper()
-	identity, err := signature.Create(filepath.Join(t.TempDir(), "identity"), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), name)
-	w, err = evidence.Create(dir, evidence.Opening{Bundle: name, CreatedAt: time.Now(), Accounts: accounts, Signer: identity.Fingerprint(), Since: since},
-		evidence.WriterConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w, func() *evidence.Bundle {
-		t.Helper()
-		if _, err := w.Seal(evidence.SealConfig{Identity: identity, Principal: "auditor@example.test", Journal: strings.NewReader("")}); err != nil {
-			t.Fatal(err)
-		}
-		b, err := evidence.Open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = b.Close() }) // only read
-		return b
-	}
-}
-
 // bundle collects into a bundle and seals it.
 func (g *rig) bundle(t *testing.T, name string, scope collectors.Scope, since *evidence.EarlierBundle) *evidence.Bundle {
 	t.Helper()
-	w, seal := newBundle(t, name, []string{scope.Account}, since)
+	w, seal := collectortest.NewBundle(t, name, []string{scope.Account}, since)
 	c, err := workspace.New(g.config)
 	if err != nil {
 		t.Fatal(err)

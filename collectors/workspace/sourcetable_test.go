@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mbaudit/mbaudit/collectors"
+	"github.com/mbaudit/mbaudit/collectors/collectortest"
 	"github.com/mbaudit/mbaudit/collectors/workspace"
 	"github.com/mbaudit/mbaudit/evidence"
 	"github.com/mbaudit/mbaudit/internal/fakegoogle"
@@ -207,7 +208,7 @@ func (s knownSource) account() string {
 // sealed collects an account and its tenant into a bundle.
 func (g *rig) sealed(t *testing.T, mode collectors.MessageMode) *evidence.Bundle {
 	t.Helper()
-	w, seal := newBundle(t, "bundle", []string{fakegoogle.Victim}, nil)
+	w, seal := collectortest.NewBundle(t, "bundle", []string{fakegoogle.Victim}, nil)
 	c, err := workspace.New(g.config)
 	if err != nil {
 		t.Fatal(err)

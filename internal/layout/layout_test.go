@@ -20,7 +20,7 @@ const module = "github.com/mbaudit/mbaudit/"
 func allowed() map[string][]string {
 	return map[string][]string{
 		"collectors":                {"evidence", "evidence/earlier"},
-		"collectors/collectortest":  {"collectors", "evidence"},
+		"collectors/collectortest":  {"collectors", "evidence", "evidence/signature"},
 		"collectors/imap":           {"collectors", "evidence", "evidence/earlier", "evidence/settings", "internal/imapwire", "internal/managesieve", "internal/secret", "internal/visible"},
 		"collectors/files":          {"collectors", "internal/imapwire", "evidence", "internal/logfiles", "internal/visible"},
 		"collectors/imap/imapbench": {"collectors", "collectors/imap", "internal/imapwire", "evidence", "internal/secret"},
