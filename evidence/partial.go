@@ -80,31 +80,29 @@ func snapshot(from, to string) error {
 	if err := copyPrivate(from, to); err != nil {
 		return err
 	}
-	next := 1
-	for ; ; next++ {
-		found, err := copySealed(from, to, next)
-		if err != nil {
-			return err
+	allSealed := true
+	for next := 1; ; next++ {
+		if allSealed {
+			found, err := copySealed(from, to, next)
+			if err != nil {
+				return err
+			}
+			if found {
+				continue
+			}
 		}
-		if !found {
-			break
-		}
-	}
-	for sealedSoFar := true; ; next++ {
 		found, err := copyOpen(from, to, next)
 		if err != nil {
 			return err
 		}
-		if sealedSoFar {
-			// It may have been sealed since the seals were read. What is sealed is whole, what was copied of it while it
-			// lost its drafts perhaps not.
-			sealed, err := copySealedInstead(from, to, next)
-			if err != nil {
+		if allSealed {
+			// It may have been sealed since it was looked for. What is sealed is whole, what was copied of it while it lost
+			// its drafts perhaps not.
+			if allSealed, err = copySealedInstead(from, to, next); err != nil {
 				return err
 			}
-			found, sealedSoFar = found || sealed, sealed
 		}
-		if !found {
+		if !found && !allSealed {
 			break
 		}
 	}

@@ -238,9 +238,12 @@ func (s *segment) takeBack(offset int64) error {
 	return err
 }
 
+// writeOut writes all that waits in memory to the files, the archive before the index that tells of it.
+func (s *segment) writeOut() error { return errors.Join(s.flush(), s.indexBuf.Flush()) }
+
 // sync writes all that waits in memory to the disk, so that resuming finds it.
 func (s *segment) sync() error {
-	return errors.Join(s.flush(), s.indexBuf.Flush(), s.zip.Sync(), s.index.Sync())
+	return errors.Join(s.writeOut(), s.zip.Sync(), s.index.Sync())
 }
 
 // close releases the files and leaves them for resuming.

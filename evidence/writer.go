@@ -406,7 +406,7 @@ func (w *Writer) flushSometimes() error {
 		return nil
 	}
 	w.flushed = now
-	return errors.Join(w.seg.flush(), w.seg.indexBuf.Flush())
+	return w.seg.writeOut()
 }
 
 // count adds a record to the totals and to the ledger.
@@ -430,10 +430,7 @@ func (w *Writer) rotateIfFull() error {
 		return w.breakOff(err)
 	}
 	// A full segment is in its files before it waits to be sealed: a kill, or Partial, finds all of it however long that takes.
-	if err := w.seg.flush(); err != nil {
-		return w.breakOff(err)
-	}
-	if err := w.seg.indexBuf.Flush(); err != nil {
+	if err := w.seg.writeOut(); err != nil {
 		return w.breakOff(err)
 	}
 	w.startSeal()

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mbaudit/mbaudit/findings/decision"
 	"github.com/mbaudit/mbaudit/findings/rules"
 	"github.com/mbaudit/mbaudit/findings/sigma"
-	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/visible"
 )
 
@@ -60,6 +57,14 @@ func lineOf(s *rules.Set, r *rules.Rule) ruleLine {
 	return line
 }
 
+// texts are a rule's in a language.
+func (l *ruleLine) texts(language string) rules.Texts {
+	if language == "fr" {
+		return l.FR
+	}
+	return l.EN
+}
+
 func sourceName(l sigma.Logsource) string {
 	if l.Service == "" {
 		return l.Category
@@ -79,41 +84,26 @@ func runRulesList(t *terminal, g *global) error {
 	if g.json {
 		return t.printJSON(lines)
 	}
-	language := g.language(t)
+	p := decisionPage{t, g.language(t)}
 	serving := 0
 	for _, l := range lines {
 		if l.Grade == "none" {
 			serving++
 		}
-		title := cmp.Or(map[string]string{"fr": l.FR.Title}[language], l.Title)
+		title := l.texts(p.language).Title
 		row := fmt.Sprintf("%-28s %-9s %s", l.Name, l.Grade, title)
 		if t.width >= wideRules {
 			row = fmt.Sprintf("%-28s %-13s %-9s %-7s %-20s %s", l.Name, l.Class, l.Grade, l.Strength, strings.Join(l.Technique, ","), title)
 		}
 		t.print("%s", visible.Cut(row, t.width))
 	}
-	t.print("%s", decision.Text{
-		EN: fmt.Sprintf("%d rules, of which %d serve others only; ATT&CK v%s", len(lines), serving, set.Attack.Version),
-		FR: fmt.Sprintf("%d règles, dont %d ne servent qu’à d’autres\u00a0; ATT&CK v%s", len(lines), serving, set.Attack.Version),
-	}.In(language))
+	t.print(p.word("%d rules, of which %d serve others only; ATT&CK v%s", "%d règles, dont %d ne servent qu’à d’autres\u00a0; ATT&CK v%s"),
+		len(lines), serving, set.Attack.Version)
 	return nil
 }
 
 // wideRules is from which width of the screen on a rule's class, strength and techniques have a place beside its title.
 const wideRules = 120
-
-// language is that of the case, or where there is none to be read, of the environment.
-func (g *global) language(t *terminal) string {
-	if dir, err := casefile.Find(g.caseDir, t.getenv("MBAUDIT_CASE")); err == nil {
-		if c, err := casefile.Load(dir); err == nil {
-			return c.Language
-		}
-	}
-	if t.asksFrench() {
-		return "fr"
-	}
-	return "en"
-}
 
 func newRulesTestCommand(t *terminal, g *global) *cobra.Command {
 	return &cobra.Command{
@@ -168,12 +158,8 @@ func runRulesExplain(t *terminal, g *global, name string) error {
 			t.print("%s", line)
 		}
 	}
-	language := g.language(t)
-	word := func(english, french string) string { return decision.Text{EN: english, FR: french}.In(language) }
-	texts := l.EN
-	if language == "fr" {
-		texts = l.FR
-	}
+	p := decisionPage{t, g.language(t)}
+	word, texts := p.word, l.texts(p.language)
 	row(word("rule", "règle"), l.Name+" ("+l.ID+")")
 	row(word("title", "titre"), texts.Title)
 	row(word("class", "classe"), fmt.Sprintf("%s, grade %s, %s", l.Class, l.Grade, l.Strength))

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mbaudit/mbaudit/internal/casefile"
 	"github.com/mbaudit/mbaudit/internal/phrase"
 )
 
@@ -22,6 +23,19 @@ func (t *terminal) asksFrench() bool {
 		}
 	}
 	return false
+}
+
+// language is that of the case, or where there is none to be read, of the environment.
+func (g *global) language(t *terminal) string {
+	if dir, err := casefile.Find(g.caseDir, t.getenv("MBAUDIT_CASE")); err == nil {
+		if c, err := casefile.Load(dir); err == nil {
+			return c.Language
+		}
+	}
+	if t.asksFrench() {
+		return "fr"
+	}
+	return "en"
 }
 
 // inFrench says a usage error or its hint in French.

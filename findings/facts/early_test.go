@@ -214,7 +214,6 @@ func TestWorkersReadDamageTheSame(t *testing.T) {
 	}
 }
 
-// TestCancelled: a context that ends ends reading, and the error says so.
 // TestManyBrokenParts: of a log of which nothing can be read a hundred parts are told of and the rest is counted, in one fact and in
 // the coverage.
 func TestManyBrokenParts(t *testing.T) {
@@ -235,6 +234,7 @@ func TestManyBrokenParts(t *testing.T) {
 	}
 }
 
+// TestCancelled: a context that ends ends reading, and the error says so.
 func TestCancelled(t *testing.T) {
 	b, err := evidence.Open(mixed(t))
 	if err != nil {
